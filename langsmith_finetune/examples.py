@@ -1,0 +1,200 @@
+"""Chat sessions as training lines."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+from langchain_core.chat_sessions import ChatSession
+from langchain_core.messages import BaseMessage
+
+from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.shapes.canonical import Content, Message, Notes, Tool, ToolCall, Unreadable
+from langsmith_finetune.shapes.langchain import KIND_OF_TYPE, message_from_fields
+from langsmith_finetune.shapes.run import RunSource
+from langsmith_finetune.shapes.tools import function_from, tools_from
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingMessage(TypedDict, total=False):
+    """A message of a training line; `role` and `content` are always there."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: Content
+    name: str
+    tool_calls: list[ToolCall]
+    tool_call_id: str
+    refusal: str
+    weight: Literal[0, 1]
+    """On assistant messages: 0 is context only. Without it the message is trained."""
+
+
+class TrainingLine(TypedDict, total=False):
+    """A line of a training file; `messages` is always there.
+
+    Source: OpenAI's format for supervised fine-tuning, which Azure, Together, Fireworks, Nebius and others
+    read too, https://platform.openai.com/docs/guides/supervised-fine-tuning
+    """
+
+    messages: list[TrainingMessage]
+    tools: list[Tool]
+    parallel_tool_calls: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingExample:
+    """One thing to learn, and where it came from.
+
+    Args:
+        line: What goes into the training file.
+        source: The run behind it; never part of the line. None for sessions that came from elsewhere.
+    """
+
+    line: TrainingLine
+    source: RunSource | None = None
+
+
+def training_examples(
+    sessions: Iterable[ChatSession],
+    *,
+    train_on: Literal["all", "answer"] = "all",
+    on_skip: Callable[[InvalidExampleError], None] | None = None,
+) -> Iterator[TrainingExample]:
+    """Turn chat sessions into training examples, one at a time.
+
+    Only the representation changes: messages are read as they stand, edited or not. Legacy functions
+    become tools, and `developer` becomes `system`, as training formats ask.
+
+    Args:
+        sessions: From any LangChain chat loader; those of `LangSmithRunChatLoader` carry tools too.
+        train_on: `"all"` trains every assistant message; `"answer"` only the last one, by giving the
+            others `weight: 0`.
+        on_skip: Called for each session that cannot be an example, such as one without an assistant
+            message. Without it, their number is logged at the end.
+
+    Example:
+        >>> from langchain_core.messages import AIMessage, HumanMessage
+        >>> session = {"messages": [HumanMessage("Hi"), AIMessage("Hello!")]}
+        >>> next(training_examples([session])).line
+        {'messages': [{'role': 'user', 'content': 'Hi'}, {'role': 'assistant', 'content': 'Hello!'}]}
+    """
+    skipped = 0
+    for index, session in enumerate(sessions):
+        source: RunSource | None = session.get("source")  # type: ignore[assignment]
+        try:
+            line = _line(source.run_id if source else f"session {index}", session)
+        except InvalidExampleError as error:
+            skipped += 1
+            if on_skip is not None:
+                on_skip(error)
+            continue
+        if train_on == "answer":
+            _train_on_answer(line)
+        yield TrainingExample(line=line, source=source)
+    if skipped and on_skip is None:
+        logger.warning("%d sessions were left out of the examples; on_skip= tells which and why", skipped)
+
+
+def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[list[dict[str, Any]]]:
+    """The messages of each session as dicts for fine-tuning: a drop-in for langchain-community's function.
+
+    Sessions without an assistant message are left out. Tool definitions have no place in this form; where
+    sessions carry some, a warning says so once.
+
+    Args:
+        sessions: From any LangChain chat loader.
+
+    Example:
+        >>> from langchain_core.messages import AIMessage, HumanMessage
+        >>> convert_messages_for_finetuning([{"messages": [HumanMessage("Hi"), AIMessage("Hello!")]}])
+        [[{'role': 'user', 'content': 'Hi'}, {'role': 'assistant', 'content': 'Hello!'}]]
+    """
+    with_tools = 0
+    dialogs: list[list[dict[str, Any]]] = []
+    for example in training_examples(sessions, on_skip=_leave_out_if_no_answer):
+        with_tools += "tools" in example.line
+        dialogs.append([dict(message) for message in example.line["messages"]])
+    if with_tools:
+        warnings.warn(
+            f"{with_tools} sessions carry tool definitions, which a list of messages cannot: "
+            "write_jsonl(training_examples(sessions), path) keeps them",
+            stacklevel=2,
+        )
+    return dialogs
+
+
+def _leave_out_if_no_answer(error: InvalidExampleError) -> None:
+    if error.reason != _NO_ANSWER:
+        raise error
+
+
+_NO_ANSWER = "has no assistant message, so there is nothing to learn"
+
+
+def _line(where: str, session: ChatSession) -> TrainingLine:
+    notes = Notes()  # those of the run were taken when it was read
+    try:
+        messages = [
+            _read(f"messages[{index}]", message, notes) for index, message in enumerate(session["messages"])
+        ]
+        tools = tools_from("tools", session.get("tools") or [], notes)
+        for index, function in enumerate(session.get("functions") or []):
+            tools.append(
+                {"type": "function", "function": function_from(f"functions[{index}]", function, notes)}
+            )
+    except Unreadable as why:
+        field, _, reason = why.detail.partition(" ")
+        raise InvalidExampleError(where, field, reason, "Mend the session or leave it out") from None
+    line: TrainingLine = {"messages": _training_messages(messages)}
+    if all(message["role"] != "assistant" for message in line["messages"]):
+        raise InvalidExampleError(where, "messages", _NO_ANSWER, "Leave the session out")
+    if tools:
+        line["tools"] = tools
+    parallel = session.get("parallel_tool_calls")
+    if isinstance(parallel, bool):
+        line["parallel_tool_calls"] = parallel
+    return line
+
+
+def _read(where: str, message: BaseMessage, notes: Notes) -> Message:
+    kind = KIND_OF_TYPE.get(message.type)
+    if kind is None:
+        raise Unreadable("malformed", f"{where} is of a kind that no chat format has")
+    return message_from_fields(where, kind, message.__dict__, notes)
+
+
+def _training_messages(messages: list[Message]) -> list[TrainingMessage]:
+    """The messages in the roles that training formats know; a legacy call gets an id made from its place."""
+    trained: list[TrainingMessage] = []
+    call_id = "call_0"
+    for index, message in enumerate(messages):
+        role = message["role"]
+        line: TrainingMessage = {
+            "role": {"developer": "system", "function": "tool"}.get(role, role),  # type: ignore[typeddict-item]
+            "content": message["content"],
+        }
+        if "name" in message:
+            line["name"] = message["name"]
+        if "tool_calls" in message:
+            line["tool_calls"] = message["tool_calls"]
+        elif "function_call" in message:
+            call_id = f"call_{index}"
+            line["tool_calls"] = [{"id": call_id, "type": "function", "function": message["function_call"]}]
+        if role == "tool":
+            line["tool_call_id"] = message["tool_call_id"]
+        elif role == "function":
+            line["tool_call_id"] = call_id
+        if "refusal" in message:
+            line["refusal"] = message["refusal"]
+        trained.append(line)
+    return trained
+
+
+def _train_on_answer(line: TrainingLine) -> None:
+    turns = [message for message in line["messages"] if message["role"] == "assistant"]
+    for turn in turns[:-1]:
+        turn["weight"] = 0

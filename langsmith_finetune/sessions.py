@@ -1,0 +1,354 @@
+"""LangSmith runs and datasets as LangChain chat sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Generic, TypeAlias, TypeVar, overload
+from uuid import UUID
+
+from langchain_core.chat_loaders import BaseChatLoader
+from langchain_core.chat_sessions import ChatSession
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.langsmith_api import PAGE_SIZE
+from langsmith_finetune.runs import afetch_runs, fetch_runs, not_found
+from langsmith_finetune.shapes import conversation_from_run
+from langsmith_finetune.shapes.canonical import (
+    Content,
+    Conversation,
+    Message,
+    Note,
+    Notes,
+    Tool,
+    Unreadable,
+    list_at,
+    mapping_at,
+    object_of,
+)
+from langsmith_finetune.shapes.openai_chat import message_from
+from langsmith_finetune.shapes.run import RunSource, source_of
+from langsmith_finetune.shapes.tools import function_from, tools_from
+
+Run: TypeAlias = Any
+"""A langsmith v1 or v2 `Run`, a dict of either, or a run's id (str or UUID)."""
+
+T = TypeVar("T")
+
+
+class RunChatSession(ChatSession, total=False):
+    """A chat session that also carries what LangChain's `ChatSession` has no place for.
+
+    `functions` is filled for runs of the legacy functions API only; `tools` for all others.
+    """
+
+    tools: Sequence[Tool]
+    """The tools that the model was offered, in OpenAI's form."""
+
+    parallel_tool_calls: bool
+    """Whether the call allowed several calls at once, where it said so."""
+
+    source: RunSource
+    """Where the session came from."""
+
+
+class FirstThousand(Sequence[T], Generic[T]):
+    """The first 1,000 things of a stream, and how many there were of each kind.
+
+    Args:
+        kind_of: Names the kind of a thing, for `counts`.
+    """
+
+    def __init__(self, kind_of: Callable[[T], str]) -> None:
+        self._kept: list[T] = []
+        self._kind_of = kind_of
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def total(self) -> int:
+        """How many there were, kept or not."""
+        return self.counts.total()
+
+    def add(self, thing: T) -> None:
+        """Count it, and keep it if it is among the first."""
+        self.counts[self._kind_of(thing)] += 1
+        if len(self._kept) < 1000:
+            self._kept.append(thing)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        return self._kept[index]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __repr__(self) -> str:
+        return f"<{self.total} in all: {dict(self.counts)}>"
+
+
+class LangSmithRunChatLoader(BaseChatLoader):
+    """Chat sessions from LangSmith llm runs, one at a time.
+
+    A run that cannot be used never ends the stream: it is in `skipped`, with its id and the reason. What an
+    example does not say about its run is in `notes`. Both start afresh with each load.
+
+    Args:
+        runs: Runs (langsmith's `Run` of the v1 or the v2 API, or dicts of either) or run ids, from any
+            iterable; `alazy_load` takes an async iterable too.
+        client: A langsmith client, to fetch runs by id. Without one, a client is made from the
+            environment when the first id arrives.
+        on_skip: Called with each run's `RunNotUsableError`.
+        on_note: Called with each `Note`.
+
+    Example:
+        >>> from langsmith_finetune import LangSmithRunChatLoader
+        >>> run = {
+        ...     "id": "d2a3", "run_type": "llm",
+        ...     "inputs": {"messages": [{"role": "user", "content": "Hi"}]},
+        ...     "outputs": {"choices": [{"message": {"role": "assistant", "content": "Hello!"}}]},
+        ... }
+        >>> loader = LangSmithRunChatLoader(runs=[run, {"id": "e7c1", "run_type": "chain"}])
+        >>> [message.content for session in loader.lazy_load() for message in session["messages"]]
+        ['Hi', 'Hello!']
+        >>> [(error.run_id, error.reason) for error in loader.skipped]
+        [('e7c1', 'not_llm')]
+    """
+
+    def __init__(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        client: Any = None,
+        *,
+        on_skip: Callable[[RunNotUsableError], None] | None = None,
+        on_note: Callable[[Note], None] | None = None,
+    ) -> None:
+        self.runs = runs
+        self.client = client
+        self.on_skip = on_skip
+        self.on_note = on_note
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self.skipped: FirstThousand[RunNotUsableError] = FirstThousand(lambda error: error.reason)
+        self.notes: FirstThousand[Note] = FirstThousand(lambda note: note.kind)
+
+    def lazy_load(self) -> Iterator[RunChatSession]:
+        """Yield one session for each usable run, in the order of the runs.
+
+        Raises:
+            TypeError: The runs are an async iterable; `alazy_load` takes that.
+        """
+        if not isinstance(self.runs, Iterable):
+            raise TypeError("runs is an async iterable: use `async for session in loader.alazy_load()`")
+        self._start_afresh()
+        for run in _fetched(self.runs, self.client):
+            if session := self._session(run):
+                yield session
+
+    async def alazy_load(self) -> AsyncIterator[RunChatSession]:
+        """`lazy_load`, over an async iterable too, without blocking the event loop."""
+        self._start_afresh()
+        async for run in _afetched(self.runs, self.client):
+            if session := self._session(run):
+                yield session
+
+    def load(self) -> list[RunChatSession]:  # type: ignore[override]
+        """Every session, in a list."""
+        return list(self.lazy_load())
+
+    def _session(self, run: Any) -> RunChatSession | None:
+        try:
+            if isinstance(run, RunNotUsableError):
+                raise run
+            conversation, notes = conversation_from_run(run)
+        except RunNotUsableError as error:
+            self.skipped.add(error)
+            if self.on_skip is not None:
+                self.on_skip(error)
+            return None
+        session = session_from_conversation(conversation)
+        session["source"] = source_of(run, notes)
+        for note in notes:
+            self.notes.add(note)
+            if self.on_note is not None:
+                self.on_note(note)
+        return session
+
+
+class LangSmithDatasetChatLoader(BaseChatLoader):
+    """Chat sessions from a LangSmith dataset of the type "chat".
+
+    Args:
+        dataset_name: The dataset's name.
+        client: A `langsmith.Client`; without one, it is made from the environment when loading begins.
+    """
+
+    def __init__(self, *, dataset_name: str, client: Any = None) -> None:
+        self.dataset_name = dataset_name
+        self.client = client
+        self.skipped: FirstThousand[RunNotUsableError] = FirstThousand(lambda error: error.reason)
+
+    def lazy_load(self) -> Iterator[RunChatSession]:
+        """Yield one session for each example of the dataset. One that cannot be used is in `skipped`."""
+        client = self.client
+        if client is None:
+            from langsmith import Client  # noqa: PLC0415 - making one touches the network
+
+            client = Client()
+        self.skipped = FirstThousand(lambda error: error.reason)
+        for index, line in enumerate(client.read_dataset_openai_finetuning(dataset_name=self.dataset_name)):
+            try:
+                yield _session_from_line(f"{self.dataset_name}[{index}]", line)
+            except RunNotUsableError as error:
+                self.skipped.add(error)
+
+    async def alazy_load(self) -> AsyncIterator[RunChatSession]:
+        """`lazy_load` without blocking the event loop."""
+        for session in await asyncio.to_thread(self.load):
+            yield session
+
+    def load(self) -> list[RunChatSession]:  # type: ignore[override]
+        """Every session, in a list."""
+        return list(self.lazy_load())
+
+
+def session_from_conversation(conversation: Conversation) -> RunChatSession:
+    """The canonical form as LangChain messages, with the tools beside them."""
+    session = RunChatSession(messages=[_message(message) for message in conversation.messages])
+    if conversation.tools:
+        session["tools"] = conversation.tools
+    if conversation.functions:
+        session["functions"] = [dict(function) for function in conversation.functions]
+    if conversation.parallel_tool_calls is not None:
+        session["parallel_tool_calls"] = conversation.parallel_tool_calls
+    return session
+
+
+def _message(message: Message) -> BaseMessage:
+    content = _langchain_content(message["content"])
+    name = message.get("name")
+    match message["role"]:
+        case "user":
+            return HumanMessage(content=content, name=name)
+        case "assistant":
+            return _ai_message(message)
+        case "tool":
+            return ToolMessage(content=content, name=name, tool_call_id=message["tool_call_id"])
+        case "function":
+            return FunctionMessage(content=content, name=name or "")
+        case "developer":
+            return SystemMessage(
+                content=content, name=name, additional_kwargs={"__openai_role__": "developer"}
+            )
+        case _:
+            return SystemMessage(content=content, name=name)
+
+
+def _ai_message(message: Message) -> AIMessage:
+    """Calls whose arguments are a JSON object go to `tool_calls`, all others to `invalid_tool_calls`."""
+    valid, invalid = [], []
+    extra: dict[str, Any] = {}
+    calls = message.get("tool_calls", [])
+    for call in calls:
+        name, text = call["function"]["name"], call["function"]["arguments"]
+        arguments = object_of(text)
+        if arguments is not None:
+            valid.append({"name": name, "args": arguments, "id": call["id"], "type": "tool_call"})
+        else:
+            problem = "the arguments are not a JSON object"
+            invalid.append({"name": name, "args": text, "id": call["id"], "error": problem})
+    if valid and invalid:
+        extra["tool_calls"] = calls  # LangChain's place for calls as they were made: keeps their order
+    if "function_call" in message:
+        extra["function_call"] = dict(message["function_call"])
+    if "refusal" in message:
+        extra["refusal"] = message["refusal"]
+    return AIMessage(
+        content=_langchain_content(message["content"]),
+        name=message.get("name"),
+        tool_calls=valid,
+        invalid_tool_calls=invalid,
+        additional_kwargs=extra,
+    )
+
+
+def _langchain_content(content: Content) -> Any:
+    return "" if content is None else content
+
+
+def _session_from_line(where: str, line: Any) -> RunChatSession:
+    """A chat session from an OpenAI training line, as LangSmith exports a chat dataset."""
+    notes = Notes()
+    try:
+        line = mapping_at("line", line)
+        conversation = Conversation(
+            messages=[
+                message_from(f"messages[{i}]", message, notes)
+                for i, message in enumerate(list_at("messages", line.get("messages")))
+            ],
+            tools=tools_from("tools", line.get("tools") or [], notes),
+            functions=[
+                function_from(f"functions[{i}]", function, notes)
+                for i, function in enumerate(list_at("functions", line.get("functions") or []))
+            ],
+        )
+    except Unreadable as why:
+        raise RunNotUsableError(where, why.reason, why.detail) from None
+    return session_from_conversation(conversation)
+
+
+def _is_id(run: Any) -> bool:
+    return isinstance(run, (str, UUID))
+
+
+def _fetched(runs: Iterable[Run], client: Any) -> Iterator[Any]:
+    """The runs, with each id replaced by its run, or by the error that there is none."""
+    for are_ids, group in groupby(runs, key=_is_id):
+        if are_ids:
+            for run_id, run in fetch_runs(group, client):
+                yield not_found(run_id) if run is None else run
+        else:
+            yield from group
+
+
+async def _afetched(runs: Iterable[Run] | AsyncIterable[Run], client: Any) -> AsyncIterator[Any]:
+    ids: list[Any] = []
+    async for run in _aiter(runs):
+        if _is_id(run):
+            ids.append(run)
+            if len(ids) < PAGE_SIZE:
+                continue
+        async for found in _afetched_ids(ids, client):
+            yield found
+        ids = []
+        if not _is_id(run):
+            yield run
+    async for found in _afetched_ids(ids, client):
+        yield found
+
+
+async def _afetched_ids(ids: list[Any], client: Any) -> AsyncIterator[Any]:
+    async for run_id, run in afetch_runs(ids, client):
+        yield not_found(run_id) if run is None else run
+
+
+async def _aiter(runs: Iterable[Run] | AsyncIterable[Run]) -> AsyncIterator[Run]:
+    if isinstance(runs, AsyncIterable):
+        async for run in runs:
+            yield run
+    else:
+        for run in runs:
+            yield run

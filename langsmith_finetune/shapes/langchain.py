@@ -1,0 +1,233 @@
+"""LangChain's tracer, in Python and JavaScript, from 0.0.x to today.
+
+    inputs.messages      [[message, ...]]      one batch a run; flat in what LangSmith's server returned in 2023
+    outputs.generations  [[{message}, ...]]    likewise; more than one generation when n > 1
+    message              {"lc": 1, "type": "constructor", "id": [..., "AIMessage"], "kwargs": {...}}
+
+The class names are looked up in a list; nothing is ever revived with LangChain's `load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langsmith_finetune.shapes.canonical import (
+    Conversation,
+    Message,
+    Notes,
+    ToolCall,
+    Unreadable,
+    arguments_text,
+    list_at,
+    malformed,
+    mapping_at,
+    text_at,
+)
+from langsmith_finetune.shapes.content import called_ids, content_from
+from langsmith_finetune.shapes.openai_chat import (
+    CUT_OFF,
+    ROLES,
+    function_call_from,
+    message_from,
+    tool_call_from,
+)
+from langsmith_finetune.shapes.run import RunPayload
+from langsmith_finetune.shapes.tools import add_request_settings
+
+_KINDS = ("Human", "System", "AI", "Tool", "Function", "Chat")
+_KIND_OF_CLASS = {f"{kind}Message{chunk}": kind.lower() for kind in _KINDS for chunk in ("", "Chunk")}
+KIND_OF_TYPE = {kind.lower(): kind.lower() for kind in _KINDS} | _KIND_OF_CLASS
+_ROLE = {"human": "user", "system": "system", "ai": "assistant", "tool": "tool", "function": "function"}
+
+
+def read(run: RunPayload, notes: Notes) -> Conversation:
+    """A run of a LangChain chat model."""
+    inputs = mapping_at("inputs", run.inputs)
+    if "messages" not in inputs and "prompts" in inputs:
+        raise Unreadable("completion_model", "inputs.prompts holds text, not messages")
+    messages = [
+        _message(where, message, notes, is_answer=False)
+        for where, message in _request(inputs.get("messages"))
+    ]
+    if not messages:
+        raise malformed("inputs.messages", "a list of at least one message", None)
+    messages.append(_answer(run.outputs["generations"], notes))
+    conversation = Conversation(messages=messages)
+    add_request_settings(conversation, run, notes)
+    return conversation
+
+
+def _request(messages: Any) -> list[tuple[str, Any]]:
+    """The messages of the one batch, each with its place."""
+    where, batch = "inputs.messages", list_at("inputs.messages", messages)
+    # A batch is a list of objects; a message may be a list too, but then of texts: ["system", "..."].
+    if batch and isinstance(batch[0], list) and not (batch[0] and isinstance(batch[0][0], str)):
+        if len(batch) > 1:
+            raise Unreadable("malformed", f"inputs.messages holds {len(batch)} batches, a run has one")
+        where, batch = "inputs.messages[0]", batch[0]
+    return [(f"{where}[{i}]", message) for i, message in enumerate(batch)]
+
+
+def _answer(generations: Any, notes: Notes) -> Message:
+    where, found = "outputs.generations", generations
+    if isinstance(found, list):
+        if found and isinstance(found[0], list):
+            where, found = f"{where}[0]", found[0]
+        if not found:
+            raise Unreadable("empty_output", f"{where} is an empty list")
+        if len(found) > 1:
+            notes.add("other_candidates", f"{where} holds {len(found)}")
+        where, found = f"{where}[0]", found[0]
+    generation = mapping_at(where, found)
+    if generation.get("message") is None:
+        if isinstance(generation.get("text"), str):
+            raise Unreadable("completion_model", f"{where} holds text, not a message")
+        raise malformed(f"{where}.message", "a message", None)
+    message = _message(f"{where}.message", generation["message"], notes, is_answer=True)
+    if message["role"] != "assistant":
+        raise Unreadable("malformed", f"{where}.message must be an AI message")
+    _note_cut_off(where, generation, notes)
+    return message
+
+
+def _note_cut_off(where: str, generation: Mapping[str, Any], notes: Notes) -> None:
+    info = generation.get("generation_info") or generation.get("generationInfo")
+    if isinstance(info, Mapping) and info.get("finish_reason") in CUT_OFF:
+        notes.add("answer_cut_off", f"{where}.generation_info.finish_reason")
+
+
+def _message(where: str, message: Any, notes: Notes, *, is_answer: bool) -> Message:
+    """A message as it is serialized (`lc`, `id`, `kwargs`) or dumped (`type` beside the fields)."""
+    message = mapping_at(where, message)
+    if "role" in message and "type" not in message:
+        return message_from(where, message, notes)
+    if message.get("type") == "constructor":
+        path = list_at(f"{where}.id", message.get("id"))
+        class_name = path[-1] if path else None
+        kind = _KIND_OF_CLASS.get(class_name) if isinstance(class_name, str) else None
+        fields = mapping_at(f"{where}.kwargs", message.get("kwargs"))
+        # Python's chat models leave the name of a tool's answer out of the request; JavaScript's send it.
+        sends_tool_name = bool(path) and path[0] == "langchain_core"
+    else:
+        kind = KIND_OF_TYPE.get(message["type"]) if isinstance(message.get("type"), str) else None
+        data = message.get("data")
+        fields = data if isinstance(data, Mapping) else message
+        sends_tool_name = False
+    if kind is None:
+        raise malformed(where, "a human, system, AI, tool, function or chat message", message.get("type"))
+    if kind == "tool" and not sends_tool_name:
+        fields = {key: value for key, value in fields.items() if key != "name"}
+    return message_from_fields(where, kind, fields, notes, is_answer=is_answer)
+
+
+def message_from_fields(
+    where: str, kind: str, fields: Mapping[str, Any], notes: Notes, *, is_answer: bool = False
+) -> Message:
+    """A message from the fields of a LangChain message object, serialized or alive.
+
+    Args:
+        where: The field, for error texts.
+        kind: `human`, `system`, `ai`, `tool`, `function` or `chat`.
+        fields: `content`, `additional_kwargs`, `tool_calls` and so on.
+        notes: Takes what is left out.
+        is_answer: The message came from the model in this call. Then the raw text of its calls, where it
+            was kept, is what was on the wire; in a history the parsed calls were sent, written anew.
+    """
+    extra = fields.get("additional_kwargs")
+    extra = extra if isinstance(extra, Mapping) else {}
+    role = _role(where, kind, fields, extra)
+    content = fields.get("content")
+    message: Message = {"role": role, "content": content_from(f"{where}.content", content, notes)}
+    name = fields.get("name") or extra.get("name")
+    if name is not None and not is_answer:
+        message["name"] = text_at(f"{where}.name", name)
+    if role == "assistant":
+        _add_calls(where, message, fields, extra, is_answer=is_answer)
+        told = {call["id"] for call in message.get("tool_calls", ())}
+        if any(call_id not in told for call_id in called_ids(content)):
+            raise Unreadable("malformed", f"{where}.content tells a call that tool_calls does not")
+        if isinstance(extra.get("refusal"), str):
+            message["refusal"] = extra["refusal"]
+        if extra.get("reasoning_content"):
+            notes.add("reasoning_dropped", f"{where}.additional_kwargs")
+        if extra.get("audio"):
+            notes.add("keys_dropped", f"{where}.additional_kwargs")
+    if role == "tool":
+        message["tool_call_id"] = text_at(f"{where}.tool_call_id", fields.get("tool_call_id"))
+    if not message["content"]:
+        silent = message.keys() & {"tool_calls", "function_call", "refusal"}
+        message["content"] = None if silent else ""
+    return message
+
+
+def _role(where: str, kind: str, fields: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
+    if kind == "chat":
+        role = fields.get("role")
+        if role not in ROLES:
+            raise malformed(f"{where}.role", f"one of {', '.join(sorted(ROLES))}", role)
+        return str(role)
+    if kind == "system" and extra.get("__openai_role__") == "developer":
+        return "developer"
+    return _ROLE[kind]
+
+
+def _add_calls(
+    where: str, message: Message, fields: Mapping[str, Any], extra: Mapping[str, Any], *, is_answer: bool
+) -> None:
+    """The calls, from the places where versions and languages keep them, the most exact first."""
+    parsed = _parsed_calls(where, fields)
+    raw = _raw_calls(where, extra)
+    streamed = _streamed_calls(where, fields)
+    if is_answer:
+        calls = streamed or raw or parsed
+    else:
+        # Raw calls beside parsed ones tell their order where some are valid and some are not.
+        order = {call["id"]: position for position, call in enumerate(raw)}
+        calls = sorted(parsed, key=lambda call: order.get(call["id"], len(order))) if parsed else raw
+    if calls:
+        message["tool_calls"] = calls
+    elif extra.get("function_call"):
+        message["function_call"] = function_call_from(
+            f"{where}.additional_kwargs.function_call", extra["function_call"]
+        )
+
+
+def _parsed_calls(where: str, fields: Mapping[str, Any]) -> list[ToolCall]:
+    calls: list[ToolCall] = []
+    for key in ("tool_calls", "invalid_tool_calls"):
+        for index, found in enumerate(list_at(f"{where}.{key}", fields.get(key) or [])):
+            at = f"{where}.{key}[{index}]"
+            call = mapping_at(at, found)
+            arguments = call.get("args")
+            calls.append({
+                "id": text_at(f"{at}.id", call.get("id")),
+                "type": "function",
+                "function": {
+                    "name": text_at(f"{at}.name", call.get("name")),
+                    "arguments": arguments_text(f"{at}.args", "" if arguments is None else arguments),
+                },
+            })  # fmt: skip
+    return calls
+
+
+def _raw_calls(where: str, extra: Mapping[str, Any]) -> list[ToolCall]:
+    where = f"{where}.additional_kwargs.tool_calls"
+    calls = list_at(where, extra.get("tool_calls") or [])
+    return [tool_call_from(f"{where}[{i}]", call) for i, call in enumerate(calls)]
+
+
+def _streamed_calls(where: str, fields: Mapping[str, Any]) -> list[ToolCall]:
+    """The calls of a chunk: their text as it arrived, where parsing may have mended it."""
+    calls: list[ToolCall] = []
+    for index, found in enumerate(list_at(f"{where}.tool_call_chunks", fields.get("tool_call_chunks") or [])):
+        chunk = mapping_at(f"{where}.tool_call_chunks[{index}]", found)
+        call_id, name, arguments = chunk.get("id"), chunk.get("name"), chunk.get("args")
+        if not (isinstance(call_id, str) and isinstance(name, str) and isinstance(arguments, str)):
+            return []  # pieces that were never joined: the parsed calls know more
+        calls.append({
+            "id": call_id,
+            "type": "function",
+            "function": {"name": name, "arguments": arguments_text(where, arguments)},
+        })  # fmt: skip
+    return calls

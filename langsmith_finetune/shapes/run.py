@@ -1,0 +1,124 @@
+"""The fields of a run, whichever API, version or file it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from langsmith_finetune.shapes.canonical import Note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSource:
+    """Where an example came from. Stays beside the training line, never in it.
+
+    Args:
+        run_id: The llm run.
+        trace_id: The trace that the run belongs to.
+        thread_id: The conversation that the trace belongs to, if any.
+        user_id: The end user, where the application named one in the run's metadata.
+        project_id: The LangSmith project.
+        start_time: When the call began, ISO 8601.
+        model: The model that answered.
+        scores: Average feedback scores by key.
+        notes: What the example does not say about the run.
+    """
+
+    run_id: str
+    trace_id: str | None = None
+    thread_id: str | None = None
+    user_id: str | None = None
+    project_id: str | None = None
+    start_time: str | None = None
+    model: str | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPayload:
+    """The parts of a run that a reader looks at. `inputs` to `extra` are untrusted."""
+
+    id: str
+    run_type: str
+    inputs: Any
+    outputs: Any
+    extra: Mapping[str, Any]
+    failed: bool
+    ended: bool
+
+    def invocation(self, key: str) -> Any:
+        """A setting of the call, from the places where producers put it."""
+        for place in ("invocation_params", "options"):
+            settings = self.extra.get(place)
+            if isinstance(settings, Mapping) and settings.get(key) is not None:
+                return settings[key]
+        return None
+
+
+def _getter(run: Any) -> Any:
+    if isinstance(run, Mapping):
+        return run.get
+    return lambda name, default=None: getattr(run, name, default)
+
+
+def payload_of(run: Any) -> RunPayload:
+    """The payload of a v1 `Run`, a v2 `Run`, or a dict of either."""
+    get = _getter(run)
+    extra = get("extra")
+    status = str(get("status") or "").lower()
+    return RunPayload(
+        id=_text(get("id")) or "",
+        run_type=str(get("run_type") or "").lower(),  # v2 writes LLM
+        inputs=get("inputs"),
+        outputs=get("outputs"),
+        extra=extra if isinstance(extra, Mapping) else {},
+        failed=bool(get("error")) or status == "error",
+        ended=get("end_time") is not None or status == "success",
+    )
+
+
+def source_of(run: Any, notes: tuple[Note, ...] = ()) -> RunSource:
+    """Where an example made from this run came from."""
+    get = _getter(run)
+    metadata = _metadata(get)
+    project_id = get("project_id") or get("session_id")
+    return RunSource(
+        run_id=_text(get("id")) or "",
+        trace_id=_text(get("trace_id")),
+        thread_id=_text(get("thread_id") or metadata.get("thread_id") or metadata.get("session_id")),
+        user_id=_text(metadata.get("user_id")),
+        project_id=_text(project_id),
+        start_time=_time(get("start_time")),
+        model=_text(metadata.get("ls_model_name")),
+        scores=_scores(get("feedback_stats")),
+        notes=notes,
+    )
+
+
+def _metadata(get: Any) -> Mapping[str, Any]:
+    """Metadata sits in `extra` for v1, and at the top for v2, where `extra` may hold it too."""
+    extra = get("extra")
+    found: dict[str, Any] = {}
+    for place in (extra.get("metadata") if isinstance(extra, Mapping) else None, get("metadata")):
+        if isinstance(place, Mapping):
+            found |= place
+    return found
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or isinstance(value, (Mapping, list)) else str(value)
+
+
+def _time(value: Any) -> str | None:
+    return value.isoformat() if hasattr(value, "isoformat") else _text(value)
+
+
+def _scores(stats: Any) -> dict[str, float]:
+    scores: dict[str, float] = {}
+    for key, stat in stats.items() if isinstance(stats, Mapping) else ():
+        average = stat.get("avg") if isinstance(stat, Mapping) else getattr(stat, "avg", None)
+        if isinstance(average, (int, float)):
+            scores[str(key)] = float(average)
+    return scores

@@ -1,0 +1,394 @@
+"""A stand-in for LangSmith's read side: both run APIs, projects, and datasets as training files.
+
+It answers as the API description says, with the oddities that bite: v2 looks at one day and returns ids
+alone unless told otherwise, v1 refuses more than 100 runs a page, a backend may lack either API, and
+`eq(error, false)` is refused. Runs are given as dicts in the form in which LangSmith's SDK posts them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import operator
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+from langsmith.types import RunQueryV2Params, RunSelectField
+
+from .server import Request, Response, StandIn
+
+TENANT_ID = "11111111-1111-4111-8111-111111111111"
+PROJECT_ID = "22222222-2222-4222-8222-222222222222"
+KEY = "lsv2_stand_in"
+
+# An older server: no thread_id, no metadata.
+V1_COLUMNS = """
+id name run_type start_time end_time status error extra events inputs inputs_preview outputs outputs_preview
+s3_urls parent_run_id parent_run_ids manifest_id manifest session_id serialized reference_example_id
+reference_dataset_id total_tokens prompt_tokens completion_tokens total_cost prompt_cost completion_cost
+first_token_time trace_id dotted_order feedback_stats tags in_dataset app_path trace_tier
+"""
+V1_SELECTABLE = set(V1_COLUMNS.split())
+V1_ALWAYS = {"name", "run_type", "trace_id", "dotted_order", "id", "status", "session_id", "app_path"}
+V2_SELECTABLE = set(get_args(RunSelectField))
+V2_QUESTIONS = set(RunQueryV2Params.__annotations__) - {"accept"}
+
+
+class Refused(Exception):  # noqa: N818 - becomes an answer
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def trace(
+    *,
+    run_id: str,
+    started: datetime,
+    root_error: str | None = None,
+    error: str | None = None,
+    name: str = "ChatOpenAI",
+    project_id: str = PROJECT_ID,
+    **llm: Any,
+) -> list[dict[str, Any]]:
+    """A chain with one llm call in it, as posted."""
+    root_id = str(uuid.uuid5(uuid.NAMESPACE_OID, run_id))
+    stamp = started.strftime("%Y%m%dT%H%M%S%fZ")
+    common = {"trace_id": root_id, "session_id": project_id, "tags": [], "extra": {"metadata": {}}}
+    root = common | {
+        "id": root_id,
+        "name": "RunnableSequence",
+        "run_type": "chain",
+        "start_time": _iso(started),
+        "end_time": _iso(started + timedelta(seconds=2)),
+        "parent_run_id": None,
+        "dotted_order": f"{stamp}{root_id}",
+        "error": root_error,
+        "inputs": {"question": "What is 6 times 7?"},
+        "outputs": None if root_error else {"output": 42},
+    }
+    child = common | {
+        "id": run_id,
+        "name": name,
+        "run_type": "llm",
+        "start_time": _iso(started),
+        "end_time": _iso(started + timedelta(seconds=1)),
+        "parent_run_id": root_id,
+        "dotted_order": f"{stamp}{root_id}.{stamp}{run_id}",
+        "error": error,
+        "inputs": {"messages": [{"role": "user", "content": "What is 6 times 7?"}], "model": "gpt-4o"},
+        "outputs": {"choices": [{"message": {"role": "assistant", "content": "42"}}]},
+    }
+    return [root, child | llm]
+
+
+class LangSmith(StandIn):
+    """Start with `with`; `v1`, `v2` and `v2_projects` say which APIs it offers."""
+
+    def __init__(
+        self,
+        runs: Iterable[dict[str, Any]] = (),
+        *,
+        projects: dict[str, tuple[str, datetime]] | None = None,
+        datasets: dict[str, list[dict[str, Any]]] | None = None,
+        v1: bool = True,
+        v2: bool = True,
+        v2_projects: bool = True,
+        version: str | None = "0.16.14",
+        flags: dict[str, Any] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        port: int = 0,
+    ) -> None:
+        super().__init__(port)
+        self.runs = list(runs)
+        self.by_id = {run["id"]: run for run in self.runs}
+        starts = [_time(run["start_time"]) for run in self.runs]
+        # As a project that its first trace created: it starts when that trace arrived.
+        arrived = min(starts, default=now()) + timedelta(seconds=3)
+        self.projects = projects or {"support-bot": (PROJECT_ID, arrived)}
+        self.datasets = datasets or {}
+        self.v1, self.v2, self.v2_projects = v1, v2, v2_projects
+        self.version, self.flags = version, flags or {}
+        self.now = now
+
+    def handle(self, request: Request) -> Response:
+        path = request.path.removeprefix("/api").removeprefix("/v1")
+        if path == "/info":
+            return self._info()
+        if request.headers.get("x-api-key") != KEY:
+            return Response(401, {"detail": "Invalid token"})
+        try:
+            return self._route(request, path)
+        except Refused as refused:
+            body = {"title": "refused", "status": refused.status, "detail": refused.detail}
+            return Response(refused.status, body if "/v2/" in path else {"detail": refused.detail})
+
+    def _route(self, request: Request, path: str) -> Response:  # noqa: PLR0911
+        match (request.method, *path.strip("/").split("/")):
+            case ("POST", "v2", "runs", "query") if self.v2:
+                return self._query_v2(request.json())
+            case ("GET", "v2", "sessions") if self.v2 and self.v2_projects:
+                return self._projects_v2(request.query)
+            case (_, "v2", *_):
+                raise Refused(404, "Not Found")
+            case ("POST", "runs", "query"):
+                return self._query_v1(request.json())
+            case ("GET", "runs", run_id):
+                self._need_v1()
+                if run_id not in self.by_id:
+                    raise Refused(404, "Run not found")
+                return Response(200, self._row(self.by_id[run_id]))
+            case ("GET", "sessions"):
+                return Response(200, self._projects_v1(request.query))
+            case ("GET", "datasets"):
+                wanted = request.query.get("name", list(self.datasets))
+                return Response(200, [self._dataset(name) for name in wanted if name in self.datasets])
+            case ("GET", "datasets", dataset_id, "openai_ft"):
+                lines = [json.dumps(line) for line in self.datasets[self._dataset_name(dataset_id)]]
+                return Response(200, "\n".join(lines).encode(), {"content-type": "application/x-ndjson"})
+            case ("GET", "datasets", dataset_id):
+                return Response(200, self._dataset(self._dataset_name(dataset_id)))
+        raise Refused(404, "Not Found")
+
+    def _info(self) -> Response:
+        if self.version is None:
+            return Response(404, {"detail": "Not Found"})
+        return Response(200, {"version": self.version, "instance_flags": self.flags})
+
+    def _need_v1(self) -> None:
+        if not self.v1:
+            raise Refused(501, "This deployment does not support this endpoint; use /v2/runs/query")
+
+    # --- projects and datasets ---
+
+    def _some_projects(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
+        return [
+            {"id": id_, "name": name, "start_time": _iso(started), "tenant_id": TENANT_ID}
+            for name, (id_, started) in self.projects.items()
+            if name in query.get("name", [name]) and id_ in query.get("id", [id_])
+        ]
+
+    def _projects_v1(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
+        offset = int(query.get("offset", ["0"])[0])
+        return self._some_projects(query)[offset:][: int(query.get("limit", ["100"])[0])]
+
+    def _projects_v2(self, query: dict[str, list[str]]) -> Response:
+        items = [item | {"type": "PROJECT"} for item in self._some_projects(query)]
+        cursor = query.get("cursor", [None])[0]
+        page, following = _page(items, cursor, int(query.get("page_size", ["20"])[0]))
+        return Response(200, {"items": page, "next_cursor": following})
+
+    def _dataset(self, name: str) -> dict[str, Any]:
+        return {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
+            "name": name,
+            "tenant_id": TENANT_ID,
+            "data_type": "chat",
+            "created_at": "2026-01-01T00:00:00Z",
+            "modified_at": "2026-01-01T00:00:00Z",
+            "example_count": len(self.datasets[name]),
+            "session_count": 0,
+        }
+
+    def _dataset_name(self, dataset_id: str) -> str:
+        for name in self.datasets:
+            if self._dataset(name)["id"] == dataset_id:
+                return name
+        raise Refused(404, "Dataset not found")
+
+    # --- runs ---
+
+    def _query_v2(self, body: dict[str, Any]) -> Response:
+        known = {id_ for id_, _ in self.projects.values()}
+        if unknown := set(body) - V2_QUESTIONS:
+            raise Refused(400, f"unknown fields {sorted(unknown)}")
+        if not body.get("project_ids"):
+            raise Refused(400, "exactly one of project_ids and reference_dataset_id is required")
+        if not set(body["project_ids"]) <= known:
+            raise Refused(404, "session not found")
+        if not 1 <= body.get("page_size", 100) <= 1000:
+            raise Refused(400, "page_size must be between 1 and 1000")
+        if unknown := set(body.get("selects", [])) - V2_SELECTABLE:
+            raise Refused(422, f"unknown selects {sorted(unknown)}")
+        if body.get("run_type", "LLM") != body.get("run_type", "LLM").upper():
+            raise Refused(422, "unknown run_type")
+        since = _time(body.get("min_start_time")) or self.now() - timedelta(days=1)
+        runs = self._matching(
+            projects=body["project_ids"],
+            ids=body.get("ids"),
+            run_type=body.get("run_type", "").lower(),
+            error=body.get("has_error"),
+            since=since,
+            until=_time(body.get("max_start_time")) or self.now(),
+            filter=body.get("filter"),
+            trace_filter=body.get("trace_filter"),
+        )
+        page, following = _page(runs, body.get("cursor"), body.get("page_size", 100))
+        items = [self._item(run, body.get("selects", ["ID"])) for run in page]
+        return Response(200, {"items": items, **({"next_cursor": following} if following else {})})
+
+    def _query_v1(self, body: dict[str, Any]) -> Response:
+        self._need_v1()
+        if body.get("limit", 100) > 100:
+            raise Refused(400, "Limit exceeds maximum allowed value of 100")
+        select = set(body.get("select", V1_SELECTABLE))
+        if unknown := select - V1_SELECTABLE:
+            raise Refused(422, f"unknown select {sorted(unknown)}")
+        if body.get("id"):  # "this will ignore all other filtering arguments"
+            runs = self._matching(ids=body["id"])
+        else:
+            runs = self._matching(
+                projects=body.get("session"),
+                run_type=body.get("run_type", ""),
+                error=body.get("error"),
+                since=_time(body.get("start_time")),
+                filter=body.get("filter"),
+                trace_filter=body.get("trace_filter"),
+            )
+        page, following = _page(runs, body.get("cursor"), body.get("limit", 100))
+        given = select | V1_ALWAYS
+        rows = [{name: value for name, value in self._row(run).items() if name in given} for run in page]
+        return Response(200, {"runs": rows, "cursors": {"prev": None, "next": following}})
+
+    def _matching(
+        self,
+        *,
+        projects: list[str] | None = None,
+        ids: list[str] | None = None,
+        run_type: str = "",
+        error: bool | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        filter: str | None = None,  # noqa: A002
+        trace_filter: str | None = None,
+    ) -> list[dict[str, Any]]:
+        accepts, root_accepts = _filter(filter), _filter(trace_filter)
+        found = [
+            run
+            for run in self.runs
+            if (projects is None or run["session_id"] in projects)
+            and (ids is None or run["id"] in ids)
+            and run_type in ("", run["run_type"])
+            and (error is None or bool(run["error"]) == error)
+            and (since is None or _time(run["start_time"]) >= since)
+            and (until is None or _time(run["start_time"]) <= until)
+            and accepts(self._row(run))
+            and root_accepts(self._row(self.by_id.get(run["trace_id"], run)))
+        ]
+        return sorted(found, key=lambda run: run["start_time"], reverse=True)
+
+    def _row(self, run: dict[str, Any]) -> dict[str, Any]:
+        """The run with what the server adds, as v1 gives it."""
+        ended = "success" if run.get("end_time") else "pending"
+        added = {
+            "status": "error" if run.get("error") else ended,
+            "parent_run_ids": [run["parent_run_id"]] if run.get("parent_run_id") else [],
+            "feedback_stats": None,
+            "total_tokens": 0,
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+            "app_path": f"/o/{TENANT_ID}/projects/p/{run['session_id']}/r/{run['id']}",
+        }
+        return added | run
+
+    def _item(self, run: dict[str, Any], selects: list[str]) -> dict[str, Any]:
+        """The same as v2 gives it."""
+        row = self._row(run)
+        metadata = row["extra"].get("metadata", {})
+        item = {
+            **row,
+            "run_type": row["run_type"].upper(),
+            "status": row["status"].upper(),
+            "project_id": row["session_id"],
+            "metadata": metadata,
+            "thread_id": metadata.get("thread_id"),
+            "is_root": row["parent_run_id"] is None,
+        }
+        return {name.lower(): item[name.lower()] for name in selects if item.get(name.lower()) is not None}
+
+
+def _page(items: list[Any], cursor: str | None, size: int) -> tuple[list[Any], str | None]:
+    start = int(base64.b64decode(cursor)) if cursor else 0
+    end = start + size
+    following = base64.b64encode(str(end).encode()).decode() if end < len(items) else None
+    return items[start:end], following
+
+
+def _time(text: str | None) -> Any:
+    if text is None:
+        return None
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
+
+
+# --- the filter language ---
+
+_TOKEN = re.compile(r'\s*([a-z_]+(?=\s*\()|[a-z_]+|"(?:[^"\\]|\\.)*"|-?[0-9.]+|[(),])')
+_COMPARE = {
+    "eq": operator.eq,
+    "neq": operator.ne,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+Accepts = Callable[[dict[str, Any]], bool]
+
+
+def _filter(text: str | None) -> Accepts:
+    if text is None:
+        return lambda _: True
+    tokens, at = [], 0
+    while at < len(text.rstrip()):
+        if not (match := _TOKEN.match(text, at)):
+            raise Refused(400, f"cannot parse the filter at {at}")
+        tokens.append(match[1])
+        at = match.end()
+    accepts = _expression(tokens)
+    if tokens:
+        raise Refused(400, "something follows the filter")
+    return accepts
+
+
+def _expression(tokens: list[str]) -> Accepts:
+    try:
+        name = tokens.pop(0)
+        _expect(tokens, "(")
+        if name in ("and", "or", "not"):
+            parts = [_expression(tokens)]
+            while tokens[0] == ",":
+                tokens.pop(0)
+                parts.append(_expression(tokens))
+            _expect(tokens, ")")
+            if name == "not":
+                return lambda run: not parts[0](run)
+            return lambda run: (all if name == "and" else any)(part(run) for part in parts)
+        field = tokens.pop(0)
+        _expect(tokens, ",")
+        value = json.loads(tokens.pop(0))
+        _expect(tokens, ")")
+    except (IndexError, json.JSONDecodeError) as broken:
+        raise Refused(400, "cannot parse the filter") from broken
+    if field == "error" and value is not None:
+        raise Refused(400, "error cannot be compared with a boolean")
+    if field not in ("id", "name", "run_type", "status", "error", "start_time", "end_time", "tags"):
+        raise Refused(400, f"unknown field {field}")
+    if name == "has":
+        return lambda run: value in run[field]
+    if name not in _COMPARE:
+        raise Refused(400, f"unknown function {name}")
+    if field.endswith("_time"):
+        return lambda run: _COMPARE[name](_time(run[field]), _time(value))
+    return lambda run: _COMPARE[name](run[field], value)
+
+
+def _expect(tokens: list[str], token: str) -> None:
+    if tokens.pop(0) != token:
+        raise Refused(400, f"expected {token} in the filter")

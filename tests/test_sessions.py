@@ -1,0 +1,180 @@
+"""The loaders: lazy, unstoppable by a bad run, and plain LangChain at the other end."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import uuid
+import weakref
+
+import pytest
+from langchain_core.chat_loaders import BaseChatLoader
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langsmith.utils import LangSmithNotFoundError
+
+from langsmith_finetune import LangSmithDatasetChatLoader, LangSmithRunChatLoader, training_examples
+from tests.payloads import langchain_run, wrap_openai_run
+from tests.test_shapes import CALL, HELLO, WEATHER
+
+
+def test_a_session_holds_real_messages_with_their_calls_and_tools():
+    answered = {
+        **CALL,
+        "messages": [
+            *CALL["messages"],
+            {"role": "tool", "content": "sunny", "tool_call_id": "call_1"},
+            {"role": "assistant", "content": "It is sunny."},
+        ],
+    }
+    loader = LangSmithRunChatLoader(runs=[langchain_run(answered)])
+    assert isinstance(loader, BaseChatLoader)
+    (session,) = loader.load()
+    human, call, tool, answer = session["messages"]
+    assert isinstance(human, HumanMessage)
+    assert isinstance(call, AIMessage)
+    assert call.tool_calls == [
+        {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_1", "type": "tool_call"}
+    ]
+    assert isinstance(tool, ToolMessage)
+    assert tool.tool_call_id == "call_1"
+    assert answer.content == "It is sunny."
+    assert session["tools"] == [WEATHER]
+    assert "functions" not in session
+
+
+def test_arguments_that_are_no_json_object_travel_as_invalid_calls():
+    line = {
+        "messages": [
+            {"role": "user", "content": "Hi"},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {"id": str(i), "type": "function", "function": {"name": "f", "arguments": text}}
+                    for i, text in enumerate(["{", "{}", "[1]"])
+                ],
+            },
+        ]
+    }
+    (session,) = LangSmithRunChatLoader(runs=[wrap_openai_run(line)]).load()
+    answer = session["messages"][-1]
+    assert [call["args"] for call in answer.tool_calls] == [{}]
+    assert [call["args"] for call in answer.invalid_tool_calls] == ["{", "[1]"]
+    assert next(training_examples([session])).line == line
+
+
+def test_a_bad_run_never_ends_the_stream():
+    runs = [wrap_openai_run(HELLO), {"id": "bad", "run_type": "llm"}, object(), wrap_openai_run(HELLO)]
+    told = []
+    loader = LangSmithRunChatLoader(runs=runs, on_skip=told.append)
+    assert len(list(loader.lazy_load())) == 2
+    assert [error.run_id for error in loader.skipped] == ["bad", ""]
+    assert told == list(loader.skipped)
+    assert loader.skipped.counts == {"pending": 1, "not_llm": 1}
+    assert repr(loader.skipped) == "<2 in all: {'pending': 1, 'not_llm': 1}>"
+
+
+def test_each_load_counts_afresh():
+    loader = LangSmithRunChatLoader(runs=[{"id": "bad", "run_type": "chain"}])
+    for _ in range(2):
+        assert list(loader.lazy_load()) == []
+        assert loader.skipped.total == 1
+
+
+def test_only_the_first_thousand_skipped_runs_are_kept_but_all_are_counted():
+    loader = LangSmithRunChatLoader(runs=({"id": str(i), "run_type": "chain"} for i in range(1200)))
+    assert list(loader.lazy_load()) == []
+    assert (len(loader.skipped), loader.skipped.total) == (1000, 1200)
+
+
+def test_loading_is_lazy_over_an_endless_stream_and_keeps_nothing():
+    class Run(dict):
+        pass
+
+    def endless():
+        while True:
+            run = Run(wrap_openai_run(HELLO))
+            seen.append(weakref.ref(run))
+            yield run
+
+    seen: list[weakref.ref[Run]] = []
+    for _ in itertools.islice(LangSmithRunChatLoader(runs=endless()).lazy_load(), 100):
+        pass
+    gc.collect()
+    assert len(seen) == 100
+    assert sum(ref() is not None for ref in seen) <= 1
+
+
+async def test_async_loading_takes_sync_and_async_iterables():
+    async def runs():
+        yield wrap_openai_run(HELLO)
+        yield {"id": "bad", "run_type": "chain"}
+
+    for source in (runs(), [wrap_openai_run(HELLO), {"id": "bad", "run_type": "chain"}]):
+        loader = LangSmithRunChatLoader(runs=source)
+        assert len([session async for session in loader.alazy_load()]) == 1
+        assert loader.skipped[0].reason == "not_llm"
+
+
+async def test_an_async_iterable_given_to_the_sync_door_is_told_the_right_one():
+    async def runs():
+        yield wrap_openai_run(HELLO)
+
+    with pytest.raises(TypeError, match=r"runs is an async iterable: use `async for session in loader"):
+        LangSmithRunChatLoader(runs=runs()).load()
+
+
+class ReadRunClient:
+    """A client of somebody's own, as the ancestor's users pass them."""
+
+    def read_run(self, run_id):
+        return {**wrap_openai_run(HELLO), "id": str(run_id)}
+
+
+async def test_ids_are_fetched_through_the_client():
+    ids = ["d2a3c025-7739-47fb-a057-d0d225830001", uuid.UUID(int=7)]
+    loader = LangSmithRunChatLoader(runs=ids, client=ReadRunClient())
+    assert [session["source"].run_id for session in loader.lazy_load()] == [str(i) for i in ids]
+    assert [session["source"].run_id async for session in loader.alazy_load()] == [str(i) for i in ids]
+
+
+def test_no_client_is_made_unless_an_id_arrives(monkeypatch):
+    monkeypatch.setattr("langsmith.Client.__init__", lambda *_, **__: pytest.fail("a client was made"))
+    assert len(LangSmithRunChatLoader(runs=[wrap_openai_run(HELLO)]).load()) == 1
+
+
+class DatasetClient:
+    def read_dataset_openai_finetuning(self, *, dataset_name):
+        assert dataset_name == "chats"
+        return [HELLO, {"messages": "?"}, CALL, {**HELLO, "functions": [WEATHER["function"]]}]
+
+
+async def test_a_chat_dataset_loads_with_its_tools_and_functions():
+    loader = LangSmithDatasetChatLoader(dataset_name="chats", client=DatasetClient())
+    hello, call, legacy = loader.load()
+    assert [message.content for message in hello["messages"]] == ["Hi", "Hello!"]
+    assert call["tools"] == [WEATHER]
+    assert legacy["functions"] == [WEATHER["function"]]
+    assert str(loader.skipped[0]) == (
+        "run chats[1] is not usable (malformed): messages must be a list, found a value of type str"
+    )
+    assert [example.line for example in training_examples([hello, call])] == [HELLO, CALL]
+    assert len([session async for session in loader.alazy_load()]) == 3
+
+
+async def test_ids_among_runs_are_fetched_by_the_page_and_keep_their_place():
+    ids = [str(uuid.UUID(int=n)) for n in range(150)]
+    runs = [*ids[:120], wrap_openai_run(HELLO), *ids[120:], "gone"]
+    expected = [*ids[:120], wrap_openai_run(HELLO)["id"], *ids[120:]]
+
+    class Client(ReadRunClient):
+        def read_run(self, run_id):
+            if run_id == "gone":
+                raise LangSmithNotFoundError("no such run")
+            return super().read_run(run_id)
+
+    loader = LangSmithRunChatLoader(runs=runs, client=Client())
+    assert [session["source"].run_id for session in loader.lazy_load()] == expected
+    assert [error.reason for error in loader.skipped] == ["not_found"]
+    assert [session["source"].run_id async for session in loader.alazy_load()] == expected
+    assert [error.reason for error in loader.skipped] == ["not_found"]
