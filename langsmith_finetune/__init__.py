@@ -26,6 +26,7 @@ from langsmith_finetune.examples import (
     TrainingLine,
     TrainingMessage,
     convert_messages_for_finetuning,
+    examples_from_runs,
     training_examples,
 )
 from langsmith_finetune.jobs import FineTunedModel, FineTuneJob
@@ -64,6 +65,7 @@ __all__ = [
     "WrittenFile",
     "aselect_runs",
     "convert_messages_for_finetuning",
+    "examples_from_runs",
     "read_jsonl",
     "select_runs",
     "training_examples",

@@ -126,6 +126,7 @@ class FineTuneJob:
             training_file=Path(training_file),
             training_sha256=_sha256_of_jsonl(Path(training_file)),
             model=str(model),
+            model_sha256=_sha256_of_folder(Path(model)) if Path(model).is_dir() else None,
             method=method,
             parameters=dict(parameters or {}),
             validation_file=Path(validation_file) if validation_file is not None else None,
@@ -416,6 +417,23 @@ def _retry_delay(error: ProviderError, attempt: int) -> float:
     if error.retry_after_seconds is not None:
         return min(max(error.retry_after_seconds, 0.1), _LONGEST_RETRY_AFTER_SECONDS)
     return min(2.0 ** (attempt - 1), _LONGEST_POLL_SECONDS)
+
+
+def _sha256_of_folder(path: Path) -> str:
+    """Tell a model folder's content: names, sizes, and the first and last MiB of each file.
+
+    Weights are many GB, and training changes every part of them: reading their ends is enough.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            size = file.stat().st_size
+            digest.update(f"{file.relative_to(path).as_posix()}\0{size}\0".encode())
+            with file.open("rb") as content:
+                digest.update(content.read(1 << 20))
+                content.seek(max(size - (1 << 20), content.tell()))
+                digest.update(content.read())
+    return digest.hexdigest()
 
 
 def _sha256_of_jsonl(path: Path) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from tqdm.auto import tqdm
+with warnings.catch_warnings():
+    # In a notebook without ipywidgets tqdm draws its bar as text, which is fine, and warns, which is not.
+    warnings.simplefilter("ignore")
+    from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
     from types import TracebackType

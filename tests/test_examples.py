@@ -8,6 +8,7 @@ from io import BytesIO
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
     ChatMessage,
@@ -18,7 +19,12 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langsmith_finetune import LangSmithRunChatLoader, convert_messages_for_finetuning, training_examples
+from langsmith_finetune import (
+    LangSmithRunChatLoader,
+    convert_messages_for_finetuning,
+    examples_from_runs,
+    training_examples,
+)
 from tests.payloads import langchain_run, wrap_openai_run
 from tests.strategies import conversations
 from tests.test_shapes import CALL, HELLO
@@ -44,7 +50,7 @@ def test_the_old_tutorial_s_lines_run_unchanged():
 
 def test_the_drop_in_keeps_tool_calls_and_warns_once_that_tools_are_lost():
     sessions = LangSmithRunChatLoader(runs=[langchain_run(CALL), wrap_openai_run(CALL)]).lazy_load()
-    with pytest.warns(UserWarning) as warned:
+    with pytest.warns(UserWarning, match="tool definitions") as warned:
         dialogs = convert_messages_for_finetuning(sessions)
     assert dialogs == [CALL["messages"]] * 2
     assert [str(warning.message) for warning in warned] == [
@@ -143,3 +149,25 @@ def test_examples_come_one_at_a_time():
         pytest.fail("the second session was asked for")
 
     assert next(training_examples(sessions())).line["messages"][0]["content"] == "one"
+
+
+@given(st.lists(conversations(), max_size=3), st.sampled_from(["all", "answer"]))
+def test_both_doors_give_the_same_examples(lines, train_on):
+    runs = [make(line) for line in lines for make in (wrap_openai_run, langchain_run)]
+    loader = LangSmithRunChatLoader(runs=runs)
+    assert list(examples_from_runs(runs, train_on=train_on)) == list(
+        training_examples(loader.lazy_load(), train_on=train_on)
+    )
+
+
+def test_the_bulk_door_tells_or_counts_what_it_leaves_out(caplog):
+    noted = wrap_openai_run(HELLO)
+    noted["inputs"]["tool_choice"] = "required"
+    runs = [noted, {"id": "bad", "run_type": "chain"}]
+    skipped, notes = [], []
+    assert len(list(examples_from_runs(runs, on_skip=skipped.append, on_note=notes.append))) == 1
+    assert [error.reason for error in skipped] == ["not_llm"]
+    assert [note.kind for note in notes] == ["tool_choice"]
+    assert caplog.messages == []
+    assert len(list(examples_from_runs(runs))) == 1
+    assert caplog.messages == ["1 runs could not be used; on_skip= tells which and why"]

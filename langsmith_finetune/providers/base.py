@@ -41,6 +41,7 @@ class JobRequest:
         training_file: A JSONL file of training lines.
         training_sha256: The SHA-256 of its bytes, in hexadecimal.
         model: The model to start from, by the provider's name for it or as a path.
+        model_sha256: Where that is a folder here, a SHA-256 that tells its content.
         method: How to train.
         parameters: The provider's own settings, such as `{"n_epochs": 3}`.
         validation_file: Lines to measure on while training, if any.
@@ -52,6 +53,7 @@ class JobRequest:
     training_file: Path
     training_sha256: str
     model: str
+    model_sha256: str | None = None
     method: Method = "supervised"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     validation_file: Path | None = None
@@ -61,11 +63,11 @@ class JobRequest:
 
     @property
     def fingerprint(self) -> str:
-        """A SHA-256 over the data's hash and the settings, not over paths: equal requests train the same."""
+        """A SHA-256 over the hashes of data and model and the settings, not over paths: equal requests train the same."""
         parts = {
             "training": self.training_sha256,
             "validation": self.validation_sha256,
-            "model": self.model,
+            "model": self.model_sha256 or self.model,
             "method": self.method,
             "parameters": dict(self.parameters),
             "suffix": self.suffix,

@@ -1,0 +1,49 @@
+# Everything runs in .venv, which `make` fills by itself the first time and whenever pyproject.toml changes.
+PYTHON ?= python3.11
+# Installed before the rest, so that nothing pulls another build. Override to choose one.
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+
+.PHONY: help walkthrough test lint types docs bench record clean
+
+help: ## Say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+walkthrough: .venv/walkthrough ## Run the notebook from runs to a tuned model, and print its answers
+	$(BIN)/python notebooks/run.py notebooks/walkthrough.ipynb
+
+test: .venv/dev ## Lint, types, and every test
+	$(MAKE) lint types
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev
+	$(BIN)/mypy
+
+docs: .venv/dev ## Build the documentation into docs/_build
+	$(BIN)/sphinx-build --fail-on-warning --keep-going -q docs docs/_build
+
+record: .venv/dev ## Record the cassettes anew: from the stand-ins, or from live services where keys are set
+	$(BIN)/python -m tests.record_langsmith
+	$(BIN)/python -m tests.record_openai
+
+clean: ## Remove the environment and everything built
+	rm -rf .venv build dist docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis notebooks/runs
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/torch: .venv/bin/python
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	@touch $@
+
+.venv/walkthrough: .venv/torch pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[local,notebook]"
+	@touch $@
+
+.venv/dev: .venv/torch pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[local,notebook,dev]"
+	@touch $@ .venv/walkthrough

@@ -1,0 +1,157 @@
+"""Runs to training lines, side by side in one run: ours, langchain-community, and a loop written by hand.
+
+    pip install langchain-community orjson
+    python benchmarks/convert.py
+
+All read the same runs in the one form that langchain-community reads: LangChain's, flat, without tool calls.
+The loop by hand knows that form and nothing else; it is what speed costs in generality. Each figure is the
+best of several rounds in one process on one core. Memory is the growth of the process over the imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import resource
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from langsmith.schemas import Run
+
+from langsmith_finetune import (
+    LangSmithRunChatLoader,
+    convert_messages_for_finetuning,
+    examples_from_runs,
+)
+from langsmith_finetune.shapes.canonical import compact_json
+
+ROUNDS = 5
+
+
+def a_run(number: int, turns: int) -> dict[str, Any]:
+    """A flat LangChain run of about 4 KB: a system prompt, `turns` exchanges, an answer."""
+
+    def message(kind: str, text: str) -> dict[str, Any]:
+        kwargs = {"content": text, "type": kind.lower(), "additional_kwargs": {}, "response_metadata": {}}
+        path = ["langchain", "schema", "messages", f"{kind}Message"]
+        return {"lc": 1, "type": "constructor", "id": path, "kwargs": kwargs}
+
+    history = [message("System", "You are a support agent. " * 8)]
+    for turn in range(turns):
+        history.append(message("Human", f"Question {number}.{turn}: where is my order, 你好? " * 6))
+        history.append(message("AI", f"Answer {number}.{turn}: it is on its way. " * 6))
+    answer = history.pop()
+    return {
+        "id": str(uuid.UUID(int=number)),
+        "trace_id": str(uuid.UUID(int=number)),
+        "name": "ChatOpenAI",
+        "run_type": "llm",
+        "start_time": datetime(2026, 11, 1, tzinfo=UTC).isoformat(),
+        "end_time": datetime(2026, 11, 1, tzinfo=UTC).isoformat(),
+        "inputs": {"messages": history},
+        "outputs": {"generations": [{"text": answer["kwargs"]["content"], "message": answer}]},
+        "extra": {"invocation_params": {"model": "m"}, "metadata": {"ls_model_name": "m", "padding": "x" * 1500}},
+    }
+
+
+_ROLES = {"HumanMessage": "user", "AIMessage": "assistant", "SystemMessage": "system"}
+
+
+def by_hand(runs: list[dict[str, Any]]) -> Iterator[bytes]:
+    """The shortest loop that turns this one form into lines."""
+    import orjson  # noqa: PLC0415
+
+    for run in runs:
+        messages = [*run["inputs"]["messages"], run["outputs"]["generations"][0]["message"]]
+        line = [{"role": _ROLES[m["id"][-1]], "content": m["kwargs"]["content"]} for m in messages]
+        yield orjson.dumps({"messages": line})
+
+
+def community(runs: list[Any]) -> Iterator[str]:
+    """The ancestor: loader, adapter, and the tutorial's json.dumps."""
+    import warnings  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from langchain_community.adapters.openai import (  # noqa: PLC0415
+            convert_messages_for_finetuning as convert,
+        )
+        from langchain_community.chat_loaders.langsmith import (  # noqa: PLC0415
+            LangSmithRunChatLoader as Loader,
+        )
+
+        for dialog in convert(Loader(runs=runs, client=object()).lazy_load()):  # type: ignore[arg-type]
+            yield json.dumps({"messages": dialog})
+
+
+def drop_in(runs: list[Any]) -> Iterator[str]:
+    """The same lines of the tutorial, with our two imports."""
+    for dialog in convert_messages_for_finetuning(LangSmithRunChatLoader(runs=runs).lazy_load()):
+        yield json.dumps({"messages": dialog})
+
+
+def bulk(runs: list[Any]) -> Iterator[str]:
+    """Our way for many runs."""
+    for example in examples_from_runs(runs):
+        yield compact_json(example.line)
+
+
+def runs_per_second(work: Callable[[list[Any]], Iterator[Any]], runs: list[Any]) -> float:
+    """The best of several rounds."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        gc.collect()
+        started = time.perf_counter()
+        done = sum(1 for _ in work(runs))
+        best = min(best, time.perf_counter() - started)
+        assert done == len(runs), f"{work.__name__} made {done} lines of {len(runs)} runs"
+    return len(runs) / best
+
+
+def peak_megabytes() -> float:
+    """The most memory the process ever had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def stream(count: int) -> None:
+    """Convert a million runs that are made as they are read, and print what memory that took."""
+    before = peak_megabytes()
+    started = time.perf_counter()
+    done = sum(1 for _ in bulk(a_run(number % 1000, 2) for number in range(count)))  # type: ignore[arg-type]
+    seconds = time.perf_counter() - started
+    print(f"{done:,} runs streamed in {seconds:.0f} s, {peak_megabytes() - before:.1f} MB over the import")
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--stream", type=int, default=0, help="stream so many runs and say what memory it took")
+    options = parser.parse_args()
+    if options.stream:
+        stream(options.stream)
+        return
+    for turns in (1, 2, 10):
+        dicts = [a_run(number, turns) for number in range(options.runs)]
+        objects = [Run(**run) for run in dicts]
+        size = sum(len(compact_json(run)) for run in dicts) / len(dicts) / 1000
+        print(f"\n{2 * turns + 1} messages a run, {size:.1f} KB each: runs per second")
+        base = runs_per_second(community, objects)
+        hand = runs_per_second(by_hand, dicts)
+        for name, speed in (
+            ("langchain-community", base),
+            ("drop-in (Run objects)", runs_per_second(drop_in, objects)),
+            ("bulk (dicts)", runs_per_second(bulk, dicts)),
+            ("by hand, orjson (dicts)", hand),
+        ):
+            print(f"  {name:<24} {speed:>9,.0f}   {speed / base:>5.1f} x community   {speed / hand:>5.2f} x by hand")
+
+
+if __name__ == "__main__":
+    main()
