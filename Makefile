@@ -26,6 +26,10 @@ types: .venv/dev
 docs: .venv/dev ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q docs docs/_build
 
+bench: .venv/dev ## Measure, beside langchain-community and a loop written by hand
+	$(BIN)/python -m pip install --quiet langchain-community orjson
+	$(BIN)/python benchmarks/convert.py
+
 record: .venv/dev ## Record the cassettes anew: from the stand-ins, or from live services where keys are set
 	$(BIN)/python -m tests.record_langsmith
 	$(BIN)/python -m tests.record_openai
@@ -37,7 +41,7 @@ clean: ## Remove the environment and everything built
 	$(PYTHON) -m venv .venv
 
 .venv/torch: .venv/bin/python
-	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet $(TORCH)
 	@touch $@
 
 .venv/walkthrough: .venv/torch pyproject.toml

@@ -33,7 +33,7 @@ _CREATE_ATTEMPTS = 4
 _LOOK_AGAIN_SECONDS = (1.0, 3.0, 9.0)
 """After an ambiguous answer the provider is asked this long for the job it may have created."""
 
-_LONGEST_POLL_SECONDS = 60.0
+_LONGEST_RETRY_SECONDS = 60.0
 _LONGEST_RETRY_AFTER_SECONDS = 300.0
 _LONGEST_SILENCE_SECONDS = 6 * 3600.0
 """Without a timeout of the caller's, a provider may be unreachable for this long at a stretch."""
@@ -209,8 +209,7 @@ class FineTuneJob:
         Args:
             timeout: Give up after this many seconds; the job itself goes on. Without one, give up only
                 when the provider has been unreachable for six hours at a stretch.
-            poll_seconds: Seconds between two looks, above 0. By default the provider's own pace, growing
-                slower.
+            poll_seconds: Seconds between two looks. By default the provider's own pace, growing slower.
             progress: Show a line with status, steps and losses.
 
         Returns:
@@ -220,7 +219,7 @@ class FineTuneJob:
             JobFailedError: The job failed or was cancelled; carries the provider's reason.
             JobTimeoutError: `timeout` has passed.
             ProviderError: The provider refuses to tell (a wrong key, no such job), or is gone for long.
-            ValueError: `poll_seconds` is 0 or less.
+            ValueError: `poll_seconds` is negative.
         """
         with JobProgress(enabled=progress) as line:
             for delay in self._looks(timeout, poll_seconds, line):
@@ -248,8 +247,8 @@ class FineTuneJob:
         self, timeout: float | None, poll_seconds: float | None, line: JobProgress
     ) -> Generator[float, None, None]:
         """Look at the job until it has ended, and yield the seconds to wait between two looks."""
-        if poll_seconds is not None and poll_seconds <= 0:
-            raise ValueError(f"poll_seconds must be above 0, not {poll_seconds}")
+        if poll_seconds is not None and poll_seconds < 0:
+            raise ValueError(f"poll_seconds must not be negative, but is {poll_seconds}")
         started = last_answer = self._clock.now()
         pace = self.provider.poll_seconds if poll_seconds is None else poll_seconds
         failures = 0
@@ -262,7 +261,7 @@ class FineTuneJob:
                 failures, last_answer = 0, self._clock.now()
                 delay = pace
                 if poll_seconds is None:
-                    pace = min(pace * 1.2, _LONGEST_POLL_SECONDS)
+                    pace = min(pace * 1.2, 6 * self.provider.poll_seconds)
             except ProviderError as error:
                 silence = self._clock.now() - last_answer
                 if not error.temporary or (timeout is None and silence > _LONGEST_SILENCE_SECONDS):
@@ -416,7 +415,7 @@ def _retry_delay(error: ProviderError, attempt: int) -> float:
     """Seconds until the next try: what the provider asked for, within reason, or twice as long each time."""
     if error.retry_after_seconds is not None:
         return min(max(error.retry_after_seconds, 0.1), _LONGEST_RETRY_AFTER_SECONDS)
-    return min(2.0 ** (attempt - 1), _LONGEST_POLL_SECONDS)
+    return min(2.0 ** (attempt - 1), _LONGEST_RETRY_SECONDS)
 
 
 def _sha256_of_folder(path: Path) -> str:

@@ -115,10 +115,12 @@ def test_poll_seconds_is_the_pace(create, clock):
     assert len(clock.slept) == 3
 
 
-@pytest.mark.parametrize("pace", [0, -1.5])
-def test_a_pace_without_pauses_is_refused(create, pace):
-    with pytest.raises(ValueError, match=f"poll_seconds must be above 0, not {pace}"):
-        create().wait(poll_seconds=pace, progress=False)
+def test_a_pace_of_nothing_is_taken_and_a_negative_one_refused(create, clock):
+    job = create()
+    job.wait(poll_seconds=0, progress=False)
+    assert set(clock.slept) == {0}
+    with pytest.raises(ValueError, match=r"poll_seconds must not be negative, but is -1\.5"):
+        job.wait(poll_seconds=-1.5, progress=False)
 
 
 def test_a_job_is_awaited_in_a_running_loop(server, provider, clock, train):

@@ -656,7 +656,7 @@ def test_azures_error_body_is_read(connect):
         "sk-pr***ts",
         "Bearer abc.def",
         "rk-12345678",
-        "lsv2_pt_0123456789",
+        "lsv2_pt_made_up_key",
     ],
 )
 def test_no_error_shows_a_key(connect, quoted):

@@ -1,0 +1,21 @@
+"""Sphinx settings."""
+
+from importlib.metadata import version as installed_version
+
+project = "langsmith-finetune"
+author = "the langsmith-finetune authors"
+copyright = "2026, the langsmith-finetune authors"  # noqa: A001
+release = version = installed_version("langsmith-finetune")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_enable_extensions = ["colon_fence"]
+html_theme = "furo"
+html_title = "langsmith-finetune"
+exclude_patterns = ["_build"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+# Fields of dataclasses and typed dicts are described in their docstrings' Args.
+napoleon_use_ivar = True
+nitpicky = False

@@ -1,0 +1,45 @@
+"""The packages of the extra `local`, asked for where they are first needed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+_NEEDED = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "psutil")
+
+
+def require_local_extra() -> None:
+    """See that everything is installed, without loading it.
+
+    Raises:
+        ImportError: A package is missing; says how to install it.
+    """
+    missing = [name for name in _NEEDED if not _is_there(name)]
+    if missing:
+        raise ImportError(
+            f"training and answering on this machine needs {', '.join(missing)}: "
+            'pip install "langsmith-finetune[local]"'
+        )
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return name in sys.modules or find_spec(name) is not None
+    except ImportError:
+        return False
+
+
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing a bar for each model file while this lasts."""
+    from transformers.utils import logging
+
+    before = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if before:
+            logging.enable_progress_bar()

@@ -1,0 +1,293 @@
+"""`LocalProvider`: jobs that are folders on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langsmith_finetune.errors import NotSupportedError, ProviderError
+from langsmith_finetune.providers.base import ENDED, JobEvent, JobRequest, JobStatus
+from langsmith_finetune.providers.local.extra import require_local_extra
+from langsmith_finetune.providers.local.parameters import check_parameters
+from langsmith_finetune.providers.local.process import is_alive, record_process, start_training, stop
+from langsmith_finetune.providers.local.rows import rows_of_file
+from langsmith_finetune.providers.local.run_folder import (
+    RunFolder,
+    now,
+    private_open,
+    read_json,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from langsmith_finetune.providers.local.chat import LocalChatModel
+
+_JOB_ID = re.compile(r"ft-[0-9a-f]{16}-[1-9][0-9]{0,5}")
+_SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class LocalProvider:
+    """Trains on this machine, in a process that goes on when the notebook's kernel ends.
+
+    A job is a folder of `runs_dir` that holds everything about it, the training data too; its files can be
+    read by their owner only. Delete the folder, and nothing is left of the job. A killed job does not
+    resume: create it again. Settings are in `LocalParameters`.
+
+    Args:
+        runs_dir: Where the jobs' folders go. Made if needed, with a `.gitignore` that keeps them all out.
+
+    Raises:
+        ImportError: The extra `local` is not installed.
+
+    Example:
+        >>> from langsmith_finetune import FineTuneJob
+        >>> from langsmith_finetune.providers.local import LocalProvider
+        >>> provider = LocalProvider(runs_dir="finetune-runs")
+        >>> job = FineTuneJob.create(
+        ...     "train.jsonl", model="Qwen/Qwen3-0.6B", provider=provider, parameters={"lora": True}
+        ... )  # doctest: +SKIP
+    """
+
+    def __init__(self, runs_dir: str | Path = "finetune-runs") -> None:
+        require_local_extra()
+        self.runs_dir = Path(runs_dir).absolute()
+        self._seen = threading.local()
+
+    @property
+    def name(self) -> str:
+        """`"local"`."""
+        return "local"
+
+    @property
+    def poll_seconds(self) -> float:
+        """A look costs one small file."""
+        return 0.5
+
+    def __repr__(self) -> str:
+        return f"LocalProvider(runs_dir={str(self.runs_dir)!r})"
+
+    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+        """The jobs of an equal request in `runs_dir`, newest first."""
+        attempts = self._attempts(request)
+        # `create_job` must know what its caller saw: see there.
+        self._seen.fingerprint, self._seen.newest = request.fingerprint, max(attempts, default=0)
+        return [_status_of(attempts[number]) for number in sorted(attempts, reverse=True)]
+
+    def create_job(self, request: JobRequest) -> JobStatus:
+        """Make a run folder and start to train.
+
+        Of two notebooks that ask for the same at the same moment, one makes the folder, and the other gets
+        the job that the first one made.
+
+        Raises:
+            InvalidExampleError: A line of a file cannot be trained on here; names the line.
+            NotSupportedError: Another method than `supervised`.
+            ProviderError: There is no such model folder, or a file changed while it was copied.
+            ValueError: A parameter is unknown or not of its kind.
+        """
+        if request.method != "supervised":
+            raise NotSupportedError(self.name, f"the method {request.method!r}; it trains 'supervised'")
+        check_parameters(request.parameters)
+        if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
+            raise ValueError(
+                f"suffix must be letters, digits, '.', '_', '-', at most 64, got {request.suffix!r}"
+            )
+        model = self._model(request.model)
+
+        self._make_runs_dir()
+        staging = Path(tempfile.mkdtemp(prefix=".new-", dir=self.runs_dir))
+        try:
+            self._fill(RunFolder(staging), request, model)
+            run = self.runs_dir / f"ft-{request.fingerprint[:16]}-{self._last_seen(request) + 1}"
+            try:
+                staging.rename(run)  # whole, or not at all, and only one of two
+            except OSError:
+                if not run.is_dir():
+                    raise
+                return _status_of(RunFolder(run))
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        try:
+            start_training(RunFolder(run))
+        except OSError as error:
+            message = f"the training process could not be started: {error.strerror}"
+            RunFolder(run).write_status("failed", "not started", error=message, finished_at=now())
+            raise ProviderError(self.name, message) from error
+        return _status_of(RunFolder(run))
+
+    def retrieve_job(self, job_id: str) -> JobStatus:
+        """Where the job stands. A job whose process died without a word has failed.
+
+        Raises:
+            ProviderError: There is no such job in `runs_dir`.
+        """
+        return _status_of(self._run(job_id))
+
+    def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
+        """What the training process told, oldest first.
+
+        Raises:
+            ProviderError: There is no such job in `runs_dir`.
+        """
+        events = [
+            JobEvent(
+                id=f"{job_id}-event-{number}",
+                created_at=datetime.fromisoformat(event["created_at"]),
+                level=event["level"],
+                message=event["message"],
+                step=event["step"],
+                total_steps=event["total_steps"],
+                metrics=event["metrics"],
+            )
+            for number, event in enumerate(self._run(job_id).events(), start=1)
+        ]
+        return events if newest is None else events[max(len(events) - newest, 0) :]
+
+    def cancel_job(self, job_id: str) -> JobStatus:
+        """Stop the training process. A job that has ended stays as it is.
+
+        Raises:
+            ProviderError: There is no such job in `runs_dir`.
+        """
+        run = self._run(job_id)
+        if _status_of(run).status not in ENDED:
+            private_open(run.cancelled_file, "w").close()
+            stop(run)
+        return _status_of(run)
+
+    def chat_model(self, model_id: str, **kwargs: Any) -> LocalChatModel:
+        """A chat model that answers in this process.
+
+        Args:
+            model_id: A model folder, or a name on the Hugging Face Hub.
+            **kwargs: Settings of `LocalChatModel`, such as `temperature=0`.
+        """
+        from langsmith_finetune.providers.local.chat import LocalChatModel
+
+        return LocalChatModel(model=model_id, **kwargs)
+
+    def _model(self, model: str) -> str:
+        """The model as the training process can find it, wherever that runs."""
+        if Path(model).is_dir():
+            return str(Path(model).absolute())
+        if model.startswith((".", "~", "/")) or "\\" in model:
+            raise ProviderError(
+                self.name,
+                f"there is no model folder {model!r}. Give a folder, or a name on the Hugging Face Hub",
+            )
+        return model
+
+    def _make_runs_dir(self) -> None:
+        if not self.runs_dir.is_dir():
+            self.runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with private_open(self.runs_dir / ".gitignore", "w") as file:
+                file.write("# Training data and models: not for version control.\n*\n")
+
+    def _fill(self, run: RunFolder, request: JobRequest, model: str) -> None:
+        """Everything a run folder holds before its process starts."""
+        files = [(request.training_file, run.training_file, request.training_sha256)]
+        if request.validation_file is not None and request.validation_sha256 is not None:
+            files.append((request.validation_file, run.validation_file, request.validation_sha256))
+        for source, copy, sha256 in files:
+            if _copy(source, copy) != sha256:
+                raise ProviderError(
+                    self.name, f"{source.name} changed while the job was created. Create it again"
+                )
+            for _ in rows_of_file(copy, source.name):
+                pass  # every line is read once before anything is started, so that a bad one is known now
+        created_at = now()
+        write_json(
+            run.request_file,
+            {
+                "fingerprint": request.fingerprint,
+                "created_at": created_at,
+                "model": request.model,
+                "model_path": model,
+                "model_sha256": request.model_sha256,
+                "method": request.method,
+                "parameters": dict(request.parameters),
+                "training_name": request.training_file.name,
+                "training_sha256": request.training_sha256,
+                "validation_name": request.validation_file.name if request.validation_file else None,
+                "validation_sha256": request.validation_sha256,
+                "suffix": request.suffix,
+                "seed": request.seed,
+            },
+        )
+        run.write_status("validating", "starting")
+        record_process(run, os.getpid(), starting=True)
+
+    def _attempts(self, request: JobRequest) -> dict[int, RunFolder]:
+        """The runs of an equal request, by their number."""
+        runs = {}
+        for path in self.runs_dir.glob(f"ft-{request.fingerprint[:16]}-*"):
+            run = RunFolder(path)
+            if not _JOB_ID.fullmatch(path.name):
+                continue
+            if (read_json(run.request_file) or {}).get("fingerprint") == request.fingerprint:
+                runs[int(path.name.rsplit("-", 1)[1])] = run
+        return runs
+
+    def _last_seen(self, request: JobRequest) -> int:
+        """The newest attempt that the caller knows of.
+
+        What came after its look was made by somebody who asked for the same at the same time: the next
+        number is taken then, and `create_job` hands out that job instead of starting a second one.
+        """
+        if getattr(self._seen, "fingerprint", None) == request.fingerprint:
+            self._seen.fingerprint = None
+            newest: int = self._seen.newest
+            return newest
+        return max(self._attempts(request), default=0)
+
+    def _run(self, job_id: str) -> RunFolder:
+        run = RunFolder(self.runs_dir / job_id) if _JOB_ID.fullmatch(job_id) else None
+        if run is None or not run.request_file.is_file():
+            raise ProviderError(self.name, f"there is no job {job_id!r} in {self.runs_dir}")
+        return run
+
+
+def _status_of(run: RunFolder) -> JobStatus:
+    alive = is_alive(run)  # asked first: a process that ends now has written its last word before
+    request, state = read_json(run.request_file) or {}, read_json(run.status_file) or {}
+    status, word, error = state["status"], state["provider_status"], state.get("error")
+    if status not in ENDED and run.cancelled_file.exists():
+        status = word = "cancelling" if alive else "cancelled"
+    elif status not in ENDED and not alive:
+        status, word = "failed", f"died while {word}"
+        error = (
+            f"the training process {word}, without a word: it was killed, or memory ran out. "
+            f"Its last output is in {run.log_file}"
+        )
+    return JobStatus(
+        id=run.id,
+        status=status,
+        provider_status=word,
+        model=request["model"],
+        fine_tuned_model=state.get("fine_tuned_model"),
+        error=error,
+        created_at=datetime.fromisoformat(request["created_at"]),
+        finished_at=datetime.fromisoformat(state["finished_at"]) if state.get("finished_at") else None,
+        trained_tokens=state.get("trained_tokens"),
+        step=state.get("step"),
+        total_steps=state.get("total_steps"),
+        metrics=state.get("metrics", {}),
+    )
+
+
+def _copy(source: Path, copy: Path) -> str:
+    """Copy a file, and return the SHA-256 of the bytes that were copied."""
+    digest = hashlib.sha256()
+    with source.open("rb") as original, private_open(copy, "wb") as file:
+        while block := original.read(1 << 20):
+            digest.update(block)
+            file.write(block)
+    return digest.hexdigest()

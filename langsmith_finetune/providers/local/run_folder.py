@@ -1,0 +1,120 @@
+"""A local job is a folder. Whoever can read it can follow the job; the process that trains writes to it.
+
+<runs_dir>/<job id>/
+  request.json       what was asked for
+  training.jsonl     a copy of the training file: what is trained, whatever becomes of the original
+  validation.jsonl   likewise, if there is one
+  process.json       who is at work, so that a dead process can be told from a slow one
+  status.json        where the job stands; replaced as a whole each time
+  events.jsonl       what happened, one event a line
+  log.txt            everything that TRL, transformers and torch print
+  cancelled          there if somebody asked for the end
+  trainer/           TRL's own working folder
+  model/             the result; model-<suffix>/ if a suffix was asked for
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+class RunFolder:
+    """The files of one job.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.request_file = path / "request.json"
+        self.training_file = path / "training.jsonl"
+        self.validation_file = path / "validation.jsonl"
+        self.process_file = path / "process.json"
+        self.status_file = path / "status.json"
+        self.events_file = path / "events.jsonl"
+        self.log_file = path / "log.txt"
+        self.cancelled_file = path / "cancelled"
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.path.name
+
+    def write_status(self, status: str, phase: str, **more: Any) -> None:
+        """Say where the job stands.
+
+        Args:
+            status: One of `langsmith_finetune.providers.base.Status`.
+            phase: The same in more detail: `"loading the model"`.
+            **more: Further fields of a `JobStatus`, as JSON values.
+        """
+        write_json(self.status_file, {"status": status, "provider_status": phase, **more})
+
+    def add_event(
+        self,
+        message: str,
+        *,
+        level: str = "info",
+        step: int | None = None,
+        total_steps: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Say what happened. Only the process that trains does."""
+        event = {
+            "created_at": now(),
+            "level": level,
+            "message": message,
+            "step": step,
+            "total_steps": total_steps,
+            "metrics": dict(metrics or {}),
+        }
+        with private_open(self.events_file, "a") as file:
+            file.write(json.dumps(event) + "\n")
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The events so far, oldest first, without a line that is being written."""
+        try:
+            text = self.events_file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        for line in text.splitlines(keepends=True):
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def now() -> str:
+    """The time, as it stands in the files."""
+    return datetime.now(UTC).isoformat()
+
+
+def private_open(path: Path, mode: str) -> Any:
+    """Open a file that only its owner can read, as UTF-8 where it is text."""
+    return open(
+        path,
+        mode,
+        encoding=None if "b" in mode else "utf-8",
+        opener=lambda name, flags: os.open(name, flags, 0o600),
+    )
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace a file as a whole: a reader sees the old one or the new one, never half of it."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with private_open(part, "w") as file:
+        json.dump(value, file, indent=1)
+    part.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """What `write_json` wrote; None where there is no such file."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return value if isinstance(value, dict) else None

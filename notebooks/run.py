@@ -1,0 +1,50 @@
+"""Run a notebook from top to bottom and print what its cells print, as they print it.
+
+    python notebooks/run.py notebooks/walkthrough.ipynb
+
+The executed copy, plots and all, goes to `notebooks/runs/`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+
+class TalkingClient(NotebookClient):
+    """A notebook client that also says on the terminal what it does."""
+
+    def process_message(self, message: dict[str, Any], cell: Any, index: int) -> Any:
+        """Keep a cell's output, and print what of it is text."""
+        content = message["content"]
+        if message["msg_type"] == "stream":
+            print(content["text"], end="", flush=True)
+        elif message["msg_type"] in {"execute_result", "display_data"} and "image/png" not in content["data"]:
+            print(content["data"].get("text/plain", ""))
+        return super().process_message(message, cell, index)
+
+    async def async_execute_cell(self, cell: Any, cell_index: int, **settings: Any) -> Any:
+        """Print a text cell's heading, or run a code cell."""
+        if cell.cell_type == "markdown":
+            for line in cell.source.splitlines():
+                if line.startswith("#"):
+                    print(f"\n{line}", flush=True)
+        return await super().async_execute_cell(cell, cell_index, **settings)
+
+
+def main(path: Path) -> None:
+    """Run it where it lies, so that its relative paths hold."""
+    notebook = nbformat.read(path, as_version=4)
+    TalkingClient(notebook, timeout=1800, resources={"metadata": {"path": str(path.parent)}}).execute()
+    copy = path.parent / "runs" / path.name
+    copy.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, copy)
+    print(f"\nThe executed notebook, with its plot: {copy}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
