@@ -55,7 +55,10 @@ def a_run(number: int, turns: int) -> dict[str, Any]:
         "end_time": datetime(2026, 11, 1, tzinfo=UTC).isoformat(),
         "inputs": {"messages": history},
         "outputs": {"generations": [{"text": answer["kwargs"]["content"], "message": answer}]},
-        "extra": {"invocation_params": {"model": "m"}, "metadata": {"ls_model_name": "m", "padding": "x" * 1500}},
+        "extra": {
+            "invocation_params": {"model": "m"},
+            "metadata": {"ls_model_name": "m", "padding": "x" * 1500},
+        },
     }
 
 
@@ -132,7 +135,9 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=2000)
-    parser.add_argument("--stream", type=int, default=0, help="stream so many runs and say what memory it took")
+    parser.add_argument(
+        "--stream", type=int, default=0, help="stream so many runs and say what memory it took"
+    )
     options = parser.parse_args()
     if options.stream:
         stream(options.stream)
@@ -150,7 +155,9 @@ def main() -> None:
             ("bulk (dicts)", runs_per_second(bulk, dicts)),
             ("by hand, orjson (dicts)", hand),
         ):
-            print(f"  {name:<24} {speed:>9,.0f}   {speed / base:>5.1f} x community   {speed / hand:>5.2f} x by hand")
+            print(
+                f"  {name:<24} {speed:>9,.0f}   {speed / base:>5.1f} x community   {speed / hand:>5.2f} x by hand"
+            )
 
 
 if __name__ == "__main__":
