@@ -11,6 +11,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence"]
 html_theme = "furo"
 html_title = "langsmith-finetune"
+default_role = "code"  # in docstrings, `this` is code
 exclude_patterns = ["_build"]
 
 autodoc_member_order = "bysource"
