@@ -28,7 +28,12 @@ RunReason: TypeAlias = Literal[
     "completion_model",
     "unknown_shape",
     "malformed",
+    "not_expressible",
+    "kept_elsewhere",
+    "lost_at_source",
     "too_deep",
+    "too_large",
+    "unwanted_note",
     "not_found",
 ]
 """Why a run cannot become a training example:
@@ -41,7 +46,15 @@ RunReason: TypeAlias = Literal[
 - `completion_model`: a text completion, not a chat.
 - `unknown_shape`: no reader knows this producer's payload.
 - `malformed`: the producer is known, but a field is missing or of the wrong type.
+- `not_expressible`: the call holds what a training line has no form for, such as a tool that ran at the
+  provider.
+- `kept_elsewhere`: part of what the model saw is kept at the provider (`previous_response_id`, a stored
+  prompt, cached content), not in the run.
+- `lost_at_source`: the producer posted the run without parts of the call, as `wrap_gemini` does with parts
+  that are objects.
 - `too_deep`: nested deeper than any real payload.
+- `too_large`: made of more values than LangSmith takes in one run, as payloads do that hold themselves.
+- `unwanted_note`: the run has a note of a kind that the caller refuses.
 - `not_found`: LangSmith has no such run, or it has passed its retention.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -18,6 +18,7 @@ from langsmith_finetune.shapes.canonical import (
     Conversation,
     Message,
     Note,
+    NoteKind,
     Notes,
     Tool,
     ToolCall,
@@ -26,6 +27,7 @@ from langsmith_finetune.shapes.canonical import (
 from langsmith_finetune.shapes.langchain import KIND_OF_TYPE, message_from_fields
 from langsmith_finetune.shapes.run import RunSource, source_of
 from langsmith_finetune.shapes.tools import function_from, tools_from
+from langsmith_finetune.shapes.trace import TraceRuns
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +113,8 @@ def examples_from_runs(
     runs: Iterable[Any],
     *,
     train_on: Literal["all", "answer"] = "all",
+    trace_runs: Iterable[Any] = (),
+    refuse: Collection[NoteKind] = (),
     on_skip: Callable[[RunNotUsableError], None] | None = None,
     on_note: Callable[[Note], None] | None = None,
 ) -> Iterator[TrainingExample]:
@@ -122,6 +126,8 @@ def examples_from_runs(
     Args:
         runs: Runs (v1, v2, or dicts of either), not ids.
         train_on: As for `training_examples`.
+        trace_runs: As for `LangSmithRunChatLoader`.
+        refuse: As for `LangSmithRunChatLoader`.
         on_skip: Called with each run's `RunNotUsableError`. Without it, their number is logged at the end.
         on_note: Called with each `Note`.
 
@@ -134,10 +140,10 @@ def examples_from_runs(
         >>> [example.source.run_id for example in examples_from_runs([run])]
         ['d2a3']
     """
-    skipped = 0
+    skipped, traces = 0, TraceRuns(trace_runs)
     for run in runs:
         try:
-            conversation, notes = conversation_from_run(run)
+            conversation, notes = conversation_from_run(run, traces.of(run), refuse=refuse)
         except RunNotUsableError as error:
             skipped += 1
             if on_skip is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Generic, TypeAlias, TypeVar, overload
 from uuid import UUID
@@ -29,6 +29,7 @@ from langsmith_finetune.shapes.canonical import (
     Conversation,
     Message,
     Note,
+    NoteKind,
     Notes,
     Tool,
     Unreadable,
@@ -39,6 +40,7 @@ from langsmith_finetune.shapes.canonical import (
 from langsmith_finetune.shapes.openai_chat import message_from
 from langsmith_finetune.shapes.run import RunSource, source_of
 from langsmith_finetune.shapes.tools import function_from, tools_from
+from langsmith_finetune.shapes.trace import TraceRuns
 
 Run: TypeAlias = Any
 """A langsmith v1 or v2 `Run`, a dict of either, or a run's id (str or UUID)."""
@@ -110,6 +112,9 @@ class LangSmithRunChatLoader(BaseChatLoader):
             iterable; `alazy_load` takes an async iterable too.
         client: A langsmith client, to fetch runs by id. Without one, a client is made from the
             environment when the first id arrives.
+        trace_runs: Other runs of the same traces. Some agent SDKs post the tools or the system prompt with
+            a run above the call only; they are then looked up here. Kept in memory.
+        refuse: Kinds of notes that are reason enough to skip a run, such as `redacted`.
         on_skip: Called with each run's `RunNotUsableError`.
         on_note: Called with each `Note`.
 
@@ -132,11 +137,15 @@ class LangSmithRunChatLoader(BaseChatLoader):
         runs: Iterable[Run] | AsyncIterable[Run],
         client: Any = None,
         *,
+        trace_runs: Iterable[Any] = (),
+        refuse: Collection[NoteKind] = (),
         on_skip: Callable[[RunNotUsableError], None] | None = None,
         on_note: Callable[[Note], None] | None = None,
     ) -> None:
         self.runs = runs
         self.client = client
+        self.trace_runs = TraceRuns(trace_runs)
+        self.refuse = refuse
         self.on_skip = on_skip
         self.on_note = on_note
         self._start_afresh()
@@ -173,7 +182,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         try:
             if isinstance(run, RunNotUsableError):
                 raise run
-            conversation, notes = conversation_from_run(run)
+            conversation, notes = conversation_from_run(run, self.trace_runs.of(run), refuse=self.refuse)
         except RunNotUsableError as error:
             self.skipped.add(error)
             if self.on_skip is not None:

@@ -57,7 +57,7 @@ def arguments_text(arguments: Any) -> str:
 
 
 @st.composite
-def conversations(draw: st.DrawFn) -> dict[str, Any]:
+def conversations(draw: st.DrawFn, *, arguments_are: Any = objects | broken_arguments) -> dict[str, Any]:
     """`messages` and `tools` as a training line should hold them. Ends with an assistant message."""
     messages: list[dict[str, Any]] = []
     if draw(st.booleans()):
@@ -69,7 +69,7 @@ def conversations(draw: st.DrawFn) -> dict[str, Any]:
             messages[-1]["name"] = draw(names)
         if draw(st.booleans()):
             calls = []
-            for arguments in draw(st.lists(objects | broken_arguments, min_size=1, max_size=3)):
+            for arguments in draw(st.lists(arguments_are, min_size=1, max_size=3)):
                 call = {"name": draw(names), "arguments": arguments_text(arguments)}
                 calls.append({"id": f"call_{calls_so_far}", "type": "function", "function": call})
                 calls_so_far += 1
@@ -86,3 +86,26 @@ def conversations(draw: st.DrawFn) -> dict[str, Any]:
     if offered:
         line["tools"] = offered
     return line
+
+
+def without(line: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """A line without what a dialect cannot say: the names of speakers, details of images, strictness, tools."""
+    messages = []
+    for message in line["messages"]:
+        said = {key: value for key, value in message.items() if key not in keys}
+        if isinstance(said["content"], list):
+            said["content"] = [_part_without(part, keys) for part in said["content"]]
+        messages.append(said)
+    tools = [
+        {"type": "function", "function": {k: v for k, v in tool["function"].items() if k != "strict"}}
+        if "strict" in keys
+        else tool
+        for tool in line.get("tools", ())
+    ]
+    return {"messages": messages, **({"tools": tools} if tools and "tools" not in keys else {})}
+
+
+def _part_without(part: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    if part["type"] != "image_url":
+        return part
+    return {"type": "image_url", "image_url": {k: v for k, v in part["image_url"].items() if k not in keys}}

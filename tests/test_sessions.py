@@ -12,7 +12,12 @@ from langchain_core.chat_loaders import BaseChatLoader
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langsmith.utils import LangSmithNotFoundError
 
-from langsmith_finetune import LangSmithDatasetChatLoader, LangSmithRunChatLoader, training_examples
+from langsmith_finetune import (
+    LangSmithDatasetChatLoader,
+    LangSmithRunChatLoader,
+    examples_from_runs,
+    training_examples,
+)
 from tests.payloads import langchain_run, wrap_openai_run
 from tests.test_shapes import CALL, HELLO, WEATHER
 
@@ -178,3 +183,43 @@ async def test_ids_among_runs_are_fetched_by_the_page_and_keep_their_place():
     assert [error.reason for error in loader.skipped] == ["not_found"]
     assert [session["source"].run_id async for session in loader.alazy_load()] == expected
     assert [error.reason for error in loader.skipped] == ["not_found"]
+
+
+def agent_trace():
+    """Two calls of the Claude Agent SDK under the root run that alone has the system prompt and the tools."""
+    root = {
+        "id": "00000000-0000-4000-8000-000000000001",
+        "trace_id": "00000000-0000-4000-8000-000000000001",
+        "run_type": "chain",
+        "inputs": {"system": "You are terse.", "tools": [WEATHER]},
+    }
+    call = {
+        "id": "00000000-0000-4000-8000-000000000002",
+        "trace_id": root["id"],
+        "parent_run_id": root["id"],
+        "run_type": "llm",
+        "status": "success",
+        "inputs": {"messages": [{"role": "user", "content": "Hi"}]},
+        "outputs": {"role": "assistant", "content": [{"type": "text", "text": "Hello!"}]},
+        "extra": {"metadata": {"ls_integration": "claude-agent-sdk"}},
+    }
+    return root, call
+
+
+def test_what_a_run_lacks_is_looked_up_in_its_trace_through_both_doors():
+    root, call = agent_trace()
+    loader = LangSmithRunChatLoader(runs=[call], trace_runs=[root, call])
+    (session,) = loader.load()
+    assert session["messages"][0].content == "You are terse."
+    assert session["tools"] == [WEATHER]
+    assert [note.kind for note in loader.notes] == ["found_in_trace"]
+    assert list(examples_from_runs([call], trace_runs=[root])) == list(training_examples([session]))
+
+
+def test_runs_with_an_unwanted_note_are_refused_through_both_doors():
+    _, call = agent_trace()
+    loader = LangSmithRunChatLoader(runs=[call], refuse={"tools_missing"})
+    assert loader.load() == []
+    skipped = []
+    assert list(examples_from_runs([call], refuse={"tools_missing"}, on_skip=skipped.append)) == []
+    assert [error.reason for error in (*loader.skipped, *skipped)] == ["unwanted_note"] * 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import os
+from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -22,6 +22,7 @@ from langsmith_finetune import (
 )
 from langsmith_finetune.errors import RunReason
 from langsmith_finetune.shapes import conversation_from_run
+from tests.corpus import captured, producers
 from tests.payloads import (
     langchain_run,
     legacy_functions_run,
@@ -29,9 +30,6 @@ from tests.payloads import (
     wrap_openai_streamed_run,
 )
 from tests.strategies import conversations
-
-RUN_SHAPES = Path(__file__).parent / "data" / "run_shapes"
-PRODUCERS = ["langchain_openai", "wrap_openai_chat", "legacy_langchain_0_0", "js_wrap_openai"]
 
 WEATHER = {
     "type": "function",
@@ -79,33 +77,76 @@ def test_a_conversation_traced_by_any_producer_gives_the_same_line(line):
     assert example(langchain_run(line, nested=False)).line == line
 
 
-def captured(producer):
-    cases = json.loads((RUN_SHAPES / f"{producer}.json").read_text(encoding="utf-8"))["cases"]
-    return [
-        (case["case"], posted["run"])
-        for case in cases
-        for posted in case["runs"]
-        if posted["run"]["run_type"] == "llm"
-    ]
+# What each captured run has lost or never was. All others are read, without a note but those below.
+REFUSED = {
+    "langchain_openai": {"lc_error": "failed"},
+    "langchain_openai_completion": {"lc_completion_llm": "completion_model"},
+    "legacy_langchain_0_0": {"legacy_generate": "pending"},
+    "special": {"hide_env": "hidden"},
+    "traceable": {"fmt_prompt": "completion_model", "fmt_positional": "unknown_shape"},
+    "wrap_gemini": {"wg_multimodal": "lost_at_source", "wg_history": "lost_at_source"},
+    "wrap_openai_chat": {"wo_error": "failed"},
+    "wrap_openai_completions": {"wo_completions": "completion_model"},
+}
+NOTED = {
+    "claude_agent": {"reasoning_dropped", "system_missing", "tools_missing"},
+    "agents_chat": {"tools_missing"},
+    "agents_responses": {"reasoning_dropped"},
+    "jslc_structured": {"response_format"},
+    "jsai_object": {"response_format"},
+    "jswo_responses": {"reasoning_dropped"},
+    "lc_n2": {"other_candidates"},
+    "lc_structured": {"response_format"},
+    "lc_structured_fc": {"tool_choice"},
+    "lc_responses": {"reasoning_dropped"},
+    "lc_responses_v1": {"reasoning_dropped"},
+    "lc_responses_lcv1": {"reasoning_dropped"},
+    "lc_responses_stream": {"reasoning_dropped"},
+    "anonymizer": {"redacted"},
+    "attachment": {"attachments"},
+    "fmt_lc": {"tools_missing"},
+    "wa_thinking": {"reasoning_dropped"},
+    "wo_json_schema": {"response_format"},
+    "wo_parse": {"response_format"},
+    "wo_n2": {"other_candidates"},
+    "wo_responses": {"reasoning_dropped"},
+    "wo_responses_tools": {"reasoning_dropped"},
+    "wo_responses_parse": {"response_format"},
+}
+INJECTED = ["malformed", "malformed", "read"]  # special.json: user data in the place of content is no message
+SECOND_TURNS = {("otel_traceloop", 1): {"tools_missing"}}
 
 
-REFUSED = {"lc_error": "failed", "wo_error": "failed", "legacy_generate": "pending"}
+def outcome(run):
+    """What becomes of a run: the reason it is refused for, or "read"; and the kinds of its notes."""
+    loader = LangSmithRunChatLoader([run])
+    found = list(training_examples(loader.lazy_load()))
+    return (loader.skipped[0].reason if loader.skipped else "read"), set(loader.notes.counts), found
 
 
-@pytest.mark.parametrize("producer", PRODUCERS)
+@pytest.mark.parametrize("producer", producers())
 def test_every_captured_run_is_read_or_refused_for_its_known_reason(producer):
+    turns = Counter()
     for case, run in captured(producer):
-        if "responses" in case:
-            continue  # read by another reader
-        if case in REFUSED:
-            assert refusal(run).reason == REFUSED[case]
-        else:
-            assert example(run).line["messages"][-1]["role"] == "assistant", case
+        what, notes, _ = outcome(run)
+        turn = turns[case]
+        turns[case] += 1
+        if case == "inject":
+            assert what == INJECTED[turn]
+            continue
+        assert what == REFUSED.get(producer, {}).get(case, "read"), case
+        if what == "read":
+            assert notes == SECOND_TURNS.get((case, turn), NOTED.get(case, set())), case
+
+
+def test_the_corpus_of_runs_is_whole():
+    assert len(producers()) == 22
+    assert sum(len(captured(producer)) for producer in producers()) == 111 + 3  # runs, spans
 
 
 def test_flat_runs_of_2023_read_as_the_nested_runs_of_today():
     for case, run in captured("langchain_openai"):
-        if case in REFUSED:
+        if case in REFUSED["langchain_openai"]:
             continue
         flat = copy.deepcopy(run)
         flat["inputs"]["messages"] = flat["inputs"]["messages"][0]
@@ -286,7 +327,22 @@ UNUSABLE = {
         "completion_model",
         "outputs.choices[0] holds text, not a message",
     ),
-    "an unknown answer": (with_outputs(output="Hello!"), "unknown_shape", "no reader knows outputs of this form"),
+    "an unknown answer": (with_outputs(said="Hello!"), "unknown_shape", "no reader knows outputs of this form"),
+    "two answers": (
+        with_outputs(output="Hello!", messages=[]),
+        "unknown_shape",
+        "outputs hold an answer under each of messages, output",
+    ),
+    "an unknown question": (
+        {**wrap_openai_run(HELLO), "inputs": {"x": "Hi"}},
+        "unknown_shape",
+        "no reader knows inputs of this form",
+    ),
+    "a lost end": (
+        {**wrap_openai_run(HELLO), "outputs": {}, "end_time": None},
+        "pending",
+        "the run has not ended, or its end was never posted",
+    ),
     "an answer that is no object": (
         {**wrap_openai_run(HELLO), "outputs": "Hello!"},
         "unknown_shape",
@@ -343,7 +399,17 @@ def test_a_schema_nested_beyond_belief_is_refused():
 
 def test_the_reasons_are_a_closed_list_and_each_is_reached():
     reached = {reason for _, reason, _ in UNUSABLE.values()}
-    assert reached | {"too_deep", "not_found"} == set(get_args(RunReason))
+    elsewhere = {
+        "too_deep",
+        "too_large",
+        "unwanted_note",
+        "not_found",
+        "not_expressible",
+        "kept_elsewhere",
+        "lost_at_source",
+    }
+    assert reached | elsewhere == set(get_args(RunReason))
+    assert not reached & elsewhere
 
 
 def test_secrets_and_constructors_in_user_data_stay_data(monkeypatch):

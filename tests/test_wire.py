@@ -7,48 +7,54 @@ import pytest
 from langsmith_finetune import LangSmithRunChatLoader, training_examples
 from tests.wire import cases, comparable, sent_and_received
 
-# Every captured call of the chat completions API whose producer has a reader.
-READABLE = [
-    case for case in cases("lc_", "jslc_", "wo_", "jswo_") if case[2]["api"] == "chat"
-]  # fmt: skip
+CASES = {name: (run, wire) for name, run, wire in cases("")}
 
-
-@pytest.mark.parametrize(("run", "wire"), [case[1:] for case in READABLE], ids=[case[0] for case in READABLE])
-def test_an_example_says_what_was_on_the_wire(run, wire):
-    loader = LangSmithRunChatLoader([run])
-    (example,) = training_examples(loader.lazy_load())
-    assert not loader.skipped
-    assert comparable(example.line["messages"], example.line.get("tools")) == sent_and_received(wire)
-    assert example.line.get("parallel_tool_calls") == wire["request"].get("parallel_tool_calls")
-
-
-def test_the_corpus_is_whole():
-    assert len(READABLE) == 35
-
-
+# What the run itself has lost. Any other case must be exact, and without a note that is not below.
+REFUSED = {
+    "wa_stream[0]": "pending",  # the wrapper's accumulator fails on this SDK: no answer, no end
+    "wg_history[0]": "lost_at_source",  # the wrapper posts calls and their answers as empty text
+}
+TOOLS_NOT_POSTED = {"agents_chat[0]", "agents_chat[1]"}  # noted; all else is exact
 NOTED = {
-    "tool_choice": "lc_structured_fc[0]",
-    "response_format": "wo_json_schema[0]",
-    "other_candidates": "wo_n2[0]",
+    "agents_chat[0]": {"tools_missing"},
+    "agents_chat[1]": {"tools_missing"},
+    "lc_responses[0]": {"reasoning_dropped"},
+    "lc_responses_stream[0]": {"reasoning_dropped"},
+    "lc_responses_v1[0]": {"reasoning_dropped"},
+    "lc_structured[0]": {"response_format"},
+    "lc_structured_fc[0]": {"tool_choice"},
+    "wo_json_schema[0]": {"response_format"},
+    "wo_n2[0]": {"other_candidates"},
+    "wo_parse[0]": {"response_format"},
+    "wo_responses[0]": {"reasoning_dropped"},
+    "wo_responses_tools[0]": {"reasoning_dropped"},
+    "wo_responses_tools[1]": {"reasoning_dropped"},
 }
 
 
-@pytest.mark.parametrize(("kind", "name"), NOTED.items())
-def test_what_training_cannot_see_is_noted(kind, name):
-    run = next(run for case, run, _ in READABLE if case == name)
-    loader = LangSmithRunChatLoader([run])
-    (session,) = loader.lazy_load()
-    assert [note.kind for note in loader.notes] == [kind]
-    assert session["source"].notes == tuple(loader.notes)
-    assert loader.notes[0].run_id == run["id"]
+def test_the_corpus_is_whole():
+    assert len(CASES) == 60
+    assert (REFUSED.keys() | NOTED.keys()) <= CASES.keys()
 
 
-@pytest.mark.parametrize(
-    ("run", "wire"),
-    [case[1:] for case in cases("agents_", "jsai_", "wa_", "wg_")],
-    ids=[case[0] for case in cases("agents_", "jsai_", "wa_", "wg_")],
-)
-def test_a_producer_without_a_reader_is_refused_and_never_guessed(run, wire):
+@pytest.mark.parametrize("name", sorted(CASES.keys() - REFUSED.keys()))
+def test_an_example_says_what_was_on_the_wire(name):
+    run, wire = CASES[name]
     loader = LangSmithRunChatLoader([run])
+    (example,) = training_examples(loader.lazy_load())
+    expected = sent_and_received(wire)
+    if name in TOOLS_NOT_POSTED:
+        assert expected.pop("tools")
+        expected["tools"] = []
+    found = comparable(example.line["messages"], example.line.get("tools"), made_ids=wire["api"] == "gemini")
+    assert found == expected
+    assert example.line.get("parallel_tool_calls") == wire["request"].get("parallel_tool_calls")
+    assert set(loader.notes.counts) == NOTED.get(name, set())
+    assert example.source.notes == tuple(loader.notes)
+
+
+@pytest.mark.parametrize(("name", "reason"), REFUSED.items())
+def test_what_the_run_has_lost_is_refused(name, reason):
+    loader = LangSmithRunChatLoader([CASES[name][0]])
     assert list(loader.lazy_load()) == []
-    assert loader.skipped[0].reason in {"unknown_shape", "hidden"}
+    assert [error.reason for error in loader.skipped] == [reason]

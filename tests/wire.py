@@ -22,14 +22,17 @@ def cases(*prefixes: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     return found
 
 
-def comparable(messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None) -> dict[str, Any]:
+def comparable(
+    messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, *, made_ids: bool = False
+) -> dict[str, Any]:
     """A conversation with everything that means the same written the same way.
 
     Developer counts as system; absent, null and empty are the same; one text part is its text; arguments
     are compared as JSON; legacy functions are tools, and their calls, which have no ids, get one from
-    their place.
+    their place. With `made_ids`, so do all calls: Gemini's need none.
     """
     legacy_id = None
+    places: dict[str, str] = {}
     out = []
     for index, message in enumerate(messages):
         role = {"developer": "system", "function": "tool"}.get(message["role"], message["role"])
@@ -37,26 +40,156 @@ def comparable(messages: list[dict[str, Any]], tools: list[dict[str, Any]] | Non
         if message.get("function_call"):
             legacy_id = f"call_{index}"
             calls = [{"id": legacy_id, "function": message["function_call"]}]
+        answers = legacy_id if message["role"] == "function" else message.get("tool_call_id")
+        for call in calls if made_ids else ():
+            places.setdefault(call["id"], f"place {len(places)}")
         out.append(
             {
                 "role": role,
                 "content": _content(message.get("content")),
                 "name": message.get("name") or None,
                 "calls": [
-                    (call["id"], call["function"]["name"], _arguments(call["function"]["arguments"]))
+                    (
+                        places.get(call["id"], call["id"]),
+                        call["function"]["name"],
+                        _arguments(call["function"]["arguments"]),
+                    )
                     for call in calls
                 ],
-                "answers": legacy_id if message["role"] == "function" else message.get("tool_call_id"),
+                "answers": places.get(answers, answers),
             }
         )
     return {"messages": out, "tools": [_tool(tool) for tool in tools or []]}
 
 
 def sent_and_received(wire: dict[str, Any]) -> dict[str, Any]:
-    """The request and the answer of a chat completion, comparable."""
-    request, choice = wire["request"], wire["response"]["choices"][0]
+    """The request and the answer of a call of any of the four APIs, comparable."""
+    read = {"chat": _chat, "responses": _responses, "anthropic": _anthropic, "gemini": _gemini}[wire["api"]]
+    messages, tools = read(wire["request"], wire["response"])
+    return comparable(messages, tools, made_ids=wire["api"] == "gemini")
+
+
+def _chat(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
     tools = request.get("tools") or [{"function": f} for f in request.get("functions") or []]
-    return comparable([*request["messages"], choice["message"]], tools)
+    return [*request["messages"], response["choices"][0]["message"]], tools
+
+
+def _responses(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    messages: list[dict[str, Any]] = []
+    if request.get("instructions"):
+        messages.append({"role": "system", "content": request["instructions"]})
+    items = request["input"]
+    if isinstance(items, str):
+        items = [{"role": "user", "content": items}]
+    for item in [*items, *response["output"]]:
+        match item.get("type", "message"):
+            case "message":
+                messages.append({"role": item["role"], "content": _responses_content(item["content"])})
+            case "function_call":
+                function = {"name": item["name"], "arguments": item["arguments"]}
+                if messages[-1]["role"] != "assistant":
+                    messages.append({"role": "assistant", "content": None})
+                messages[-1].setdefault("tool_calls", []).append(
+                    {"id": item["call_id"], "function": function}
+                )
+            case "function_call_output":
+                output = _responses_content(item["output"])
+                messages.append({"role": "tool", "content": output, "tool_call_id": item["call_id"]})
+    return messages, [{"function": tool} for tool in request.get("tools") or []]
+
+
+def _responses_content(content: Any) -> Any:
+    if isinstance(content, str):
+        return content
+    parts = []
+    for part in content:
+        if part["type"] == "input_image":
+            image = {"url": part["image_url"]} | ({"detail": part["detail"]} if part.get("detail") else {})
+            parts.append({"type": "image_url", "image_url": image})
+        else:
+            parts.append({"type": "text", "text": part["text"]})
+    return parts
+
+
+def _anthropic(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    messages = []
+    if request.get("system"):
+        messages.append({"role": "system", "content": request["system"]})
+    for message in [*request["messages"], {"role": "assistant", "content": response["content"]}]:
+        content, calls = message["content"], []
+        if isinstance(content, list):
+            for block in content:
+                if block["type"] == "tool_result":
+                    answer = {"role": "tool", "content": block["content"]}
+                    messages.append(answer | {"tool_call_id": block["tool_use_id"]})
+                elif block["type"] == "tool_use":
+                    function = {"name": block["name"], "arguments": json.dumps(block["input"])}
+                    calls.append({"id": block["id"], "function": function})
+            content = [_anthropic_part(block) for block in content if block["type"] in ("text", "image")]
+        if content or calls:
+            messages.append({"role": message["role"], "content": content, "tool_calls": calls})
+    tools = [
+        {"function": {**tool, "parameters": tool["input_schema"]}} for tool in request.get("tools") or []
+    ]
+    return messages, tools
+
+
+def _anthropic_part(block: dict[str, Any]) -> dict[str, Any]:
+    if block["type"] == "text":
+        return {"type": "text", "text": block["text"]}
+    source = block["source"]
+    data = f"data:{source.get('media_type')};base64,{source.get('data')}"
+    return {"type": "image_url", "image_url": {"url": source.get("url") or data}}
+
+
+def _gemini(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    messages: list[dict[str, Any]] = []
+    if request.get("systemInstruction"):
+        parts = [{"type": "text", "text": part["text"]} for part in request["systemInstruction"]["parts"]]
+        messages.append({"role": "system", "content": parts})
+    unanswered: list[tuple[str, str]] = []
+    for index, turn in enumerate([*request["contents"], response["candidates"][0]["content"]]):
+        content, calls = [], []
+        for place, part in enumerate(turn["parts"]):
+            if "functionCall" in part:
+                call_id, name = f"{index}.{place}", part["functionCall"]["name"]
+                unanswered.append((call_id, name))
+                function = {"name": name, "arguments": json.dumps(part["functionCall"]["args"])}
+                calls.append({"id": call_id, "function": function})
+            elif "functionResponse" in part:
+                answer = part["functionResponse"]
+                call_id = next(known for known, name in unanswered if name == answer["name"])
+                unanswered.remove((call_id, answer["name"]))
+                text = answer["response"].get("output")
+                text = text if isinstance(text, str) else json.dumps(answer["response"])
+                messages.append({"role": "tool", "content": text, "tool_call_id": call_id})
+            elif "inlineData" in part:
+                data = part["inlineData"]
+                url = f"data:{data['mimeType']};base64,{data['data']}"
+                content.append({"type": "image_url", "image_url": {"url": url}})
+            else:
+                content.append({"type": "text", "text": part["text"]})
+        if content or calls:
+            role = "assistant" if turn["role"] == "model" else turn["role"]
+            messages.append({"role": role, "content": content, "tool_calls": calls})
+    tools = [
+        {"function": {**declared, "parameters": _lowered(declared.get("parameters"))}}
+        for tool in request.get("tools") or []
+        for declared in tool["functionDeclarations"]
+    ]
+    return messages, tools
+
+
+def _lowered(schema: Any) -> Any:
+    """Gemini writes the names of types in capitals."""
+    if isinstance(schema, list):
+        return [_lowered(item) for item in schema]
+    if isinstance(schema, dict):
+        return {
+            key: value.lower() if key == "type" and isinstance(value, str) else _lowered(value)
+            for key, value in schema.items()
+        }
+    return schema
 
 
 def _arguments(text: str) -> Any:

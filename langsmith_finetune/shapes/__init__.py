@@ -1,50 +1,88 @@
-"""From what a producer wrote to one canonical conversation: a file a producer, and one dispatch.
+"""From what a producer wrote to one canonical conversation: a file a dialect, and one dispatch.
 
-A reader is a pure function `read(run, notes) -> Conversation`: payload in, plain dicts out. Which one reads
-a run is decided by the key that its answer is under, so a further producer costs a row in `_READERS`.
+`readers` says where the request and the answer are, by the key that the answer is under; the other modules
+read one dialect of messages, content or tools each: payload in, plain dicts out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.shapes import langchain, openai_chat
-from langsmith_finetune.shapes.canonical import Conversation, Note, Notes, Unreadable
-from langsmith_finetune.shapes.run import RunPayload, payload_of
+from langsmith_finetune.shapes.canonical import (
+    OBJECT,
+    Conversation,
+    Note,
+    NoteKind,
+    Notes,
+    Unreadable,
+    mapping_at,
+)
+from langsmith_finetune.shapes.readers import Reader, reader_of
+from langsmith_finetune.shapes.run import RunPayload, getter, payload_of
+from langsmith_finetune.shapes.trace import add_from_trace
 
-_READERS: dict[str, Callable[[RunPayload, Notes], Conversation]] = {
-    "generations": langchain.read,
-    "choices": openai_chat.read,
-}
 
-
-def conversation_from_run(run: Any) -> tuple[Conversation, tuple[Note, ...]]:
+def conversation_from_run(
+    run: Any, trace_runs: Iterable[Any] = (), *, refuse: Collection[NoteKind] = ()
+) -> tuple[Conversation, tuple[Note, ...]]:
     """What went to the model in this run and what came back, and what of it training cannot see.
 
     Args:
         run: A v1 or v2 `Run` of langsmith's, or a dict of either.
+        trace_runs: Other runs of the same trace. Where the producer does not post tools or the system prompt
+            with the call, they are taken from the nearest run above it that has them.
+        refuse: Kinds of notes that are reason enough to refuse the run, such as `redacted`.
 
     Raises:
         RunNotUsableError: The run cannot be kept whole; carries the reason.
     """
-    payload = payload_of(run)
+    run_id = ""
     notes = Notes()
     try:
+        payload = payload_of(run)
+        run_id = payload.id
         conversation = _reader(payload)(payload, notes)
         _check_answer(conversation)
+        if trace_runs:
+            add_from_trace(conversation, payload, trace_runs, notes)
+        if payload.attached:
+            notes.add("attachments", "files are attached to the run")
+        _look_over(conversation, notes)
+        if refuse:
+            _check_notes(notes, refuse)
     except Unreadable as why:
-        raise RunNotUsableError(payload.id, why.reason, why.detail) from None
-    return conversation, notes.of(payload.id)
+        raise RunNotUsableError(run_id, why.reason, why.detail) from None
+    except RecursionError:
+        raise RunNotUsableError(run_id, "too_deep", "it is nested deeper than Python can follow") from None
+    except Exception as error:  # noqa: BLE001 - objects that are no JSON can raise anything; the stream goes on
+        detail = f"reading it raised {type(error).__name__}"
+        raise RunNotUsableError(run_id, "malformed", detail) from None
+    return conversation, notes.of(run_id)
 
 
-def _reader(run: RunPayload) -> Callable[[RunPayload, Notes], Conversation]:
+def conversation_from_example(example: Any) -> tuple[Conversation, tuple[Note, ...]]:
+    """What a stored example of a LangSmith dataset says, in any form that a run may have.
+
+    Args:
+        example: langsmith's `Example`, or a dict of it: `inputs` with messages, `outputs` with the answer.
+
+    Raises:
+        RunNotUsableError: It holds no conversation; `run_id` is the example's id.
+    """
+    get = getter(example)
+    fields = {key: get(key) for key in ("id", "inputs", "outputs", "metadata")}
+    return conversation_from_run({**fields, "run_type": "llm", "status": "success"})
+
+
+def _reader(run: RunPayload) -> Reader:
     if run.run_type != "llm":
         raise Unreadable("not_llm", "run_type must be llm")
     if run.failed:
         raise Unreadable("failed", "the call ended in an error")
-    if run.outputs is None:
+    if run.outputs is None or (run.outputs == {} and run.inputs != {} and not run.ended):
         if run.ended:
             raise Unreadable("empty_output", "the run has ended, but has no outputs")
         raise Unreadable("pending", "the run has not ended, or its end was never posted")
@@ -52,10 +90,9 @@ def _reader(run: RunPayload) -> Callable[[RunPayload, Notes], Conversation]:
         raise Unreadable(
             "hidden", "inputs or outputs are {}, as LANGSMITH_HIDE_INPUTS and _OUTPUTS leave them"
         )
-    if isinstance(run.outputs, Mapping):
-        for key in run.outputs:
-            if key in _READERS:
-                return _READERS[key]
+    mapping_at("inputs", run.inputs)
+    if isinstance(run.outputs, OBJECT):
+        return reader_of(run.outputs)
     raise Unreadable("unknown_shape", "no reader knows outputs of this form")
 
 
@@ -63,3 +100,33 @@ def _check_answer(conversation: Conversation) -> None:
     answer = conversation.messages[-1]
     if not (answer["content"] or answer.keys() & {"tool_calls", "function_call", "refusal"}):
         raise Unreadable("empty_output", "the answer has neither text nor calls")
+
+
+def _check_notes(notes: Notes, refuse: Collection[NoteKind]) -> None:
+    unwanted = notes.kinds.intersection(refuse)
+    if unwanted:
+        raise Unreadable("unwanted_note", f"it has notes that are refused: {', '.join(sorted(unwanted))}")
+
+
+# What LangSmith's own anonymizers write, and what its documentation shows in their place.
+_MARKS = re.compile(
+    r"\[(?:redacted|SECRET_DETECTED|LANGSMITH SECRET)\]"
+    r"|<(?:email|email-address|phone|phone-number|ssn|uuid|credit-card|ip-address|api-key)>",
+    re.IGNORECASE,
+)
+
+
+def _look_over(conversation: Conversation, notes: Notes) -> None:
+    """Note anonymizers' marks, and count the names and ids, which nobody counted yet."""
+    for index, message in enumerate(conversation.messages):
+        content = message["content"]
+        texts = [content] if isinstance(content, str) else [part.get("text", "") for part in content or ()]
+        if len(message) > 2:  # beside role and content
+            named = (message.get("name"), message.get("tool_call_id"), message.get("refusal"))
+            notes.spend(sum(len(text) for text in named if text) // 100)
+            for call in message.get("tool_calls", ()):
+                texts.append(call["function"]["arguments"])
+                notes.spend((len(call["id"]) + len(call["function"]["name"])) // 100)
+        for text in texts:
+            if ("[" in text or "<" in text) and _MARKS.search(text):
+                notes.add("redacted", f"messages[{index}]")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypedDict
@@ -19,6 +20,14 @@ from langsmith_finetune.errors import RunReason
 
 DEEPEST = 64
 """Levels of nesting below which a payload is no longer believed; real tool schemas stay under twenty."""
+
+LARGEST = 1_000_000
+"""Values that one run may be made of, a text counting one for each 100 characters: about 100 MB, five times
+what LangSmith takes in one run. Counted as they are read, so that a payload that holds itself, or holds one
+value in very many places, ends in a refusal and not in a hang."""
+
+_LONGEST_INTEGER = 14_000
+"""Bits; Python writes integers of up to 4,300 digits (14,284 bits) as text without being told to."""
 
 
 class FunctionCall(TypedDict):
@@ -35,6 +44,9 @@ class ToolCall(TypedDict):
     type: Literal["function"]
     function: FunctionCall
 
+
+OBJECT = (dict, Mapping)
+"""What counts as a JSON object. The first is nearly always the one, and far quicker to tell."""
 
 Content: TypeAlias = str | list[dict[str, Any]] | None
 """Text, or parts of kind text, image_url, input_audio, file and refusal."""
@@ -70,24 +82,36 @@ class Tool(TypedDict):
 
 NoteKind: TypeAlias = Literal[
     "answer_cut_off",
+    "attachments",
+    "found_in_trace",
     "hosted_file",
+    "ids_made",
     "keys_dropped",
     "other_candidates",
     "reasoning_dropped",
+    "redacted",
     "response_format",
     "server_tool_dropped",
+    "system_missing",
     "tool_choice",
+    "tools_missing",
 ]
 """What was kept but changed, or what training cannot see:
 
 - `answer_cut_off`: the answer stopped at a token limit or a filter, not where the model meant to.
+- `attachments`: files are attached to the run; whether the model saw them, the run does not say.
+- `found_in_trace`: the run lacks tools or the system prompt; they come from a run above it in the trace.
 - `hosted_file`: a part refers to a file kept at the provider; it is gone once the file is.
+- `ids_made`: calls without ids got ids made from their place, since a training line needs them.
 - `keys_dropped`: keys that a training line has no place for were left out.
 - `other_candidates`: the call asked for several answers; the first is the example.
 - `reasoning_dropped`: thinking blocks were left out.
+- `redacted`: a text holds an anonymizer's mark in place of what the model saw or said.
 - `response_format`: the answer was held to a format that a training line cannot name.
 - `server_tool_dropped`: a tool that runs at the provider was offered; a training line takes functions only.
+- `system_missing`: the producer does not post the system prompt with the call.
 - `tool_choice`: the call forced or forbade tools; a training line cannot say so.
+- `tools_missing`: the producer does not post tool definitions, or calls occur though the run names no tools.
 """
 
 
@@ -107,14 +131,35 @@ class Note:
 
 
 class Notes:
-    """What a reader has to say about the run it is reading; each kind once."""
+    """What a reader has to say about the run it is reading, each kind once; and how much it has read."""
 
     def __init__(self) -> None:
         self._first: dict[NoteKind, str] = {}
+        self._left = LARGEST
+
+    def spend(self, values: int) -> None:
+        """Count so many values as read.
+
+        Raises:
+            Unreadable: The run is larger than any that LangSmith takes.
+        """
+        self._left -= values
+        if self._left < 0:
+            raise Unreadable("too_large", f"it is made of more than {LARGEST:,} values")
 
     def add(self, kind: NoteKind, detail: str) -> None:
         """Note this, unless something of its kind was noted already."""
         self._first.setdefault(kind, detail)
+
+    @property
+    def kinds(self) -> set[NoteKind]:
+        """The kinds noted so far."""
+        return set(self._first)
+
+    def replace(self, kind: NoteKind, by: NoteKind, detail: str) -> None:
+        """Say something else instead."""
+        self._first.pop(kind, None)
+        self.add(by, detail)
 
     def of(self, run_id: str) -> tuple[Note, ...]:
         """The notes, as they leave the readers."""
@@ -155,7 +200,7 @@ def text_at(where: str, value: Any) -> str:
 
 def mapping_at(where: str, value: Any) -> Mapping[str, Any]:
     """The value, which must be an object."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, OBJECT):
         raise malformed(where, "an object", value)
     return value
 
@@ -167,7 +212,7 @@ def list_at(where: str, value: Any) -> Sequence[Any]:
     return value
 
 
-def json_at(where: str, value: Any, depth: int = 0) -> Any:
+def json_at(where: str, value: Any, notes: Notes, depth: int = 0) -> Any:
     """A copy of a JSON value, free of what is not JSON.
 
     `{"__lc_escaped__": {...}}`, by which LangChain's tracer marks user data that looks like one of its own
@@ -175,17 +220,21 @@ def json_at(where: str, value: Any, depth: int = 0) -> Any:
     """
     if depth > DEEPEST:
         raise Unreadable("too_deep", f"{where} is nested deeper than {DEEPEST} levels")
-    if value is None or isinstance(value, (str, bool, int)):
+    if isinstance(value, str):
+        notes.spend(1 + len(value) // 100)
         return value
-    if isinstance(value, float) and math.isfinite(value):
+    notes.spend(1)
+    if value is None or isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, int) and value.bit_length() <= _LONGEST_INTEGER:
         return value
     if isinstance(value, (list, tuple)):
-        return [json_at(where, item, depth + 1) for item in value]
-    if isinstance(value, Mapping):
+        return [json_at(where, item, notes, depth + 1) for item in value]
+    if isinstance(value, OBJECT):
         if len(value) == 1 and "__lc_escaped__" in value:
-            return json_at(where, value["__lc_escaped__"], depth + 1)
+            return json_at(where, value["__lc_escaped__"], notes, depth + 1)
         if all(isinstance(key, str) for key in value):
-            return {key: json_at(where, item, depth + 1) for key, item in value.items()}
+            return {key: json_at(where, item, notes, depth + 1) for key, item in value.items()}
     raise malformed(where, "JSON", value)
 
 
@@ -195,21 +244,43 @@ def compact_json(value: Any) -> str:
 
 
 def object_of(text: str) -> dict[str, Any] | None:
-    """The JSON object that a text is, or None. NaN and infinities are not JSON."""
-    try:
-        value = json.loads(text)
-        compact_json(value)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+    """The JSON object that a text is, or None. NaN and infinities are not JSON, nor is what goes too deep."""
+    found = _object_and_text(text)
+    return None if found is None else found[0]
 
 
-def arguments_text(where: str, arguments: Any) -> str:
+def arguments_text(where: str, arguments: Any, notes: Notes) -> str:
     """A call's arguments as text: compact where they are a JSON object, and otherwise untouched.
 
     Models do write arguments that are no JSON; what they wrote is what was on the wire.
     """
     if isinstance(arguments, str):
-        value = object_of(arguments)
-        return arguments if value is None else compact_json(value)
-    return compact_json(json_at(where, mapping_at(where, arguments)))
+        notes.spend(1 + len(arguments) // 100)
+        found = _object_and_text(arguments)
+        return arguments if found is None else found[1]
+    return compact_json(json_at(where, mapping_at(where, arguments), notes))
+
+
+def _object_and_text(text: str) -> tuple[dict[str, Any], str] | None:
+    if text.count("{") + text.count("[") > DEEPEST and _depth_of(text) > DEEPEST:
+        return None
+    try:
+        value = json.loads(text)
+        return (value, compact_json(value)) if isinstance(value, dict) else None
+    except ValueError:
+        return None
+
+
+def _depth_of(text: str) -> int:
+    """How deep a JSON text is nested. Brackets inside of strings are not looked at."""
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(text):
+        if bracket in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif bracket in "}]":
+            depth -= 1
+    return deepest
+
+
+_BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)

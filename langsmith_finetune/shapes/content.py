@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import (
+    OBJECT,
     Content,
     Notes,
+    Unreadable,
     json_at,
     list_at,
     malformed,
@@ -16,8 +18,23 @@ from langsmith_finetune.shapes.canonical import (
 )
 
 REASONING = frozenset({"thinking", "redacted_thinking", "reasoning", "reasoning_content"})
-CALLS = frozenset({"tool_use", "tool_call", "invalid_tool_call", "function_call"})
+CALLS = frozenset({"tool_use", "tool_call", "invalid_tool_call", "function_call", "tool-call"})
 """LangChain tells a call twice: in `tool_calls`, and for some providers also as a block of the content."""
+
+NOT_EXPRESSIBLE = frozenset({
+    # Tools that ran at the provider: Anthropic, OpenAI Responses, Gemini, LangChain v1.
+    "server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result",
+    "bash_code_execution_tool_result", "text_editor_code_execution_tool_result", "mcp_tool_use",
+    "mcp_tool_result", "container_upload", "server_tool_call", "server_tool_call_chunk", "server_tool_result",
+    "web_search_call", "file_search_call", "computer_call", "computer_call_output", "code_interpreter_call",
+    "image_generation_call", "local_shell_call", "local_shell_call_output", "shell_call",
+    "shell_call_output", "apply_patch_call", "apply_patch_call_output", "mcp_call", "mcp_list_tools",
+    "mcp_approval_request", "mcp_approval_response", "tool_search_call", "tool_search_output",
+    "executable_code", "code_execution_result", "tool-approval-request", "tool-approval-response",
+    # Calls with free text instead of arguments, and content that no chat message has a part for.
+    "custom_tool_call", "custom_tool_call_output", "compaction", "video", "search_result",
+    "text-plain", "non_standard", "source",
+})  # fmt: skip
 
 
 def content_from(where: str, content: Any, notes: Notes) -> Content:
@@ -28,11 +45,14 @@ def content_from(where: str, content: Any, notes: Notes) -> Content:
         content: Text, null, or a list of texts and blocks.
         notes: Takes what is left out.
     """
-    if content is None or isinstance(content, str):
+    if content is None:
+        return None
+    if isinstance(content, str):
+        notes.spend(1 + len(content) // 100)
         return content
     parts: list[dict[str, Any]] = []
     for index, block in enumerate(list_at(where, content)):
-        part = _part(f"{where}[{index}]", block, notes)
+        part = part_from(f"{where}[{index}]", block, notes)
         if part is not None:
             parts.append(part)
     if len(parts) == 1 and parts[0]["type"] == "text":
@@ -44,47 +64,69 @@ def called_ids(content: Any) -> list[Any]:
     """The ids of the calls that a list of blocks tells."""
     if not isinstance(content, (list, tuple)):
         return []
-    blocks = [block for block in content if isinstance(block, Mapping) and _kind(block) in CALLS]
+    blocks = [block for block in content if isinstance(block, OBJECT) and kind_of(block) in CALLS]
     return [block.get("call_id") or block.get("id") for block in blocks]
 
 
-def _kind(block: Mapping[str, Any]) -> str | None:
+def kind_of(block: Mapping[str, Any]) -> str | None:
+    """The block's `type`, where it is text."""
     kind = block.get("type")
     return kind if isinstance(kind, str) else None
 
 
-def _part(where: str, block: Any, notes: Notes) -> dict[str, Any] | None:  # noqa: C901, PLR0911
+def part_from(where: str, block: Any, notes: Notes) -> dict[str, Any] | None:  # noqa: C901, PLR0911, PLR0912
     """One block, as a part; None for what is no part of the content. A row a kind reads best."""
+    notes.spend(1)
     if isinstance(block, str):
-        return {"type": "text", "text": block}
+        return {"type": "text", "text": _counted(block, notes)}
     block = mapping_at(where, block)
-    kind = _kind(block)
+    kind = kind_of(block)
     match kind:
         case "text" | "input_text" | "output_text":
+            if block.get("thought") is True:  # Gemini's way to mark a summary of its thinking
+                notes.add("reasoning_dropped", where)
+                return None
             _note_extra_keys(where, block, _TEXT_KEYS, notes)
-            return {"type": "text", "text": text_at(f"{where}.text", block.get("text"))}
+            return {"type": "text", "text": _counted(text_at(f"{where}.text", block.get("text")), notes)}
         case "refusal":
             return {"type": "refusal", "refusal": text_at(f"{where}.refusal", block.get("refusal"))}
         case "image_url":
-            return {"type": "image_url", "image_url": _image_url(where, block.get("image_url"))}
+            return {"type": "image_url", "image_url": _image_url(where, block.get("image_url"), notes)}
+        case "input_image":
+            return {"type": "image_url", "image_url": _input_image(where, block, notes)}
         case "image":
-            return {"type": "image_url", "image_url": {"url": _data_url(where, block)}}
+            return {"type": "image_url", "image_url": {"url": _data_url(where, block, notes)}}
         case "input_audio":
             audio = mapping_at(f"{where}.input_audio", block.get("input_audio"))
-            return {"type": "input_audio", "input_audio": json_at(where, audio)}
+            return {"type": "input_audio", "input_audio": json_at(where, audio, notes)}
         case "audio":
-            return {"type": "input_audio", "input_audio": _audio(where, block)}
-        case "file":
+            return {"type": "input_audio", "input_audio": _audio(where, block, notes)}
+        case "file" | "document" | "input_file":
             return {"type": "file", "file": _file(where, block, notes)}
+        case "media":
+            return _media(where, block, notes)
     if kind in REASONING:
         notes.add("reasoning_dropped", where)
         return None
     if kind in CALLS:
         return None  # told again in tool_calls; the reader of the message checks that it is
+    if kind in NOT_EXPRESSIBLE:
+        raise Unreadable(
+            "not_expressible", f"{where} is a {kind} block, which a training line has no form for"
+        )
     raise malformed(f"{where}.type", "a kind of content that a chat message holds", block.get("type"))
 
 
-_TEXT_KEYS = frozenset({"type", "text", "id", "index", "annotations"})
+def _counted(text: str, notes: Notes) -> str:
+    notes.spend(len(text) // 100)
+    return text
+
+
+_TEXT_KEYS = frozenset({
+    "type", "text", "id", "index", "annotations",
+    # What SDKs add to an answer, and what carries no word of it: never sent to a model, or a signature.
+    "parsed", "parsed_output", "logprobs", "phase", "providerMetadata", "thoughtSignature", "thought",
+})  # fmt: skip
 
 
 def _note_extra_keys(where: str, block: Mapping[str, Any], known: frozenset[str], notes: Notes) -> None:
@@ -92,17 +134,29 @@ def _note_extra_keys(where: str, block: Mapping[str, Any], known: frozenset[str]
         notes.add("keys_dropped", where)
 
 
-def _image_url(where: str, image: Any) -> dict[str, Any]:
+def _image_url(where: str, image: Any, notes: Notes) -> dict[str, Any]:
     if isinstance(image, str):
-        return {"url": image}
+        return {"url": _counted(image, notes)}
     image = mapping_at(f"{where}.image_url", image)
-    url = {"url": text_at(f"{where}.image_url.url", image.get("url"))}
+    url = {"url": _counted(text_at(f"{where}.image_url.url", image.get("url")), notes)}
     if image.get("detail") is not None:
         url["detail"] = text_at(f"{where}.image_url.detail", image["detail"])
     return url
 
 
-def _data_url(where: str, block: Mapping[str, Any]) -> str:
+def _input_image(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """An image of the Responses API: the address and the detail side by side.
+
+    Source: https://platform.openai.com/docs/guides/images-vision
+    """
+    if block.get("image_url") is None and block.get("file_id") is not None:
+        raise Unreadable(
+            "not_expressible", f"{where} is an image by file id, which a chat message cannot name"
+        )
+    return _image_url(where, {"url": block.get("image_url"), "detail": block.get("detail")}, notes)
+
+
+def _data_url(where: str, block: Mapping[str, Any], notes: Notes) -> str:
     """The address of an image or file block in LangChain's (old or new) or Anthropic's form.
 
     LangChain: https://docs.langchain.com/oss/python/langchain/messages#multimodal
@@ -112,31 +166,62 @@ def _data_url(where: str, block: Mapping[str, Any]) -> str:
     if isinstance(source, Mapping):
         block = source
     if isinstance(block.get("url"), str):
-        return str(block["url"])
+        return _counted(str(block["url"]), notes)
+    if block.get("file_id") is not None:
+        raise Unreadable(
+            "not_expressible", f"{where} is an image by file id, which a chat message cannot name"
+        )
     data = block.get("base64") or block.get("data")
     mime_type = block.get("mime_type") or block.get("media_type")
     if isinstance(data, str) and isinstance(mime_type, str):
-        return f"data:{mime_type};base64,{data}"
+        return f"data:{mime_type};base64,{_counted(data, notes)}"
     raise malformed(where, "an image or file with a url, or with base64 data and a MIME type", None)
 
 
-def _audio(where: str, block: Mapping[str, Any]) -> dict[str, str]:
-    data = text_at(f"{where}.base64", block.get("base64") or block.get("data"))
+def _audio(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, str]:
+    data = _counted(text_at(f"{where}.base64", block.get("base64") or block.get("data")), notes)
     mime_type = text_at(f"{where}.mime_type", block.get("mime_type"))
     return {"data": data, "format": mime_type.rpartition("/")[2]}
 
 
+def _media(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """Google's block in LangChain: data or an address beside its MIME type."""
+    mime_type = text_at(f"{where}.mime_type", block.get("mime_type"))
+    url = block.get("file_uri")
+    plain = {"url": url} if isinstance(url, str) else {"data": block.get("data"), "mime_type": mime_type}
+    if mime_type.startswith("image/"):
+        return {"type": "image_url", "image_url": {"url": _data_url(where, plain, notes)}}
+    if mime_type.startswith("audio/") and not isinstance(url, str):
+        return {"type": "input_audio", "input_audio": _audio(where, plain, notes)}
+    raise Unreadable("not_expressible", f"{where} is a media block that is no image, nor audio with its data")
+
+
 def _file(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     file: dict[str, Any]
+    file_id = block.get("file_id") or block.get("id")
     if isinstance(block.get("file"), Mapping):
-        file = json_at(where, block["file"])
-    elif isinstance(block.get("file_id") or block.get("id"), str) and not block.get("base64"):
-        file = {"file_id": block.get("file_id") or block.get("id")}
+        file = json_at(where, block["file"], notes)
+    elif isinstance(block.get("file_data"), str):
+        file = {"file_data": _counted(block["file_data"], notes)}
+    elif isinstance(file_id, str) and not (block.get("base64") or block.get("source")):
+        file = {"file_id": file_id}
+    elif kind_of(block) == "input_file" or _is_text_document(block):
+        raise Unreadable(
+            "not_expressible", f"{where} is a file by address or as text, which a chat message cannot hold"
+        )
     else:
-        file = {"file_data": _data_url(where, block)}
-        name = block.get("filename") or (block.get("extras") or {}).get("filename")
+        file = {"file_data": _data_url(where, block, notes)}
+    if "filename" not in file and "file_data" in file:
+        extras = block.get("extras")
+        name = block.get("filename") or (extras.get("filename") if isinstance(extras, Mapping) else None)
         if isinstance(name, str):
             file = {"filename": name, **file}
     if "file_id" in file:
         notes.add("hosted_file", where)
     return file
+
+
+def _is_text_document(block: Mapping[str, Any]) -> bool:
+    """Anthropic's documents of plain text or of blocks."""
+    source = block.get("source")
+    return isinstance(source, Mapping) and source.get("type") in ("text", "content")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import (
-    Conversation,
+    OBJECT,
     Message,
     Notes,
     ToolCall,
@@ -26,14 +26,14 @@ from langsmith_finetune.shapes.canonical import (
 )
 from langsmith_finetune.shapes.content import called_ids, content_from
 from langsmith_finetune.shapes.openai_chat import (
-    CUT_OFF,
-    ROLES,
     function_call_from,
     message_from,
+    note_cut_off,
+    role_at,
+    tidy_content,
     tool_call_from,
 )
 from langsmith_finetune.shapes.run import RunPayload
-from langsmith_finetune.shapes.tools import add_request_settings
 
 _KINDS = ("Human", "System", "AI", "Tool", "Function", "Chat")
 _KIND_OF_CLASS = {f"{kind}Message{chunk}": kind.lower() for kind in _KINDS for chunk in ("", "Chunk")}
@@ -41,36 +41,9 @@ KIND_OF_TYPE = {kind.lower(): kind.lower() for kind in _KINDS} | _KIND_OF_CLASS
 _ROLE = {"human": "user", "system": "system", "ai": "assistant", "tool": "tool", "function": "function"}
 
 
-def read(run: RunPayload, notes: Notes) -> Conversation:
-    """A run of a LangChain chat model."""
-    inputs = mapping_at("inputs", run.inputs)
-    if "messages" not in inputs and "prompts" in inputs:
-        raise Unreadable("completion_model", "inputs.prompts holds text, not messages")
-    messages = [
-        _message(where, message, notes, is_answer=False)
-        for where, message in _request(inputs.get("messages"))
-    ]
-    if not messages:
-        raise malformed("inputs.messages", "a list of at least one message", None)
-    messages.append(_answer(run.outputs["generations"], notes))
-    conversation = Conversation(messages=messages)
-    add_request_settings(conversation, run, notes)
-    return conversation
-
-
-def _request(messages: Any) -> list[tuple[str, Any]]:
-    """The messages of the one batch, each with its place."""
-    where, batch = "inputs.messages", list_at("inputs.messages", messages)
-    # A batch is a list of objects; a message may be a list too, but then of texts: ["system", "..."].
-    if batch and isinstance(batch[0], list) and not (batch[0] and isinstance(batch[0][0], str)):
-        if len(batch) > 1:
-            raise Unreadable("malformed", f"inputs.messages holds {len(batch)} batches, a run has one")
-        where, batch = "inputs.messages[0]", batch[0]
-    return [(f"{where}[{i}]", message) for i, message in enumerate(batch)]
-
-
-def _answer(generations: Any, notes: Notes) -> Message:
-    where, found = "outputs.generations", generations
+def answer_from(run: RunPayload, notes: Notes) -> list[Message]:
+    """The answer under `generations`: the first, where there are several."""
+    where, found = "outputs.generations", run.outputs["generations"]
     if isinstance(found, list):
         if found and isinstance(found[0], list):
             where, found = f"{where}[0]", found[0]
@@ -84,24 +57,39 @@ def _answer(generations: Any, notes: Notes) -> Message:
         if isinstance(generation.get("text"), str):
             raise Unreadable("completion_model", f"{where} holds text, not a message")
         raise malformed(f"{where}.message", "a message", None)
-    message = _message(f"{where}.message", generation["message"], notes, is_answer=True)
-    if message["role"] != "assistant":
-        raise Unreadable("malformed", f"{where}.message must be an AI message")
     _note_cut_off(where, generation, notes)
-    return message
+    return [answer_message(f"{where}.message", generation["message"], notes)]
+
+
+def answer_message(where: str, message: Any, notes: Notes) -> Message:
+    """One message that a model answered, serialized or dumped."""
+    message = mapping_at(where, message)
+    if "role" in message and "type" not in message:
+        read = message_from(where, message, notes)
+    else:
+        read = message_from_fields(where, *kind_and_fields(where, message), notes, is_answer=True)
+    if read["role"] != "assistant":
+        raise Unreadable("malformed", f"{where} must be an AI message")
+    return read
 
 
 def _note_cut_off(where: str, generation: Mapping[str, Any], notes: Notes) -> None:
+    """The reason to stop: beside the generation, or in the message's metadata (Anthropic, Responses)."""
     info = generation.get("generation_info") or generation.get("generationInfo")
-    if isinstance(info, Mapping) and info.get("finish_reason") in CUT_OFF:
-        notes.add("answer_cut_off", f"{where}.generation_info.finish_reason")
+    if isinstance(info, OBJECT):
+        note_cut_off(f"{where}.generation_info.finish_reason", info.get("finish_reason"), notes)
+    message = generation["message"]
+    fields = message.get("kwargs", message) if isinstance(message, OBJECT) else None
+    metadata = fields.get("response_metadata") if isinstance(fields, OBJECT) else None
+    if isinstance(metadata, OBJECT):
+        at = f"{where}.message.response_metadata"
+        note_cut_off(f"{at}.stop_reason", metadata.get("stop_reason"), notes)
+        if metadata.get("status") == "incomplete":
+            notes.add("answer_cut_off", f"{at}.status")
 
 
-def _message(where: str, message: Any, notes: Notes, *, is_answer: bool) -> Message:
-    """A message as it is serialized (`lc`, `id`, `kwargs`) or dumped (`type` beside the fields)."""
-    message = mapping_at(where, message)
-    if "role" in message and "type" not in message:
-        return message_from(where, message, notes)
+def kind_and_fields(where: str, message: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """A message as it is serialized (`lc`, `id`, `kwargs`) or dumped (`type` beside the fields, or `data`)."""
     if message.get("type") == "constructor":
         path = list_at(f"{where}.id", message.get("id"))
         class_name = path[-1] if path else None
@@ -112,13 +100,13 @@ def _message(where: str, message: Any, notes: Notes, *, is_answer: bool) -> Mess
     else:
         kind = KIND_OF_TYPE.get(message["type"]) if isinstance(message.get("type"), str) else None
         data = message.get("data")
-        fields = data if isinstance(data, Mapping) else message
+        fields = data if isinstance(data, OBJECT) else message
         sends_tool_name = False
     if kind is None:
         raise malformed(where, "a human, system, AI, tool, function or chat message", message.get("type"))
     if kind == "tool" and not sends_tool_name:
         fields = {key: value for key, value in fields.items() if key != "name"}
-    return message_from_fields(where, kind, fields, notes, is_answer=is_answer)
+    return kind, fields
 
 
 def message_from_fields(
@@ -135,7 +123,7 @@ def message_from_fields(
             was kept, is what was on the wire; in a history the parsed calls were sent, written anew.
     """
     extra = fields.get("additional_kwargs")
-    extra = extra if isinstance(extra, Mapping) else {}
+    extra = extra if isinstance(extra, OBJECT) else {}
     role = _role(where, kind, fields, extra)
     content = fields.get("content")
     message: Message = {"role": role, "content": content_from(f"{where}.content", content, notes)}
@@ -143,42 +131,46 @@ def message_from_fields(
     if name is not None and not is_answer:
         message["name"] = text_at(f"{where}.name", name)
     if role == "assistant":
-        _add_calls(where, message, fields, extra, is_answer=is_answer)
+        _add_calls(where, message, fields, extra, notes, is_answer=is_answer)
         told = {call["id"] for call in message.get("tool_calls", ())}
-        if any(call_id not in told for call_id in called_ids(content)):
+        if any(not isinstance(call_id, str) or call_id not in told for call_id in called_ids(content)):
             raise Unreadable("malformed", f"{where}.content tells a call that tool_calls does not")
         if isinstance(extra.get("refusal"), str):
             message["refusal"] = extra["refusal"]
-        if extra.get("reasoning_content"):
+        if extra.get("reasoning_content") or extra.get("reasoning"):
             notes.add("reasoning_dropped", f"{where}.additional_kwargs")
+        if extra.get("tool_outputs"):
+            where = f"{where}.additional_kwargs.tool_outputs"
+            raise Unreadable("not_expressible", f"{where} holds what tools at the provider found")
         if extra.get("audio"):
             notes.add("keys_dropped", f"{where}.additional_kwargs")
     if role == "tool":
         message["tool_call_id"] = text_at(f"{where}.tool_call_id", fields.get("tool_call_id"))
-    if not message["content"]:
-        silent = message.keys() & {"tool_calls", "function_call", "refusal"}
-        message["content"] = None if silent else ""
+    tidy_content(message)
     return message
 
 
 def _role(where: str, kind: str, fields: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
     if kind == "chat":
-        role = fields.get("role")
-        if role not in ROLES:
-            raise malformed(f"{where}.role", f"one of {', '.join(sorted(ROLES))}", role)
-        return str(role)
+        return role_at(f"{where}.role", fields.get("role"))
     if kind == "system" and extra.get("__openai_role__") == "developer":
         return "developer"
     return _ROLE[kind]
 
 
 def _add_calls(
-    where: str, message: Message, fields: Mapping[str, Any], extra: Mapping[str, Any], *, is_answer: bool
+    where: str,
+    message: Message,
+    fields: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    notes: Notes,
+    *,
+    is_answer: bool,
 ) -> None:
     """The calls, from the places where versions and languages keep them, the most exact first."""
-    parsed = _parsed_calls(where, fields)
-    raw = _raw_calls(where, extra)
-    streamed = _streamed_calls(where, fields)
+    parsed = _parsed_calls(where, fields, notes)
+    raw = _raw_calls(where, extra, notes)
+    streamed = _streamed_calls(where, fields, notes)
     if is_answer:
         calls = streamed or raw or parsed
     else:
@@ -189,11 +181,11 @@ def _add_calls(
         message["tool_calls"] = calls
     elif extra.get("function_call"):
         message["function_call"] = function_call_from(
-            f"{where}.additional_kwargs.function_call", extra["function_call"]
+            f"{where}.additional_kwargs.function_call", extra["function_call"], notes
         )
 
 
-def _parsed_calls(where: str, fields: Mapping[str, Any]) -> list[ToolCall]:
+def _parsed_calls(where: str, fields: Mapping[str, Any], notes: Notes) -> list[ToolCall]:
     calls: list[ToolCall] = []
     for key in ("tool_calls", "invalid_tool_calls"):
         for index, found in enumerate(list_at(f"{where}.{key}", fields.get(key) or [])):
@@ -205,19 +197,21 @@ def _parsed_calls(where: str, fields: Mapping[str, Any]) -> list[ToolCall]:
                 "type": "function",
                 "function": {
                     "name": text_at(f"{at}.name", call.get("name")),
-                    "arguments": arguments_text(f"{at}.args", "" if arguments is None else arguments),
+                    "arguments": arguments_text(
+                        f"{at}.args", "" if arguments is None else arguments, notes
+                    ),
                 },
             })  # fmt: skip
     return calls
 
 
-def _raw_calls(where: str, extra: Mapping[str, Any]) -> list[ToolCall]:
+def _raw_calls(where: str, extra: Mapping[str, Any], notes: Notes) -> list[ToolCall]:
     where = f"{where}.additional_kwargs.tool_calls"
     calls = list_at(where, extra.get("tool_calls") or [])
-    return [tool_call_from(f"{where}[{i}]", call) for i, call in enumerate(calls)]
+    return [tool_call_from(f"{where}[{i}]", call, notes) for i, call in enumerate(calls)]
 
 
-def _streamed_calls(where: str, fields: Mapping[str, Any]) -> list[ToolCall]:
+def _streamed_calls(where: str, fields: Mapping[str, Any], notes: Notes) -> list[ToolCall]:
     """The calls of a chunk: their text as it arrived, where parsing may have mended it."""
     calls: list[ToolCall] = []
     for index, found in enumerate(list_at(f"{where}.tool_call_chunks", fields.get("tool_call_chunks") or [])):
@@ -228,6 +222,6 @@ def _streamed_calls(where: str, fields: Mapping[str, Any]) -> list[ToolCall]:
         calls.append({
             "id": call_id,
             "type": "function",
-            "function": {"name": name, "arguments": arguments_text(where, arguments)},
+            "function": {"name": name, "arguments": arguments_text(where, arguments, notes)},
         })  # fmt: skip
     return calls

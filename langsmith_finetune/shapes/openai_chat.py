@@ -1,12 +1,14 @@
-"""OpenAI chat completions as `wrap_openai` posts them: the request's arguments, and the answer as a dict."""
+"""OpenAI chat completions as `wrap_openai` posts them: the request's arguments, and the answer as a dict.
+
+LiteLLM's callback and a `@traceable` function that returns a completion post the same answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import (
-    Conversation,
     FunctionCall,
     Message,
     Notes,
@@ -20,7 +22,6 @@ from langsmith_finetune.shapes.canonical import (
 )
 from langsmith_finetune.shapes.content import content_from
 from langsmith_finetune.shapes.run import RunPayload
-from langsmith_finetune.shapes.tools import add_request_settings
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _KEYS = frozenset({
@@ -28,26 +29,15 @@ _KEYS = frozenset({
     # What the SDK adds to an answer, or a stream leaves behind: no part of the conversation.
     "annotations", "parsed", "index",
 })  # fmt: skip
-CUT_OFF = frozenset({"length", "content_filter", "max_tokens"})
+CUT_OFF = frozenset({
+    "length", "content_filter", "content-filter", "max_tokens", "model_context_window_exceeded",
+    "MAX_TOKENS", "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII",
+})  # fmt: skip
 
 
-def read(run: RunPayload, notes: Notes) -> Conversation:
-    """A run of `wrap_openai(...).chat.completions.create`, `.parse` or `.stream`."""
-    inputs = mapping_at("inputs", run.inputs)
-    messages = [
-        message_from(f"inputs.messages[{i}]", message, notes)
-        for i, message in enumerate(list_at("inputs.messages", inputs.get("messages")))
-    ]
-    if not messages:
-        raise malformed("inputs.messages", "a list of at least one message", None)
-    messages.append(_answer(run.outputs, notes))
-    conversation = Conversation(messages=messages)
-    add_request_settings(conversation, run, notes)
-    return conversation
-
-
-def _answer(outputs: Mapping[str, Any], notes: Notes) -> Message:
-    choices = list_at("outputs.choices", outputs["choices"])
+def answer_from(run: RunPayload, notes: Notes) -> list[Message]:
+    """The answer under `choices`."""
+    choices = list_at("outputs.choices", run.outputs["choices"])
     if not choices:
         raise Unreadable("empty_output", "outputs.choices is an empty list")
     choice = mapping_at("outputs.choices[0]", choices[0])
@@ -56,63 +46,136 @@ def _answer(outputs: Mapping[str, Any], notes: Notes) -> Message:
     message = message_from("outputs.choices[0].message", choice.get("message"), notes)
     if message["role"] != "assistant":
         raise malformed("outputs.choices[0].message.role", '"assistant"', None)
-    if choice.get("finish_reason") in CUT_OFF:
-        notes.add("answer_cut_off", "outputs.choices[0].finish_reason")
+    note_cut_off("outputs.choices[0].finish_reason", choice.get("finish_reason"), notes)
     if len(choices) > 1:
         notes.add("other_candidates", f"outputs.choices holds {len(choices)}")
-    return message
+    return [message]
+
+
+def message_of_chunks(where: str, chunks: Sequence[Any], notes: Notes) -> Message:
+    """The message that a stream's chunks make, for functions that were traced without a `reduce_fn`."""
+    texts: dict[str, list[str]] = {"content": [], "refusal": []}
+    calls: dict[int, dict[str, Any]] = {}
+    for index, chunk in enumerate(chunks):
+        at = f"{where}[{index}]"
+        for choice in list_at(f"{at}.choices", mapping_at(at, chunk).get("choices")):
+            if mapping_at(f"{at}.choices", choice).get("index", 0) != 0:
+                notes.add("other_candidates", where)
+                continue
+            delta = mapping_at(f"{at}.choices[0].delta", choice.get("delta"))
+            for key, pieces in texts.items():
+                pieces.append(text_at(f"{at}.{key}", delta.get(key) or ""))
+            for piece in list_at(f"{at}.tool_calls", delta.get("tool_calls") or []):
+                notes.spend(1)
+                _add_piece(f"{at}.tool_calls", calls, mapping_at(f"{at}.tool_calls", piece))
+            note_cut_off(f"{at}.choices[0].finish_reason", choice.get("finish_reason"), notes)
+    for pieces in texts.values():
+        notes.spend(sum(1 + len(piece) // 100 for piece in pieces))  # before they are joined
+    told = [{"id": call["id"], "function": _joined(call, notes)} for _, call in sorted(calls.items())]
+    message = {key: "".join(pieces) or None for key, pieces in texts.items()} | {"tool_calls": told}
+    return message_from(where, message | {"role": "assistant"}, notes)
+
+
+def _add_piece(where: str, calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> None:
+    index = piece.get("index", 0)
+    if not isinstance(index, int):
+        raise malformed(f"{where}.index", "a number", index)
+    call = calls.setdefault(index, {"id": None, "names": [], "pieces": []})
+    call["id"] = call["id"] or piece.get("id")
+    function = mapping_at(f"{where}.function", piece.get("function"))
+    call["names"].append(text_at(f"{where}.function.name", function.get("name") or ""))
+    call["pieces"].append(text_at(f"{where}.function.arguments", function.get("arguments") or ""))
+
+
+def _joined(call: Mapping[str, Any], notes: Notes) -> dict[str, str]:
+    notes.spend(sum(1 + len(piece) // 100 for piece in (*call["names"], *call["pieces"])))
+    return {"name": "".join(call["names"]), "arguments": "".join(call["pieces"])}
+
+
+def note_cut_off(where: str, finish_reason: Any, notes: Notes) -> None:
+    """Note an answer that did not end where the model meant to, in any provider's words."""
+    if isinstance(finish_reason, str) and finish_reason in CUT_OFF:
+        notes.add("answer_cut_off", where)
+
+
+def role_at(where: str, role: Any) -> str:
+    """The value, which must be a role of the chat format."""
+    if not isinstance(role, str) or role not in ROLES:
+        raise malformed(where, f"one of {', '.join(sorted(ROLES))}", role)
+    return role
 
 
 def message_from(where: str, message: Any, notes: Notes) -> Message:
     """One message of a request or an answer. Null is absent; keys beyond the form are left out and noted."""
     message = mapping_at(where, message)
-    role = message.get("role")
-    if role not in ROLES:
-        raise malformed(f"{where}.role", f"one of {', '.join(sorted(ROLES))}", role)
+    role = role_at(f"{where}.role", message.get("role"))
+    if "content" not in message and not any(map(message.get, ("tool_calls", "function_call", "refusal"))):
+        raise malformed(f"{where}.content", "text or parts", None)
     read: Message = {"role": role, "content": content_from(f"{where}.content", message.get("content"), notes)}
     if message.get("name") is not None:
         read["name"] = text_at(f"{where}.name", message["name"])
-    if message.get("tool_calls"):
-        calls = list_at(f"{where}.tool_calls", message["tool_calls"])
-        read["tool_calls"] = [
-            tool_call_from(f"{where}.tool_calls[{i}]", call) for i, call in enumerate(calls)
-        ]
-    if message.get("function_call"):
-        read["function_call"] = function_call_from(f"{where}.function_call", message["function_call"])
+    if role == "assistant":
+        _add_said(where, read, message, notes)
+    elif message.get("tool_calls") or message.get("function_call"):
+        raise Unreadable("malformed", f"{where} calls a tool, which only an assistant message does")
+    elif message.get("refusal"):
+        notes.add("keys_dropped", where)
     if role == "tool":
         read["tool_call_id"] = text_at(f"{where}.tool_call_id", message.get("tool_call_id"))
-    if message.get("refusal") is not None:
-        read["refusal"] = text_at(f"{where}.refusal", message["refusal"])
-    _tidy_content(read)
+    tidy_content(read)
     for key, value in message.items():
         if key not in _KEYS and value:
-            notes.add("reasoning_dropped" if str(key).startswith("reasoning") else "keys_dropped", where)
+            note_key(where, key, value, notes)
     return read
 
 
-def _tidy_content(message: Message) -> None:
+def _add_said(where: str, read: Message, message: Mapping[str, Any], notes: Notes) -> None:
+    """What only an assistant message has."""
+    if message.get("tool_calls"):
+        calls = list_at(f"{where}.tool_calls", message["tool_calls"])
+        read["tool_calls"] = [
+            tool_call_from(f"{where}.tool_calls[{i}]", call, notes) for i, call in enumerate(calls)
+        ]
+    if message.get("function_call"):
+        read["function_call"] = function_call_from(f"{where}.function_call", message["function_call"], notes)
+    if message.get("refusal") is not None:
+        read["refusal"] = text_at(f"{where}.refusal", message["refusal"])
+
+
+def note_key(where: str, key: Any, value: Any, notes: Notes) -> None:
+    """Note a key of a message that a training line has no place for."""
+    if isinstance(key, str) and key.startswith(("reasoning", "thinking")):
+        notes.add("reasoning_dropped", where)
+    elif not (key == "provider_specific_fields" and isinstance(value, Mapping) and not any(value.values())):
+        notes.add("keys_dropped", where)
+
+
+def tidy_content(message: Message) -> None:
     """Beside calls, no text is null: streams say "" there, answers in one piece say null."""
     if not message["content"]:
-        called = "tool_calls" in message or "function_call" in message
-        message["content"] = None if called or "refusal" in message else ""
+        silent = "tool_calls" in message or "function_call" in message or "refusal" in message
+        message["content"] = None if silent else ""
 
 
-def tool_call_from(where: str, call: Any) -> ToolCall:
+def tool_call_from(where: str, call: Any, notes: Notes) -> ToolCall:
     """One of a message's `tool_calls`; the `index` that a stream leaves in it goes."""
     call = mapping_at(where, call)
-    if call.get("type", "function") not in ("function", None):
-        raise malformed(f"{where}.type", '"function"; a training line has no other calls', call.get("type"))
+    kind = call.get("type", "function")
+    if kind == "custom":
+        raise Unreadable("not_expressible", f"{where} calls a custom tool, which takes text, not arguments")
+    if kind not in ("function", None):
+        raise malformed(f"{where}.type", '"function"; a training line has no other calls', kind)
     return {
         "id": text_at(f"{where}.id", call.get("id")),
         "type": "function",
-        "function": function_call_from(f"{where}.function", call.get("function")),
+        "function": function_call_from(f"{where}.function", call.get("function"), notes),
     }
 
 
-def function_call_from(where: str, call: Any) -> FunctionCall:
+def function_call_from(where: str, call: Any, notes: Notes) -> FunctionCall:
     """The name and the arguments of a call, tool or legacy function."""
     call = mapping_at(where, call)
     return {
         "name": text_at(f"{where}.name", call.get("name")),
-        "arguments": arguments_text(f"{where}.arguments", call.get("arguments")),
+        "arguments": arguments_text(f"{where}.arguments", call.get("arguments"), notes),
     }

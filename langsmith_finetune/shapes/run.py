@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
-from langsmith_finetune.shapes.canonical import Note
+from langsmith_finetune.shapes.canonical import OBJECT, Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,43 +48,58 @@ class RunPayload:
     inputs: Any
     outputs: Any
     extra: Mapping[str, Any]
+    metadata: Mapping[str, Any]
     failed: bool
     ended: bool
+    events: Any = None
+    attached: bool = False
+    parent_id: str = ""
 
     def invocation(self, key: str) -> Any:
         """A setting of the call, from the places where producers put it."""
         for place in ("invocation_params", "options"):
             settings = self.extra.get(place)
-            if isinstance(settings, Mapping) and settings.get(key) is not None:
+            if isinstance(settings, OBJECT) and settings.get(key) is not None:
                 return settings[key]
         return None
 
+    @property
+    def streamed(self) -> bool:
+        """The answer came in pieces: the tracers log the time of the first."""
+        events = self.events if isinstance(self.events, (list, tuple)) else ()
+        return any(isinstance(event, Mapping) and event.get("name") == "new_token" for event in events)
 
-def _getter(run: Any) -> Any:
-    if isinstance(run, Mapping):
+
+def getter(run: Any) -> Any:
+    """How to ask a run for its fields, whether it is an object or a dict."""
+    if isinstance(run, OBJECT):
         return run.get
     return lambda name, default=None: getattr(run, name, default)
 
 
 def payload_of(run: Any) -> RunPayload:
     """The payload of a v1 `Run`, a v2 `Run`, or a dict of either."""
-    get = _getter(run)
+    get = getter(run)
     extra = get("extra")
-    status = str(get("status") or "").lower()
+    status = (_text(get("status")) or "").lower()
     return RunPayload(
         id=_text(get("id")) or "",
-        run_type=str(get("run_type") or "").lower(),  # v2 writes LLM
+        run_type=(_text(get("run_type")) or "").lower(),  # v2 writes LLM
         inputs=get("inputs"),
         outputs=get("outputs"),
-        extra=extra if isinstance(extra, Mapping) else {},
+        extra=extra if isinstance(extra, OBJECT) else {},
+        metadata=_metadata(get),
         failed=bool(get("error")) or status == "error",
         ended=get("end_time") is not None or status == "success",
+        events=get("events"),
+        attached=bool(get("attachments")),
+        parent_id=_text(get("parent_run_id")) or "",
     )
 
 
 def source_of(run: Any, notes: tuple[Note, ...] = ()) -> RunSource:
     """Where an example made from this run came from."""
-    get = _getter(run)
+    get = getter(run)
     metadata = _metadata(get)
     project_id = get("project_id") or get("session_id")
     return RunSource(
@@ -100,25 +118,35 @@ def source_of(run: Any, notes: tuple[Note, ...] = ()) -> RunSource:
 def _metadata(get: Any) -> Mapping[str, Any]:
     """Metadata sits in `extra` for v1, and at the top for v2, where `extra` may hold it too."""
     extra = get("extra")
-    found: dict[str, Any] = {}
-    for place in (extra.get("metadata") if isinstance(extra, Mapping) else None, get("metadata")):
-        if isinstance(place, Mapping):
-            found |= place
-    return found
+    inner = extra.get("metadata") if isinstance(extra, OBJECT) else None
+    outer = get("metadata")
+    if not isinstance(outer, Mapping):
+        return inner if isinstance(inner, OBJECT) else {}
+    return {**inner, **outer} if isinstance(inner, OBJECT) else outer
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None or isinstance(value, (Mapping, list)) else str(value)
+    """An id or a name as text. Anything else that stands in its place is not worth a word of it."""
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, str):
+        return value[:_LONGEST_NAME]
+    if isinstance(value, UUID) or (isinstance(value, int) and value.bit_length() <= 64):
+        return str(value)
+    return None
+
+
+_LONGEST_NAME = 200
 
 
 def _time(value: Any) -> str | None:
-    return value.isoformat() if hasattr(value, "isoformat") else _text(value)
+    return value.isoformat() if isinstance(value, datetime) else _text(value)
 
 
 def _scores(stats: Any) -> dict[str, float]:
     scores: dict[str, float] = {}
     for key, stat in stats.items() if isinstance(stats, Mapping) else ():
         average = stat.get("avg") if isinstance(stat, Mapping) else getattr(stat, "avg", None)
-        if isinstance(average, (int, float)):
-            scores[str(key)] = float(average)
+        if isinstance(key, str) and isinstance(average, (int, float)) and abs(average) < 1e300:
+            scores[key] = float(average)
     return scores

@@ -1,0 +1,306 @@
+"""Where the request and the answer of a run are, by the key that its answer is under.
+
+A reader is a pure function `read(run, notes) -> Conversation`. Which one reads a run is looked up, never tried:
+a further producer costs a row in `READERS`, or, where several answer under one key, one in `_MESSAGE_READERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from langsmith_finetune.shapes import gemini, langchain, openai_chat, openai_responses, vercel
+from langsmith_finetune.shapes.canonical import (
+    OBJECT,
+    Conversation,
+    Message,
+    Notes,
+    Unreadable,
+    list_at,
+    malformed,
+    mapping_at,
+    text_at,
+)
+from langsmith_finetune.shapes.content import kind_of
+from langsmith_finetune.shapes.messages import Turns
+from langsmith_finetune.shapes.run import RunPayload
+from langsmith_finetune.shapes.tools import add_request_settings, note_missing_tools
+
+Reader: TypeAlias = Callable[[RunPayload, Notes], Conversation]
+
+
+def read_choices(run: RunPayload, notes: Notes) -> Conversation:
+    """A chat completion: `wrap_openai`, LiteLLM, a `@traceable` function that returns one."""
+    answer = openai_chat.answer_from(run, notes)  # first: it tells a completion model
+    if answer[0]["content"] == "redacted-by-litellm":
+        raise Unreadable("hidden", "LiteLLM was told to leave messages out of its logs")
+    return _conversation(run, notes, _request(run, notes), answer, whole_request=True)
+
+
+def read_generations(run: RunPayload, notes: Notes) -> Conversation:
+    """A chat model of LangChain's, in Python or JavaScript, of any age."""
+    answer = langchain.answer_from(run, notes)
+    turns = _request(run, notes)
+    instructions = run.invocation("instructions")  # a setting of the Responses API
+    if instructions:
+        said = text_at("invocation_params.instructions", instructions)
+        turns.messages.insert(0, {"role": "system", "content": said})
+    return _conversation(run, notes, turns, answer, whole_request=True)
+
+
+def read_messages(run: RunPayload, notes: Notes) -> Conversation:
+    """`messages` as the answer: one message, or all that came of the call, with the tools' answers."""
+    return _trajectory("outputs.messages", run.outputs["messages"], run, notes)
+
+
+def read_named_message(run: RunPayload, notes: Notes) -> Conversation:
+    """`message` as the answer."""
+    turns = _request(run, notes)
+    message = mapping_at("outputs.message", run.outputs["message"])
+    return _conversation(run, notes, turns, [_answer("outputs.message", message, turns)])
+
+
+def read_output(run: RunPayload, notes: Notes) -> Conversation:
+    """`output` as the answer: what a function returned that was no dict, or items of the Responses API."""
+    output = run.outputs["output"]
+    if output is None:
+        raise Unreadable("empty_output", "outputs.output is null")
+    if isinstance(output, OBJECT):  # what wrappers post when their own code for outputs fails
+        return reader_of(output)(replace(run, outputs=output), notes)
+    if isinstance(output, str):
+        return _conversation(run, notes, _request(run, notes), [_said(output, notes)])
+    return _read_list(list_at("outputs.output", output), run, notes)
+
+
+def _read_list(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conversation:
+    """Items of the Responses API, messages, a role and a text, or the pieces of a stream."""
+    first = output[0] if output else {}
+    if isinstance(first, OBJECT) and first.get("object") == "chat.completion.chunk":
+        turns = _request(run, notes)
+        answer = openai_chat.message_of_chunks("outputs.output", output, notes)
+        return _conversation(run, notes, turns, [answer])
+    if isinstance(first, OBJECT) and ("role" not in first or kind_of(first) == "message"):
+        return _read_responses(run, notes)
+    if isinstance(first, OBJECT):
+        return _trajectory("outputs.output", output, run, notes)
+    turns = _request(run, notes)
+    if len(output) == 2 and first in ("assistant", "ai") and isinstance(output[1], str):
+        turns.add("outputs.output", output)
+        return _conversation(run, notes, turns, [])
+    if run.streamed and all(isinstance(piece, str) for piece in output):
+        notes.spend(sum(1 + len(piece) // 100 for piece in output))  # before they are joined
+        return _conversation(run, notes, turns, [_said("".join(output), notes)])
+    raise Unreadable("unknown_shape", "outputs.output is a list of nothing that a model is known to answer")
+
+
+def read_message(run: RunPayload, notes: Notes) -> Conversation:
+    """The outputs are the message: the answer of many a wrapper and of the agent SDKs."""
+    integration = run.metadata.get("ls_integration")
+    reader = _MESSAGE_READERS.get(integration) if isinstance(integration, str) else None
+    if reader is not None:
+        return reader(run, notes)
+    if gemini.is_gemini(run):
+        return _read_gemini(run, notes)
+    return _read_bare(run, notes)
+
+
+def _read_bare(run: RunPayload, notes: Notes) -> Conversation:
+    """`wrap_anthropic`, and what people return from functions of their own."""
+    turns = _request(run, notes)
+    conversation = _conversation(run, notes, turns, [_answer("outputs", run.outputs, turns)])
+    if run.inputs.get("mcp_servers"):
+        notes.add("server_tool_dropped", "inputs.mcp_servers")
+    if run.inputs.get("output_format") or run.inputs.get("output_config"):
+        notes.add("response_format", "the call named an output format")  # Anthropic's names
+    return conversation
+
+
+def _read_responses(run: RunPayload, notes: Notes) -> Conversation:
+    """The Responses API: `wrap_openai`, OpenAI's agents; and the latter's streamed chat completions."""
+    turns = _request(run, notes)
+    openai_responses.add_answer(run, turns)
+    conversation = _conversation(run, notes, turns, [], whole_request=True)
+    openai_responses.note_settings(run, conversation, notes)
+    return conversation
+
+
+def _note_agents(run: RunPayload, conversation: Conversation, notes: Notes) -> None:
+    """OpenAI's agents over chat completions: messages under `input`, and no tools anywhere."""
+    if run.invocation("tools") is None and not conversation.tools:
+        notes.add("tools_missing", "OpenAI's agents do not post the tools of a chat completion")
+    settings = run.invocation("model_config")
+    if isinstance(settings, OBJECT) and settings.get("tool_choice") not in (None, "auto"):
+        notes.add("tool_choice", "the call named a tool_choice")
+    if run.metadata.get("output_type") not in (None, "str"):
+        notes.add("response_format", "the agent has an output_type")
+
+
+def _read_claude_agent(run: RunPayload, notes: Notes) -> Conversation:
+    """The Claude Agent SDK: neither tools nor the system prompt are posted with the call."""
+    conversation = _read_bare(run, notes)
+    if conversation.messages[0]["role"] != "system":
+        notes.add("system_missing", "the Claude Agent SDK posts the system prompt with the root run alone")
+    if not conversation.tools:
+        notes.add("tools_missing", "the Claude Agent SDK does not post tools")
+    return conversation
+
+
+def _read_gemini(run: RunPayload, notes: Notes) -> Conversation:
+    turns = Turns(notes)
+    gemini.add_request(run, turns)
+    gemini.add_answer(run, turns)
+    conversation = Conversation(messages=turns.messages)
+    gemini.add_settings(conversation, run, notes)
+    note_missing_tools(conversation, notes, in_history=False)
+    openai_chat.note_cut_off("outputs.finish_reason", run.outputs.get("finish_reason"), notes)
+    return conversation
+
+
+def _read_vercel(run: RunPayload, notes: Notes) -> Conversation:
+    turns = Turns(notes)
+    vercel.add_request(run, turns)
+    vercel.add_message("outputs", _message_of(run.outputs), turns)
+    conversation = _conversation(run, notes, turns, [], whole_request=True)
+    vercel.add_settings(conversation, run, notes)
+    reason = run.outputs.get("finishReason")
+    reason = reason.get("unified") if isinstance(reason, OBJECT) else reason  # an object since AI SDK 6
+    openai_chat.note_cut_off("outputs.finishReason", reason, notes)
+    return conversation
+
+
+_MESSAGE_READERS: dict[str, Reader] = {
+    "claude-agent-sdk": _read_claude_agent,
+    "vercel-ai-sdk": _read_vercel,
+}
+
+READERS: dict[str, Reader] = {
+    "generations": read_generations,
+    "choices": read_choices,
+    "output": read_output,
+    "messages": read_messages,
+    "message": read_named_message,
+    "content": read_message,
+    "role": read_message,
+    "tool_calls": read_message,
+}
+
+
+def reader_of(outputs: Mapping[str, Any]) -> Reader:
+    """The reader that knows outputs of this form."""
+    found = {READERS[key]: key for key in READERS.keys() & outputs.keys()}
+    if len(found) == 1:
+        return next(iter(found))
+    if found:
+        keys = ", ".join(sorted(found.values()))
+        raise Unreadable("unknown_shape", f"outputs hold an answer under each of {keys}")
+    if kind_of(outputs) in langchain.KIND_OF_TYPE:
+        return read_message  # dumped, with its fields under `data`
+    raise Unreadable("unknown_shape", "no reader knows outputs of this form")
+
+
+def _request(run: RunPayload, notes: Notes) -> Turns:
+    """What went to the model, read from the place it is in."""
+    inputs, turns = run.inputs, Turns(notes)
+    if inputs.get("messages") is not None:
+        if inputs.get("system"):  # Anthropic's place, in a function of the user's own
+            turns.add("inputs.system", {"role": "system", "content": inputs["system"]})
+        turns.add_all(*_batch(inputs["messages"]))
+    elif inputs.get("input") is not None:
+        openai_responses.add_request(run, turns)
+    elif "role" in inputs and "content" in inputs:  # OpenAI's agents, where one message is all that was sent
+        turns.add("inputs", inputs)
+    elif inputs.keys() & {"prompt", "prompts"}:
+        raise Unreadable("completion_model", "inputs.prompt holds text, not messages")
+    elif "messages" in inputs:
+        raise malformed("inputs.messages", "a list", None)
+    else:
+        raise Unreadable("unknown_shape", "no reader knows inputs of this form")
+    if not turns.messages:
+        raise malformed("inputs.messages", "a list of at least one message", None)
+    return turns
+
+
+def _batch(messages: Any) -> tuple[str, Any]:
+    """The messages, out of the list of batches that LangChain puts around them."""
+    where, batch = "inputs.messages", list_at("inputs.messages", messages)
+    # A batch is a list of objects; a message may be a list too, but then of texts: ["system", "..."].
+    if batch and isinstance(batch[0], (list, tuple)) and not (batch[0] and isinstance(batch[0][0], str)):
+        if len(batch) > 1:
+            raise Unreadable("malformed", f"inputs.messages holds {len(batch)} batches, a run has one")
+        where, batch = "inputs.messages[0]", batch[0]
+    return where, batch
+
+
+def _conversation(
+    run: RunPayload, notes: Notes, turns: Turns, answer: list[Message], *, whole_request: bool = False
+) -> Conversation:
+    conversation = Conversation(messages=[*turns.messages, *answer])
+    add_request_settings(conversation, run, notes)
+    note_missing_tools(conversation, notes, in_history=not whole_request)
+    if run.metadata.get("ls_integration") == "openai-agents-sdk":
+        _note_agents(run, conversation, notes)
+    return conversation
+
+
+_MESSAGE_KEYS = frozenset({
+    "role", "content", "parts", "tool_calls", "function_call", "refusal", "reasoning_content", "reasoning",
+})  # fmt: skip
+
+
+def _message_of(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The message in outputs that hold more: usage, ids, the model's name."""
+    return {"role": "assistant"} | {
+        key: outputs[key] for key in _MESSAGE_KEYS if outputs.get(key) is not None
+    }
+
+
+def _answer(where: str, message: Mapping[str, Any], turns: Turns) -> Message:
+    """The model's message, in any dialect; not yet among the turns."""
+    kind = kind_of(message)
+    if kind == "constructor" or (kind in langchain.KIND_OF_TYPE and "role" not in message):
+        return langchain.answer_message(where, message, turns.notes)
+    for key in ("stop_reason", "finish_reason", "finishReason"):
+        openai_chat.note_cut_off(f"{where}.{key}", message.get(key), turns.notes)
+    before = len(turns.messages)
+    turns.add(where, _message_of(message))
+    added, turns.messages = turns.messages[before:], turns.messages[:before]
+    if [turn["role"] for turn in added] != ["assistant"]:
+        raise malformed(f"{where}.role", '"assistant"', None)
+    return added[0]
+
+
+def _said(text: str, notes: Notes) -> Message:
+    notes.spend(len(text) // 100)
+    return {"role": "assistant", "content": text}
+
+
+def _trajectory(where: str, messages: Any, run: RunPayload, notes: Notes) -> Conversation:
+    """An answer of one message or of many: several calls with the answers of tools between them."""
+    turns = _request(run, notes)
+    asked = list(turns.messages)
+    found = list_at(where, messages)
+    if not found:
+        raise Unreadable("empty_output", f"{where} is an empty list")
+    if len(found) > 1 and all(isinstance(m, Mapping) and "finish_reason" in m for m in found):
+        notes.add("other_candidates", f"{where} holds {len(found)}")  # OpenTelemetry: one for each choice
+        found = found[:1]
+    if isinstance(found[0], (list, tuple)) and not (found[0] and isinstance(found[0][0], str)):
+        raise malformed(f"{where}[0]", "a message", found[0])
+    for index, message in enumerate(found):
+        is_last = index == len(found) - 1
+        if is_last and isinstance(message, OBJECT) and message.get("role", "assistant") == "assistant":
+            answer = _answer(f"{where}[{index}]", message, turns)
+            turns.messages.append(answer)
+        else:
+            turns.add(f"{where}[{index}]", message)
+    said = turns.messages[len(asked) :]
+    if said[: len(asked)] == asked:
+        turns.messages = said  # the outputs repeat the inputs, as a graph's state does
+        said = said[len(asked) :]
+    if not said or said[-1]["role"] != "assistant":
+        raise Unreadable("malformed", f"{where} must end with an assistant's message")
+    if any(one["role"] == other["role"] == "assistant" for one, other in pairwise(said)):
+        raise Unreadable("malformed", f"{where} holds two answers in a row, of which either may be the one")
+    return _conversation(run, notes, turns, [])

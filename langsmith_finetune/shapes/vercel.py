@@ -1,0 +1,97 @@
+"""Vercel's AI SDK, as `wrapAISDK` posts the calls of its models.
+
+    inputs.messages   [{"role", "content": [parts], "tool_calls"?}], tools, toolChoice, responseFormat
+    outputs           {"content": parts or text, "role", "tool_calls", "finishReason"}
+
+Images were files before the wrapper saw them, and are images again on the wire: they are read as images.
+Sources: `langsmith/experimental/vercel`, and what `@ai-sdk/openai` sends,
+https://ai-sdk.dev/docs/reference/ai-sdk-core/model-message
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langsmith_finetune.shapes.canonical import Conversation, Message, Notes, list_at, mapping_at
+from langsmith_finetune.shapes.messages import Turns
+from langsmith_finetune.shapes.run import RunPayload
+from langsmith_finetune.shapes.tools import refuse_kept_elsewhere
+
+
+def add_request(run: RunPayload, turns: Turns) -> None:
+    """Read the prompt that the SDK made."""
+    refuse_kept_elsewhere(
+        _openai_options(run).get("previousResponseId"), _openai_options(run).get("conversation")
+    )
+    for index, found in enumerate(list_at("inputs.messages", run.inputs.get("messages"))):
+        where = f"inputs.messages[{index}]"
+        message = mapping_at(where, found)
+        add_message(where, {key: value for key, value in message.items() if key != "providerOptions"}, turns)
+
+
+def add_message(where: str, message: Mapping[str, Any], turns: Turns) -> None:
+    """Read one message, with files as what they are on the wire, and an assistant's texts as one."""
+    content = message.get("content")
+    if isinstance(content, (list, tuple)):
+        parts = [_on_the_wire(place, part, turns.notes) for place, part in enumerate(content)]
+        message = {**message, "content": parts}
+    turns.add(where, message)
+    if message.get("role") == "assistant":
+        _join_texts(turns.messages[-1])
+
+
+def add_settings(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
+    """Note what the SDK's settings ask for beyond a training line."""
+    choice = run.inputs.get("toolChoice")
+    if choice is not None and not (isinstance(choice, Mapping) and choice.get("type") == "auto"):
+        notes.add("tool_choice", "the call named a toolChoice")
+    wanted = run.inputs.get("responseFormat")
+    if wanted is not None and not (isinstance(wanted, Mapping) and wanted.get("type") == "text"):
+        notes.add("response_format", "the call named a responseFormat")
+    parallel = _openai_options(run).get("parallelToolCalls")
+    if isinstance(parallel, bool) and conversation.tools:
+        conversation.parallel_tool_calls = parallel
+
+
+def _openai_options(run: RunPayload) -> Mapping[str, Any]:
+    return _openai(run.inputs.get("providerOptions"))
+
+
+def _openai(options: Any) -> Mapping[str, Any]:
+    found = options.get("openai") if isinstance(options, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _on_the_wire(place: int, part: Any, notes: Notes) -> Any:
+    if not isinstance(part, Mapping):
+        return part
+    if part.get("type") in ("text", "tool-call", "tool-result", "reasoning"):
+        return {key: value for key, value in part.items() if key != "providerOptions"}
+    file = part.get("file")
+    if (
+        part.get("type") != "file"
+        or not isinstance(file, Mapping)
+        or not isinstance(file.get("file_data"), str)
+    ):
+        return part
+    data: str = file["file_data"]
+    notes.spend(1 + len(data) // 100)
+    kind, _, encoded = data.partition(";base64,")
+    if data.startswith(("data:image/", "http://", "https://")):  # only images may go by address
+        image: dict[str, Any] = {"url": data}
+        detail = _openai(part.get("providerOptions")).get("imageDetail")
+        if detail is not None:
+            image["detail"] = detail
+        return {"type": "image_url", "image_url": image}
+    if kind in ("data:audio/wav", "data:audio/mp3", "data:audio/mpeg"):
+        audio_format = "wav" if kind.endswith("wav") else "mp3"
+        return {"type": "input_audio", "input_audio": {"data": encoded, "format": audio_format}}
+    name = file.get("filename")
+    return {"type": "file", "file": {"filename": name or f"part-{place}.pdf", "file_data": data}}
+
+
+def _join_texts(message: Message) -> None:
+    parts = message["content"]
+    if isinstance(parts, list) and all(part["type"] == "text" for part in parts):
+        message["content"] = "".join(str(part["text"]) for part in parts)
