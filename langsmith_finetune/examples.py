@@ -88,14 +88,24 @@ def training_examples(
         on_skip: Called for each session that cannot be an example, such as one without an assistant
             message. Without it, their number is logged at the end.
 
+    Raises:
+        TypeError: What was given are not chat sessions.
+        ValueError: `train_on` is neither.
+
     Example:
         >>> from langchain_core.messages import AIMessage, HumanMessage
         >>> session = {"messages": [HumanMessage("Hi"), AIMessage("Hello!")]}
         >>> next(training_examples([session])).line
         {'messages': [{'role': 'user', 'content': 'Hi'}, {'role': 'assistant', 'content': 'Hello!'}]}
     """
+    _check_train_on(train_on)
     skipped = 0
     for index, session in enumerate(sessions):
+        if not isinstance(session, dict) or "messages" not in session:
+            raise TypeError(
+                f"session {index} is not a chat session, a dict with messages. Runs go through "
+                "LangSmithRunChatLoader, or straight into examples_from_runs"
+            )
         source: RunSource | None = session.get("source")  # type: ignore[assignment]
         try:
             conversation = _conversation(source.run_id if source else f"session {index}", session)
@@ -140,6 +150,7 @@ def examples_from_runs(
         >>> [example.source.run_id for example in examples_from_runs([run])]
         ['d2a3']
     """
+    _check_train_on(train_on)
     skipped, traces = 0, TraceRuns(trace_runs)
     for run in runs:
         try:
@@ -183,6 +194,11 @@ def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[lis
             stacklevel=2,
         )
     return dialogs
+
+
+def _check_train_on(train_on: str) -> None:
+    if train_on not in ("all", "answer"):
+        raise ValueError(f"train_on must be 'all' or 'answer', not {train_on!r}")
 
 
 def _leave_out_if_no_answer(error: InvalidExampleError) -> None:

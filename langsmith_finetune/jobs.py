@@ -122,6 +122,7 @@ class FineTuneJob:
             ProviderError: The provider refused, or could not be reached, or it stayed open whether a job
                 was created; the text then says what to look for.
         """
+        _check_provider(provider)
         request = JobRequest(
             training_file=Path(training_file),
             training_sha256=_sha256_of_jsonl(Path(training_file)),
@@ -151,6 +152,7 @@ class FineTuneJob:
         Raises:
             ProviderError: The provider has no such job, or cannot be reached.
         """
+        _check_provider(provider)
         return cls(provider, provider.retrieve_job(job_id), clock=clock)
 
     @classmethod
@@ -331,6 +333,12 @@ class FineTuneJob:
 
     def __repr__(self) -> str:
         return f"FineTuneJob({self.id!r}, {self.status!r}, provider={self.provider.name!r})"
+
+
+def _check_provider(provider: object) -> None:
+    if isinstance(provider, (str, type)):
+        found = repr(provider) if isinstance(provider, str) else f"the class {provider.__name__}"
+        raise TypeError(f"provider must be an object, such as LocalProvider(), not {found}")
 
 
 def _create_once(provider: Provider, request: JobRequest, *, force_new: bool, clock: Clock) -> JobStatus:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from itertools import groupby
 from typing import Any, Generic, TypeAlias, TypeVar, overload
 from uuid import UUID
@@ -118,6 +127,9 @@ class LangSmithRunChatLoader(BaseChatLoader):
         on_skip: Called with each run's `RunNotUsableError`.
         on_note: Called with each `Note`.
 
+    Raises:
+        TypeError: `runs` is no iterable, or a single run.
+
     Example:
         >>> from langsmith_finetune import LangSmithRunChatLoader
         >>> run = {
@@ -142,6 +154,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         on_skip: Callable[[RunNotUsableError], None] | None = None,
         on_note: Callable[[Note], None] | None = None,
     ) -> None:
+        _check_runs(runs)
         self.runs = runs
         self.client = client
         self.trace_runs = TraceRuns(trace_runs)
@@ -317,6 +330,16 @@ def _session_from_line(where: str, line: Any) -> RunChatSession:
     except Unreadable as why:
         raise RunNotUsableError(where, why.reason, why.detail) from None
     return session_from_conversation(conversation)
+
+
+def _check_runs(runs: Any) -> None:
+    # A run is iterable too: a dict over its keys, a model over its fields, an id over its letters.
+    if isinstance(runs, (str, UUID, Mapping)) or hasattr(runs, "run_type"):
+        raise TypeError(
+            f"runs must be an iterable of runs or ids, not a single {type(runs).__name__}: runs=[run]"
+        )
+    if not isinstance(runs, (Iterable, AsyncIterable)):
+        raise TypeError(f"runs must be an iterable of runs or ids, not {type(runs).__name__}")
 
 
 def _is_id(run: Any) -> bool:

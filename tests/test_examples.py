@@ -171,3 +171,18 @@ def test_the_bulk_door_tells_or_counts_what_it_leaves_out(caplog):
     assert caplog.messages == []
     assert len(list(examples_from_runs(runs))) == 1
     assert caplog.messages == ["1 runs could not be used; on_skip= tells which and why"]
+
+
+def test_runs_given_as_sessions_are_told_the_right_door():
+    with pytest.raises(TypeError) as caught:
+        next(training_examples([wrap_openai_run(HELLO)]))
+    assert str(caught.value) == (
+        "session 0 is not a chat session, a dict with messages. Runs go through "
+        "LangSmithRunChatLoader, or straight into examples_from_runs"
+    )
+
+
+@pytest.mark.parametrize("examples", [training_examples, examples_from_runs])
+def test_an_unknown_policy_is_refused(examples):
+    with pytest.raises(ValueError, match="train_on must be 'all' or 'answer', not 'last'"):
+        next(examples([], train_on="last"))

@@ -779,3 +779,16 @@ def test_the_handle_shows_itself_without_a_key(create):
 
 def test_paths_may_be_strings(server, create, train):
     assert create(training_file=str(train)).id == create(training_file=Path(train)).id
+
+
+@pytest.mark.parametrize(
+    ("provider", "found"), [("openai", "'openai'"), (OpenAIProvider, "the class OpenAIProvider")]
+)
+def test_a_provider_is_an_object_not_a_name_or_a_class(train, provider, found):
+    for make in (
+        lambda: FineTuneJob.create(train, model=MODEL, provider=provider),
+        lambda: FineTuneJob.attach("ftjob-1", provider=provider),
+    ):
+        with pytest.raises(TypeError) as caught:
+            make()
+        assert str(caught.value) == f"provider must be an object, such as LocalProvider(), not {found}"

@@ -95,3 +95,15 @@ def test_a_line_that_is_no_json_is_not_written(tmp_path):
         "train.jsonl:2: the line is not JSON (TypeError). Use text, numbers, lists and dicts only"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_single_example_is_no_iterable_of_examples(tmp_path):
+    with pytest.raises(TypeError) as caught:
+        write_jsonl(HELLO, tmp_path / "train.jsonl")
+    assert str(caught.value) == "examples must be an iterable of examples or lines, not a single dict"
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        write_jsonl([HELLO], tmp_path / "nowhere" / "train.jsonl")
+    assert str(caught.value) == f"there is no folder {str(tmp_path / 'nowhere')!r} to write train.jsonl into"

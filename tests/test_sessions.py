@@ -10,6 +10,7 @@ import weakref
 import pytest
 from langchain_core.chat_loaders import BaseChatLoader
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langsmith.types import Run as V2Run
 from langsmith.utils import LangSmithNotFoundError
 
 from langsmith_finetune import (
@@ -223,3 +224,22 @@ def test_runs_with_an_unwanted_note_are_refused_through_both_doors():
     skipped = []
     assert list(examples_from_runs([call], refuse={"tools_missing"}, on_skip=skipped.append)) == []
     assert [error.reason for error in (*loader.skipped, *skipped)] == ["unwanted_note"] * 2
+
+
+@pytest.mark.parametrize(
+    ("runs", "text"),
+    [
+        (None, "runs must be an iterable of runs or ids, not NoneType"),
+        ("d2a3", "runs must be an iterable of runs or ids, not a single str: runs=[run]"),
+        (uuid.UUID(int=1), "runs must be an iterable of runs or ids, not a single UUID: runs=[run]"),
+        (wrap_openai_run(HELLO), "runs must be an iterable of runs or ids, not a single dict: runs=[run]"),
+        (
+            V2Run.model_construct(run_type="LLM"),
+            "runs must be an iterable of runs or ids, not a single Run: runs=[run]",
+        ),
+    ],
+)
+def test_what_is_no_iterable_of_runs_is_refused_at_once(runs, text):
+    with pytest.raises(TypeError) as caught:
+        LangSmithRunChatLoader(runs=runs)
+    assert str(caught.value) == text

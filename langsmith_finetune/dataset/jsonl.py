@@ -48,7 +48,9 @@ def write_jsonl(examples: Iterable[TrainingExample | Mapping[str, Any]], path: s
         The path, the number of lines and bytes, and the SHA-256.
 
     Raises:
+        FileNotFoundError: There is no such folder.
         InvalidExampleError: A line is not JSON, or holds no messages.
+        TypeError: A single example was given.
 
     Example:
         >>> import tempfile
@@ -58,7 +60,13 @@ def write_jsonl(examples: Iterable[TrainingExample | Mapping[str, Any]], path: s
         >>> written.count, written.bytes
         (1, 86)
     """
+    if isinstance(examples, (str, bytes, Mapping, TrainingExample)):
+        raise TypeError(
+            f"examples must be an iterable of examples or lines, not a single {type(examples).__name__}"
+        )
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
     digest, count, size = hashlib.sha256(), 0, 0
     # mkstemp makes the file readable and writable for its owner alone.
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
