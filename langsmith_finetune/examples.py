@@ -41,6 +41,8 @@ class TrainingMessage(TypedDict, total=False):
     tool_calls: list[ToolCall]
     tool_call_id: str
     refusal: str
+    reasoning_content: str
+    """The model's thinking, where it was asked for; hosts that do not train on it refuse the key."""
     weight: Literal[0, 1]
     """On assistant messages: 0 is context only. Without it the message is trained."""
 
@@ -125,6 +127,7 @@ def examples_from_runs(
     train_on: Literal["all", "answer"] = "all",
     trace_runs: Iterable[Any] = (),
     refuse: Collection[NoteKind] = (),
+    keep_reasoning: bool = False,
     on_skip: Callable[[RunNotUsableError], None] | None = None,
     on_note: Callable[[Note], None] | None = None,
 ) -> Iterator[TrainingExample]:
@@ -138,6 +141,7 @@ def examples_from_runs(
         train_on: As for `training_examples`.
         trace_runs: As for `LangSmithRunChatLoader`.
         refuse: As for `LangSmithRunChatLoader`.
+        keep_reasoning: As for `LangSmithRunChatLoader`.
         on_skip: Called with each run's `RunNotUsableError`. Without it, their number is logged at the end.
         on_note: Called with each `Note`.
 
@@ -154,7 +158,9 @@ def examples_from_runs(
     skipped, traces = 0, TraceRuns(trace_runs)
     for run in runs:
         try:
-            conversation, notes = conversation_from_run(run, traces.of(run), refuse=refuse)
+            conversation, notes = conversation_from_run(
+                run, traces.of(run), refuse=refuse, keep_reasoning=keep_reasoning
+            )
         except RunNotUsableError as error:
             skipped += 1
             if on_skip is not None:
@@ -186,7 +192,12 @@ def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[lis
     dialogs: list[list[dict[str, Any]]] = []
     for example in training_examples(sessions, on_skip=_leave_out_if_no_answer):
         with_tools += "tools" in example.line
-        dialogs.append([dict(message) for message in example.line["messages"]])
+        dialogs.append(
+            [
+                {k: v for k, v in message.items() if k != "reasoning_content"}
+                for message in example.line["messages"]
+            ]
+        )
     if with_tools:
         warnings.warn(
             f"{with_tools} sessions carry tool definitions, which a list of messages cannot: "
@@ -211,7 +222,8 @@ _NO_ANSWER = "has no assistant message, so there is nothing to learn"
 
 def _conversation(where: str, session: ChatSession) -> Conversation:
     """What a session's messages and tools say, as they stand."""
-    notes = Notes()  # those of the run were taken when it was read
+    # The notes of the run were taken when it was read; what thinking the messages hold is there on request.
+    notes = Notes(keep_reasoning=True)
     try:
         conversation = Conversation(
             messages=[
@@ -279,5 +291,7 @@ def _training_messages(messages: list[Message]) -> list[TrainingMessage]:
             line["tool_call_id"] = call_id
         if "refusal" in message:
             line["refusal"] = message["refusal"]
+        if "reasoning_content" in message:
+            line["reasoning_content"] = message["reasoning_content"]
         trained.append(line)
     return trained

@@ -124,6 +124,9 @@ class LangSmithRunChatLoader(BaseChatLoader):
         trace_runs: Other runs of the same traces. Some agent SDKs post the tools or the system prompt with
             a run above the call only; they are then looked up here. Kept in memory.
         refuse: Kinds of notes that are reason enough to skip a run, such as `redacted`.
+        keep_reasoning: Keep the model's thinking, where it is text, in
+            `additional_kwargs["reasoning_content"]`, and so in the training line; for targets that train on
+            it. By default it is left out and noted.
         on_skip: Called with each run's `RunNotUsableError`.
         on_note: Called with each `Note`.
 
@@ -151,6 +154,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         *,
         trace_runs: Iterable[Any] = (),
         refuse: Collection[NoteKind] = (),
+        keep_reasoning: bool = False,
         on_skip: Callable[[RunNotUsableError], None] | None = None,
         on_note: Callable[[Note], None] | None = None,
     ) -> None:
@@ -159,6 +163,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         self.client = client
         self.trace_runs = TraceRuns(trace_runs)
         self.refuse = refuse
+        self.keep_reasoning = keep_reasoning
         self.on_skip = on_skip
         self.on_note = on_note
         self._start_afresh()
@@ -195,7 +200,12 @@ class LangSmithRunChatLoader(BaseChatLoader):
         try:
             if isinstance(run, RunNotUsableError):
                 raise run
-            conversation, notes = conversation_from_run(run, self.trace_runs.of(run), refuse=self.refuse)
+            conversation, notes = conversation_from_run(
+                run,
+                self.trace_runs.of(run),
+                refuse=self.refuse,
+                keep_reasoning=self.keep_reasoning,
+            )
         except RunNotUsableError as error:
             self.skipped.add(error)
             if self.on_skip is not None:
@@ -296,8 +306,9 @@ def _ai_message(message: Message) -> AIMessage:
         extra["tool_calls"] = calls  # LangChain's place for calls as they were made: keeps their order
     if "function_call" in message:
         extra["function_call"] = dict(message["function_call"])
-    if "refusal" in message:
-        extra["refusal"] = message["refusal"]
+    for key in ("refusal", "reasoning_content"):
+        if key in message:
+            extra[key] = message[key]
     return AIMessage(
         content=_langchain_content(message["content"]),
         name=message.get("name"),

@@ -153,3 +153,14 @@ def test_a_file_is_read_line_by_line_and_a_bad_line_is_named_by_its_number(tmp_p
     assert str(caught.value) == (
         "train.jsonl:4: the line is not a JSON object. Write the file with write_jsonl(examples, path)"
     )
+
+
+def test_the_models_thinking_goes_to_the_template():
+    line = {
+        "messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": "Hello!", "reasoning_content": "Greet."},
+        ]
+    }
+    (row,) = rows_of_line(line, "train.jsonl:1")
+    assert row.completion == {"role": "assistant", "content": "Hello!", "reasoning_content": "Greet."}

@@ -26,7 +26,11 @@ from langsmith_finetune.shapes.trace import add_from_trace
 
 
 def conversation_from_run(
-    run: Any, trace_runs: Iterable[Any] = (), *, refuse: Collection[NoteKind] = ()
+    run: Any,
+    trace_runs: Iterable[Any] = (),
+    *,
+    refuse: Collection[NoteKind] = (),
+    keep_reasoning: bool = False,
 ) -> tuple[Conversation, tuple[Note, ...]]:
     """What went to the model in this run and what came back, and what of it training cannot see.
 
@@ -35,16 +39,18 @@ def conversation_from_run(
         trace_runs: Other runs of the same trace. Where the producer does not post tools or the system prompt
             with the call, they are taken from the nearest run above it that has them.
         refuse: Kinds of notes that are reason enough to refuse the run, such as `redacted`.
+        keep_reasoning: Keep the model's thinking, as `reasoning_content`.
 
     Raises:
         RunNotUsableError: The run cannot be kept whole; carries the reason.
     """
     run_id = ""
-    notes = Notes()
+    notes = Notes(keep_reasoning=keep_reasoning)
     try:
         payload = payload_of(run)
         run_id = payload.id
         conversation = _reader(payload)(payload, notes)
+        notes.give_thoughts(None)  # of an answer that never came
         _check_answer(conversation)
         if trace_runs:
             add_from_trace(conversation, payload, trace_runs, notes)

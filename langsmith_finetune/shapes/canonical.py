@@ -62,6 +62,7 @@ class Message(TypedDict, total=False):
     tool_call_id: str
     function_call: FunctionCall
     refusal: str
+    reasoning_content: str
 
 
 class Function(TypedDict, total=False):
@@ -105,7 +106,7 @@ NoteKind: TypeAlias = Literal[
 - `ids_made`: calls without ids got ids made from their place, since a training line needs them.
 - `keys_dropped`: keys that a training line has no place for were left out.
 - `other_candidates`: the call asked for several answers; the first is the example.
-- `reasoning_dropped`: thinking blocks were left out.
+- `reasoning_dropped`: the model's thinking was left out: nobody asked for it, or it is no text.
 - `redacted`: a text holds an anonymizer's mark in place of what the model saw or said.
 - `response_format`: the answer was held to a format that a training line cannot name.
 - `server_tool_dropped`: a tool that runs at the provider was offered; a training line takes functions only.
@@ -131,11 +132,17 @@ class Note:
 
 
 class Notes:
-    """What a reader has to say about the run it is reading, each kind once; and how much it has read."""
+    """What a reader has to say about the run it is reading, each kind once; and how much it has read.
 
-    def __init__(self) -> None:
+    Args:
+        keep_reasoning: Keep the model's thinking, where it is text, with the message it led to.
+    """
+
+    def __init__(self, *, keep_reasoning: bool = False) -> None:
         self._first: dict[NoteKind, str] = {}
         self._left = LARGEST
+        self._keep_reasoning = keep_reasoning
+        self._thoughts: list[str] = []
 
     def spend(self, values: int) -> None:
         """Count so many values as read.
@@ -150,6 +157,30 @@ class Notes:
     def add(self, kind: NoteKind, detail: str) -> None:
         """Note this, unless something of its kind was noted already."""
         self._first.setdefault(kind, detail)
+
+    def thought(self, where: str, found: Any) -> None:
+        """Take a piece of the model's thinking: kept for the message it leads to, or noted as dropped.
+
+        Args:
+            where: Its place.
+            found: Text, or a block that holds it, in any dialect.
+        """
+        text = _thinking(found) if self._keep_reasoning else None
+        if not text:
+            self.add("reasoning_dropped", where)
+        elif text not in self._thoughts:  # some producers tell it twice
+            self.spend(len(text) // 100)
+            self._thoughts.append(text)
+
+    def give_thoughts(self, message: Message | None) -> None:
+        """Put the thinking taken so far into the message that it led to; without one, it is dropped."""
+        if self._thoughts:
+            if message is not None and message["role"] == "assistant":
+                before = [message["reasoning_content"]] if "reasoning_content" in message else []
+                message["reasoning_content"] = "\n\n".join([*before, *self._thoughts])
+            else:
+                self.add("reasoning_dropped", "a place without an answer of the model's")
+            self._thoughts = []
 
     @property
     def kinds(self) -> set[NoteKind]:
@@ -183,6 +214,20 @@ class Unreadable(Exception):  # noqa: N818 - the readers' word; `shapes` turns i
         super().__init__(reason, detail)
         self.reason: RunReason = reason
         self.detail = detail
+
+
+def _thinking(found: Any) -> str | None:
+    """The text of a block of thinking: Anthropic's, LangChain's, the AI SDK's, OpenTelemetry's, OpenAI's."""
+    if not isinstance(found, OBJECT):
+        return found if isinstance(found, str) else None
+    for key in ("thinking", "reasoning", "text", "content", "summary"):
+        value = found.get(key)
+        if isinstance(value, (list, tuple)):
+            texts = [part.get("text") for part in value if isinstance(part, OBJECT)]
+            value = "\n\n".join(text for text in texts if isinstance(text, str))
+        if isinstance(value, str) and value:
+            return value
+    return None
 
 
 def malformed(where: str, expected: str, found: Any) -> Unreadable:
@@ -238,9 +283,12 @@ def json_at(where: str, value: Any, notes: Notes, depth: int = 0) -> Any:
     raise malformed(where, "JSON", value)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def compact_json(value: Any) -> str:
     """JSON text without spaces and without escaped Unicode."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def object_of(text: str) -> dict[str, Any] | None:

@@ -84,7 +84,7 @@ def part_from(where: str, block: Any, notes: Notes) -> dict[str, Any] | None:  #
     match kind:
         case "text" | "input_text" | "output_text":
             if block.get("thought") is True:  # Gemini's way to mark a summary of its thinking
-                notes.add("reasoning_dropped", where)
+                notes.thought(where, block)
                 return None
             _note_extra_keys(where, block, _TEXT_KEYS, notes)
             return {"type": "text", "text": _counted(text_at(f"{where}.text", block.get("text")), notes)}
@@ -106,7 +106,7 @@ def part_from(where: str, block: Any, notes: Notes) -> dict[str, Any] | None:  #
         case "media":
             return _media(where, block, notes)
     if kind in REASONING:
-        notes.add("reasoning_dropped", where)
+        notes.thought(where, block)
         return None
     if kind in CALLS:
         return None  # told again in tool_calls; the reader of the message checks that it is

@@ -137,8 +137,9 @@ def message_from_fields(
             raise Unreadable("malformed", f"{where}.content tells a call that tool_calls does not")
         if isinstance(extra.get("refusal"), str):
             message["refusal"] = extra["refusal"]
-        if extra.get("reasoning_content") or extra.get("reasoning"):
-            notes.add("reasoning_dropped", f"{where}.additional_kwargs")
+        for key in ("reasoning_content", "reasoning"):
+            if extra.get(key):
+                notes.thought(f"{where}.additional_kwargs", extra[key])
         if extra.get("tool_outputs"):
             where = f"{where}.additional_kwargs.tool_outputs"
             raise Unreadable("not_expressible", f"{where} holds what tools at the provider found")
@@ -146,7 +147,7 @@ def message_from_fields(
             notes.add("keys_dropped", f"{where}.additional_kwargs")
     if role == "tool":
         message["tool_call_id"] = text_at(f"{where}.tool_call_id", fields.get("tool_call_id"))
-    tidy_content(message)
+    tidy_content(message, notes)
     return message
 
 

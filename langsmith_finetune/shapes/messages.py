@@ -116,6 +116,9 @@ class Turns:
     def _split(self, where: str, message: Mapping[str, Any], blocks: Sequence[Any]) -> None:
         """A turn for each answer of a tool, and one for each stretch of anything else."""
         role = role_at(f"{where}.role", message.get("role"))
+        for key, value in message.items():
+            if key not in _KEYS and value:
+                note_key(where, key, value, self.notes)
         stretch: list[tuple[str, Any]] = []
         content = f"{where}.parts" if "parts" in message else f"{where}.content"
         found_answers = False
@@ -133,9 +136,6 @@ class Turns:
             if role == "tool":
                 raise malformed(content, "answers of tools alone", None)
             self._add_turn(where, role, message, stretch)
-        for key, value in message.items():
-            if key not in _KEYS and value:
-                note_key(where, key, value, self.notes)
 
     def _add_turn(
         self, where: str, role: str, message: Mapping[str, Any], blocks: list[tuple[str, Any]]
@@ -148,7 +148,7 @@ class Turns:
                 self.notes.spend(1)
                 calls.append(self._call(at, block))
             elif isinstance(block, OBJECT) and kind_of(block) in REASONING:
-                self.notes.add("reasoning_dropped", at)
+                self.notes.thought(at, block)
             else:
                 content.append(block)
         turn: Message = {"role": role, "content": content_from(f"{where}.content", content, self.notes)}
@@ -162,7 +162,7 @@ class Turns:
         if calls:
             turn["tool_calls"] = calls
             self._waiting = {call["id"]: call["function"]["name"] for call in calls}
-        tidy_content(turn)
+        tidy_content(turn, self.notes)
         self.messages.append(turn)
 
     def _told_twice(self, where: str, message: Mapping[str, Any], calls: list[ToolCall]) -> list[ToolCall]:

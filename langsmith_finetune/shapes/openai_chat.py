@@ -122,10 +122,10 @@ def message_from(where: str, message: Any, notes: Notes) -> Message:
         notes.add("keys_dropped", where)
     if role == "tool":
         read["tool_call_id"] = text_at(f"{where}.tool_call_id", message.get("tool_call_id"))
-    tidy_content(read)
     for key, value in message.items():
         if key not in _KEYS and value:
             note_key(where, key, value, notes)
+    tidy_content(read, notes)
     return read
 
 
@@ -145,13 +145,14 @@ def _add_said(where: str, read: Message, message: Mapping[str, Any], notes: Note
 def note_key(where: str, key: Any, value: Any, notes: Notes) -> None:
     """Note a key of a message that a training line has no place for."""
     if isinstance(key, str) and key.startswith(("reasoning", "thinking")):
-        notes.add("reasoning_dropped", where)
+        notes.thought(where, value)
     elif not (key == "provider_specific_fields" and isinstance(value, Mapping) and not any(value.values())):
         notes.add("keys_dropped", where)
 
 
-def tidy_content(message: Message) -> None:
-    """Beside calls, no text is null: streams say "" there, answers in one piece say null."""
+def tidy_content(message: Message, notes: Notes) -> None:
+    """Finish a message: the thinking goes with it, and beside calls, no text is null (streams say "")."""
+    notes.give_thoughts(message)
     if not message["content"]:
         silent = "tool_calls" in message or "function_call" in message or "refusal" in message
         message["content"] = None if silent else ""

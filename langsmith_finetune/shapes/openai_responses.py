@@ -75,7 +75,7 @@ def add_answer(run: RunPayload, turns: Turns) -> None:
         raise Unreadable("empty_output", "outputs.output holds no message and no call")
     if any(message["role"] != "assistant" for message in said.messages):
         raise Unreadable("malformed", "outputs.output holds more than what the model said")
-    turns.messages.append(_joined(said.messages))
+    turns.messages.append(_joined(said.messages, turns.notes))
 
 
 def note_settings(run: RunPayload, conversation: Conversation, notes: Notes) -> None:
@@ -111,7 +111,7 @@ def _add_items(where: str, items: Any, turns: Turns) -> None:
         elif kind == "function_call_output":
             turns.messages.append(_output(at, item, turns.notes))
         elif kind == "reasoning":
-            turns.notes.add("reasoning_dropped", at)
+            turns.notes.thought(at, item)
         elif kind == "item_reference":
             raise Unreadable("kept_elsewhere", f"{at} refers to an item that the provider keeps")
         elif kind in NOT_EXPRESSIBLE:
@@ -142,6 +142,7 @@ def _add_message(where: str, item: Mapping[str, Any], turns: Turns) -> None:
     ):
         turns.messages.pop()  # said after its calls, in the same go
         before["content"] = added["content"]
+        _join_thoughts(before, added)
 
 
 def _assistant(turns: Turns) -> Message:
@@ -150,6 +151,7 @@ def _assistant(turns: Turns) -> Message:
         turns.messages.append({"role": "assistant", "content": None})
     message = turns.messages[-1]
     message["content"] = message["content"] or None
+    turns.notes.give_thoughts(message)
     return message
 
 
@@ -177,10 +179,16 @@ def _output(where: str, item: Mapping[str, Any], notes: Notes) -> Message:
     }
 
 
-def _joined(messages: list[Message]) -> Message:
+def _join_thoughts(message: Message, other: Message) -> None:
+    thoughts = [found["reasoning_content"] for found in (message, other) if "reasoning_content" in found]
+    if thoughts:
+        message["reasoning_content"] = "\n\n".join(thoughts)
+
+
+def _joined(messages: list[Message], notes: Notes) -> Message:
     """One message out of several that were said in one go."""
     if len(messages) == 1:
-        tidy_content(messages[0])
+        tidy_content(messages[0], notes)
         return messages[0]
     parts: list[dict[str, Any]] = []
     joined: Message = {"role": "assistant", "content": None}
@@ -191,9 +199,10 @@ def _joined(messages: list[Message]) -> Message:
             joined.setdefault("tool_calls", []).extend(message["tool_calls"])
         if "refusal" in message:
             joined["refusal"] = message["refusal"]
+        _join_thoughts(joined, message)
     parts = [part for part in parts if part != {"type": "text", "text": ""}]
     joined["content"] = (
         str(parts[0]["text"]) if len(parts) == 1 and parts[0]["type"] == "text" else parts or None
     )
-    tidy_content(joined)
+    tidy_content(joined, notes)
     return joined

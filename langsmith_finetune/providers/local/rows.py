@@ -124,6 +124,8 @@ def messages_for_template(messages: Sequence[Any], where: str) -> list[dict[str,
             "role": "system" if role == "developer" else role,
             "content": _text(message, where, field),
         }
+        if role == "assistant" and isinstance(message.get("reasoning_content"), str):
+            result["reasoning_content"] = message["reasoning_content"]  # for templates that show it
         if role == "assistant" and message.get("tool_calls"):
             result["tool_calls"] = _calls(message["tool_calls"], where, f"{field}.tool_calls")
             called |= {call["id"]: call["function"]["name"] for call in result["tool_calls"] if "id" in call}
