@@ -217,6 +217,17 @@ def test_what_a_run_lacks_is_looked_up_in_its_trace_through_both_doors():
     assert list(examples_from_runs([call], trace_runs=[root])) == list(training_examples([session]))
 
 
+def test_the_run_above_is_found_for_runs_of_the_v2_api_too():
+    root, call = agent_trace()
+    del call["parent_run_id"]
+    stamp = "20261122T085121002087Z"
+    call["dotted_order"] = f"{stamp}{root['id']}.{stamp}{call['id']}"
+    runs = [V2Run.model_construct(**run) for run in (root, call)]
+    loader = LangSmithRunChatLoader(runs=runs[1:], trace_runs=runs)
+    (session,) = loader.load()
+    assert session["tools"] == [WEATHER]
+
+
 def test_runs_with_an_unwanted_note_are_refused_through_both_doors():
     _, call = agent_trace()
     loader = LangSmithRunChatLoader(runs=[call], refuse={"tools_missing"})

@@ -93,7 +93,7 @@ def payload_of(run: Any) -> RunPayload:
         ended=get("end_time") is not None or status == "success",
         events=get("events"),
         attached=bool(get("attachments")),
-        parent_id=_text(get("parent_run_id")) or "",
+        parent_id=_text(get("parent_run_id")) or _parent_in(get("dotted_order")),
     )
 
 
@@ -113,6 +113,12 @@ def source_of(run: Any, notes: tuple[Note, ...] = ()) -> RunSource:
         scores=_scores(get("feedback_stats")),
         notes=notes,
     )
+
+
+def _parent_in(dotted_order: Any) -> str:
+    """The run above, from `<time>Z<root's id>. ... .<time>Z<own id>`: v2 has no `parent_run_id`."""
+    steps = dotted_order.split(".") if isinstance(dotted_order, str) else []
+    return steps[-2].rpartition("Z")[2][:_LONGEST_NAME] if len(steps) > 1 else ""
 
 
 def _metadata(get: Any) -> Mapping[str, Any]:
