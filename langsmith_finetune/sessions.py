@@ -32,7 +32,7 @@ from langchain_core.messages import (
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.langsmith_api import PAGE_SIZE
 from langsmith_finetune.runs import afetch_runs, fetch_runs, not_found
-from langsmith_finetune.shapes import conversation_from_run
+from langsmith_finetune.shapes import conversation_from_run, lacks_something
 from langsmith_finetune.shapes.canonical import (
     Content,
     Conversation,
@@ -49,7 +49,7 @@ from langsmith_finetune.shapes.canonical import (
 from langsmith_finetune.shapes.openai_chat import message_from
 from langsmith_finetune.shapes.run import RunSource, source_of
 from langsmith_finetune.shapes.tools import function_from, tools_from
-from langsmith_finetune.shapes.trace import TraceRuns
+from langsmith_finetune.shapes.trace import TraceRuns, ids_above
 
 Run: TypeAlias = Any
 """A langsmith v1 or v2 `Run`, a dict of either, or a run's id (str or UUID)."""
@@ -123,6 +123,8 @@ class LangSmithRunChatLoader(BaseChatLoader):
             environment when the first id arrives.
         trace_runs: Other runs of the same traces. Some agent SDKs post the tools or the system prompt with
             a run above the call only; they are then looked up here. Kept in memory.
+        fetch_trace: Fetch those runs through the client, for each run that lacks something and whose trace
+            is not among `trace_runs`: a request or two each.
         refuse: Kinds of notes that are reason enough to skip a run, such as `redacted`.
         keep_reasoning: Keep the model's thinking, where it is text, in
             `additional_kwargs["reasoning_content"]`, and so in the training line; for targets that train on
@@ -153,6 +155,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         client: Any = None,
         *,
         trace_runs: Iterable[Any] = (),
+        fetch_trace: bool = False,
         refuse: Collection[NoteKind] = (),
         keep_reasoning: bool = False,
         on_skip: Callable[[RunNotUsableError], None] | None = None,
@@ -162,6 +165,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         self.runs = runs
         self.client = client
         self.trace_runs = TraceRuns(trace_runs)
+        self.fetch_trace = fetch_trace
         self.refuse = refuse
         self.keep_reasoning = keep_reasoning
         self.on_skip = on_skip
@@ -181,28 +185,41 @@ class LangSmithRunChatLoader(BaseChatLoader):
         if not isinstance(self.runs, Iterable):
             raise TypeError("runs is an async iterable: use `async for session in loader.alazy_load()`")
         self._start_afresh()
+        ids: list[str] = []
         for run in _fetched(self.runs, self.client):
-            if session := self._session(run):
+            # The calls of one agent lie under the same runs, which are fetched once.
+            if (wanted := self._wanted(run)) and wanted != ids:
+                ids, above = wanted, [found for _, found in fetch_runs(wanted, self.client) if found]
+            if session := self._session(run, above if wanted else ()):
                 yield session
 
     async def alazy_load(self) -> AsyncIterator[RunChatSession]:
         """`lazy_load`, over an async iterable too, without blocking the event loop."""
         self._start_afresh()
+        ids: list[str] = []
         async for run in _afetched(self.runs, self.client):
-            if session := self._session(run):
+            if (wanted := self._wanted(run)) and wanted != ids:
+                ids, above = wanted, [found async for _, found in afetch_runs(wanted, self.client) if found]
+            if session := self._session(run, above if wanted else ()):
                 yield session
 
     def load(self) -> list[RunChatSession]:  # type: ignore[override]
         """Every session, in a list."""
         return list(self.lazy_load())
 
-    def _session(self, run: Any) -> RunChatSession | None:
+    def _wanted(self, run: Any) -> list[str]:
+        """The ids of the runs above one that lacks what they may have; none unless fetching was asked for."""
+        if not self.fetch_trace or isinstance(run, RunNotUsableError):
+            return []
+        return ids_above(run) if lacks_something(run, self.trace_runs.of(run)) else []
+
+    def _session(self, run: Any, above: Iterable[Any]) -> RunChatSession | None:
         try:
             if isinstance(run, RunNotUsableError):
                 raise run
             conversation, notes = conversation_from_run(
                 run,
-                self.trace_runs.of(run),
+                [*self.trace_runs.of(run), *above],
                 refuse=self.refuse,
                 keep_reasoning=self.keep_reasoning,
             )

@@ -254,3 +254,37 @@ def test_what_is_no_iterable_of_runs_is_refused_at_once(runs, text):
     with pytest.raises(TypeError) as caught:
         LangSmithRunChatLoader(runs=runs)
     assert str(caught.value) == text
+
+
+async def test_the_runs_above_are_fetched_on_request_once_for_calls_that_share_them():
+    root, call = agent_trace()
+    stamp = "20261122T085121002087Z"
+    call["dotted_order"] = f"{stamp}{root['id']}.{stamp}{call['id']}"
+    fetched = []
+
+    class Client:
+        def read_run(self, run_id):
+            fetched.append(run_id)
+            return root
+
+    whole = wrap_openai_run(HELLO)
+    runs = [whole, call, {**call, "id": str(uuid.UUID(int=3))}]
+    loader = LangSmithRunChatLoader(runs=runs, client=Client(), fetch_trace=True, refuse={"tools_missing"})
+    for is_async in (False, True):
+        fetched.clear()
+        sessions = [s async for s in loader.alazy_load()] if is_async else loader.load()
+        assert [session.get("tools") for session in sessions] == [None, [WEATHER], [WEATHER]]
+        assert loader.notes.counts == {"found_in_trace": 2}
+        assert fetched == [root["id"]]
+
+
+def test_a_run_above_that_is_gone_leaves_the_note():
+    _, call = agent_trace()
+
+    class Client:
+        def read_run(self, run_id):
+            raise LangSmithNotFoundError("gone")
+
+    loader = LangSmithRunChatLoader(runs=[call], client=Client(), fetch_trace=True)
+    assert len(loader.load()) == 1
+    assert set(loader.notes.counts) == {"system_missing", "tools_missing"}

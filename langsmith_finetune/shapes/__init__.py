@@ -69,6 +69,15 @@ def conversation_from_run(
     return conversation, notes.of(run_id)
 
 
+def lacks_something(run: Any, trace_runs: Iterable[Any]) -> bool:
+    """Whether a usable run lacks tools or a system prompt that another run of its trace may have."""
+    try:
+        _, notes = conversation_from_run(run, trace_runs)
+    except RunNotUsableError:
+        return False
+    return any(note.kind in ("system_missing", "tools_missing") for note in notes)
+
+
 def conversation_from_example(example: Any) -> tuple[Conversation, tuple[Note, ...]]:
     """What a stored example of a LangSmith dataset says, in any form that a run may have.
 

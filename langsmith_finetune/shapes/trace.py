@@ -48,6 +48,16 @@ def add_from_trace(
         parent = place.parent_id
 
 
+def ids_above(run: Any) -> list[str]:
+    """The ids of the runs above this one, from its own parent to the root."""
+    get = getter(run)
+    order = get("dotted_order")
+    if isinstance(order, str) and "." in order:
+        return [step.rpartition("Z")[2] for step in reversed(order.split(".")[:-1])]
+    parents = get("parent_run_ids") or [get("parent_run_id")]
+    return [str(parent) for parent in parents if parent]
+
+
 class TraceRuns:
     """Runs by the trace they belong to, for looking up what a call's own run lacks.
 
