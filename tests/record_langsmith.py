@@ -22,6 +22,7 @@ import vcr
 from langsmith_finetune.runs import select_runs
 
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith
+from .vcr_config import same_body, tidy_response
 
 HERE = Path(__file__).parent
 CASSETTES = HERE / "cassettes"
@@ -46,10 +47,12 @@ def posted_runs() -> list[dict[str, Any]]:
 def cassette(name: str, mode: vcr.mode) -> Iterator[Any]:
     """Record or replay one cassette; the stand-in's address becomes LangSmith's own."""
     tape = vcr.VCR(
-        match_on=["method", "scheme", "host", "port", "path", "query", "body"],
+        match_on=["method", "scheme", "host", "port", "path", "query", "meaningful_body"],
         decode_compressed_response=True,
         before_record_request=_from_langsmith,
+        before_record_response=tidy_response,
     )
+    tape.register_matcher("meaningful_body", same_body)
     with tape.use_cassette(str(CASSETTES / f"{name}.yaml"), record_mode=mode) as recorded:
         yield recorded
 
