@@ -14,7 +14,7 @@ walkthrough: .venv/walkthrough ## Run the notebook from runs to a tuned model, a
 
 test: .venv/dev ## Lint, types, and every test
 	$(MAKE) lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 lint: .venv/dev
 	$(BIN)/ruff check .

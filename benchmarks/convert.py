@@ -3,7 +3,8 @@
     pip install langchain-community orjson
     python benchmarks/convert.py
 
-All read the same runs in the one form that langchain-community reads: LangChain's, flat, without tool calls.
+All read the same captured run in the one form that langchain-community reads: LangChain's, flat, without
+tool calls; with longer and longer histories.
 The loop by hand knows that form and nothing else; it is what speed costs in generality. Each figure is the
 best of several rounds in one process on one core. Memory is the growth of the process over the imports.
 """
@@ -18,7 +19,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from langsmith.schemas import Run
@@ -33,35 +34,26 @@ from langsmith_finetune.shapes.canonical import compact_json
 ROUNDS = 5
 
 
+CAPTURED = Path(__file__).parents[1] / "tests" / "data" / "wire" / "lc_plain.json"
+
+
 def a_run(number: int, turns: int) -> dict[str, Any]:
-    """A flat LangChain run of about 4 KB: a system prompt, `turns` exchanges, an answer."""
-
-    def message(kind: str, text: str) -> dict[str, Any]:
-        kwargs = {"content": text, "type": kind.lower(), "additional_kwargs": {}, "response_metadata": {}}
-        path = ["langchain", "schema", "messages", f"{kind}Message"]
-        return {"lc": 1, "type": "constructor", "id": path, "kwargs": kwargs}
-
-    history = [message("System", "You are a support agent. " * 8)]
+    """A run of about 4 KB: a captured one, made flat, with a history of its own messages."""
+    run = json.loads(_CAPTURED)
+    system, human = run["inputs"]["messages"][0]
+    generation = run["outputs"]["generations"][0][0]
+    answer = generation["message"]
+    history = [system]
     for turn in range(turns):
-        history.append(message("Human", f"Question {number}.{turn}: where is my order, 你好? " * 6))
-        history.append(message("AI", f"Answer {number}.{turn}: it is on its way. " * 6))
-    answer = history.pop()
-    return {
-        "id": str(uuid.UUID(int=number)),
-        "trace_id": str(uuid.UUID(int=number)),
-        "name": "ChatOpenAI",
-        "run_type": "llm",
-        "start_time": datetime(2026, 11, 1, tzinfo=UTC).isoformat(),
-        "end_time": datetime(2026, 11, 1, tzinfo=UTC).isoformat(),
-        "inputs": {"messages": history},
-        "outputs": {"generations": [{"text": answer["kwargs"]["content"], "message": answer}]},
-        "extra": {
-            "invocation_params": {"model": "m"},
-            "metadata": {"ls_model_name": "m", "padding": "x" * 1500},
-        },
-    }
+        question = {**human["kwargs"], "content": f"Question {number}.{turn}: where is my order, 你好? " * 6}
+        history += [{**human, "kwargs": question}, answer]
+    run["id"] = run["trace_id"] = str(uuid.UUID(int=number))
+    run["inputs"] = {"messages": history[:-1]}
+    run["outputs"] = {**run["outputs"], "generations": [generation]}
+    return run
 
 
+_CAPTURED = json.dumps(json.loads(CAPTURED.read_text(encoding="utf-8"))["cases"][0]["run"])
 _ROLES = {"HumanMessage": "user", "AIMessage": "assistant", "SystemMessage": "system"}
 
 
