@@ -39,7 +39,7 @@ class RunSource:
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: that triples what making one costs
 class RunPayload:
     """The parts of a run that a reader looks at. `inputs` to `extra` are untrusted."""
 
@@ -133,6 +133,8 @@ def _metadata(get: Any) -> Mapping[str, Any]:
 
 def _text(value: Any) -> str | None:
     """An id or a name as text. Anything else that stands in its place is not worth a word of it."""
+    if value is None:
+        return None
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, str):

@@ -23,6 +23,12 @@ from langsmith_finetune.shapes.run import RunPayload
 _FUNCTION_KEYS = frozenset(
     {"name", "description", "parameters", "strict", "type", "input_schema", "inputSchema"}
 )
+_SETTINGS = frozenset({
+    "conversation", "function_call", "functions", "parallel_tool_calls", "previous_response_id",
+    "response_format", "tool_choice", "tools",
+})  # fmt: skip
+"""The settings of a call that are looked at here."""
+
 _NO_CHOICE: tuple[Any, ...] = (None, "auto", {"type": "auto"})
 _NO_FORMAT: tuple[Any, ...] = (None, {"type": "text"})
 
@@ -40,6 +46,8 @@ def add_request_settings(conversation: Conversation, run: RunPayload, notes: Not
         for place in (inputs, params, inputs.get("model_parameters"), options)
         if isinstance(place, OBJECT)
     ]
+    if all(map(_SETTINGS.isdisjoint, places)):
+        return  # as in most calls: nothing but messages and a model
 
     def setting(key: str) -> Any:
         for place in places:
@@ -64,9 +72,14 @@ def add_request_settings(conversation: Conversation, run: RunPayload, notes: Not
     # The API refuses the setting without tools, so a default of the caller's never went over the wire.
     if isinstance(parallel, bool) and conversation.tools:
         conversation.parallel_tool_calls = parallel
-    if choice not in _NO_CHOICE or setting("function_call") not in _NO_CHOICE:
+    _note_unseen((choice, setting("function_call")), setting("response_format"), notes)
+
+
+def _note_unseen(choices: tuple[Any, Any], response_format: Any, notes: Notes) -> None:
+    """Note the settings that a training line has no place for."""
+    if any(choice not in _NO_CHOICE for choice in choices):
         notes.add("tool_choice", "the call named tool_choice or function_call")
-    if setting("response_format") not in _NO_FORMAT:
+    if response_format not in _NO_FORMAT:
         notes.add("response_format", "the call named a response_format")
 
 
