@@ -47,9 +47,9 @@ from langsmith_finetune.shapes.canonical import (
     object_of,
 )
 from langsmith_finetune.shapes.openai_chat import message_from
-from langsmith_finetune.shapes.run import RunSource, source_of
+from langsmith_finetune.shapes.run import RunSource, ids_above, source_of
 from langsmith_finetune.shapes.tools import function_from, tools_from
-from langsmith_finetune.shapes.trace import TraceRuns, ids_above
+from langsmith_finetune.shapes.trace import TraceRuns
 
 Run: TypeAlias = Any
 """A langsmith v1 or v2 `Run`, a dict of either, or a run's id (str or UUID)."""

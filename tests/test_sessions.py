@@ -288,3 +288,17 @@ def test_a_run_above_that_is_gone_leaves_the_note():
     loader = LangSmithRunChatLoader(runs=[call], client=Client(), fetch_trace=True)
     assert len(loader.load()) == 1
     assert set(loader.notes.counts) == {"system_missing", "tools_missing"}
+
+
+@pytest.mark.parametrize("broken", [{"parent_run_id": None, "parent_run_ids": 5}, {"trace_id": "deep"}])
+def test_a_run_whose_ids_are_no_ids_never_ends_the_stream(broken):
+    root, call = agent_trace()
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    bad = {**call, **{key: deep if value == "deep" else value for key, value in broken.items()}}
+    trace_runs = [{**root, "trace_id": deep}, root]
+    loader = LangSmithRunChatLoader([bad, call], ReadRunClient(), trace_runs=trace_runs, fetch_trace=True)
+    _, sound = loader.load()
+    assert sound["tools"] == [WEATHER]
+    assert len(list(examples_from_runs([bad, call], trace_runs=trace_runs))) == 2

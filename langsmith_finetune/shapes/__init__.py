@@ -53,7 +53,7 @@ def conversation_from_run(
         notes.give_thoughts(None)  # of an answer that never came
         _check_answer(conversation)
         if trace_runs:
-            add_from_trace(conversation, payload, trace_runs, notes)
+            add_from_trace(conversation, run, trace_runs, notes)
         if payload.attached:
             notes.add("attachments", "files are attached to the run")
         _look_over(conversation, notes)

@@ -53,7 +53,6 @@ class RunPayload:
     ended: bool
     events: Any = None
     attached: bool = False
-    parent_id: str = ""
 
     def invocation(self, key: str) -> Any:
         """A setting of the call, from the places where producers put it."""
@@ -93,7 +92,6 @@ def payload_of(run: Any) -> RunPayload:
         ended=get("end_time") is not None or status == "success",
         events=get("events"),
         attached=bool(get("attachments")),
-        parent_id=_text(get("parent_run_id")) or _parent_in(get("dotted_order")),
     )
 
 
@@ -115,10 +113,23 @@ def source_of(run: Any, notes: tuple[Note, ...] = ()) -> RunSource:
     )
 
 
-def _parent_in(dotted_order: Any) -> str:
-    """The run above, from `<time>Z<root's id>. ... .<time>Z<own id>`: v2 has no `parent_run_id`."""
-    steps = dotted_order.split(".") if isinstance(dotted_order, str) else []
-    return steps[-2].rpartition("Z")[2][:_LONGEST_NAME] if len(steps) > 1 else ""
+def trace_id_of(run: Any) -> str | None:
+    """The trace that a run belongs to."""
+    return _text(getter(run)("trace_id"))
+
+
+def ids_above(run: Any) -> list[str]:
+    """The ids of the runs above this one: its own parent first, so far as the run tells.
+
+    `dotted_order` tells them all: `<time>Z<root's id>. ... .<time>Z<own id>`.
+    """
+    get = getter(run)
+    order = get("dotted_order")
+    if isinstance(order, str) and "." in order:
+        return [step.rpartition("Z")[2] for step in reversed(order.split(".")[:-1])]
+    others = get("parent_run_ids")
+    told = [get("parent_run_id"), *(others if isinstance(others, (list, tuple)) else ())]
+    return list(dict.fromkeys(found for found in map(_text, told) if found))
 
 
 def _metadata(get: Any) -> Mapping[str, Any]:

@@ -7,13 +7,11 @@ from typing import Any
 
 from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.content import content_from
-from langsmith_finetune.shapes.run import RunPayload, getter, payload_of
+from langsmith_finetune.shapes.run import ids_above, payload_of, trace_id_of
 from langsmith_finetune.shapes.tools import tools_from
 
 
-def add_from_trace(
-    conversation: Conversation, run: RunPayload, trace_runs: Iterable[Any], notes: Notes
-) -> None:
+def add_from_trace(conversation: Conversation, run: Any, trace_runs: Iterable[Any], notes: Notes) -> None:
     """Add the tools and the system prompt that the producer posted with a run above this one.
 
     Args:
@@ -25,11 +23,11 @@ def add_from_trace(
     lacking = notes.kinds & {"system_missing", "tools_missing"}
     if not lacking:
         return
-    above = {payload.id: payload for payload in map(payload_of, trace_runs)}
-    parent, seen = run.parent_id, set[str]()
-    while parent in above and parent not in seen and lacking:
-        seen.add(parent)
-        place = above[parent]
+    others = {payload_of(other).id: other for other in trace_runs}
+    parent = next(iter(ids_above(run)), None)
+    # Each is taken out as it is passed, so that a trace which runs in a circle ends too.
+    while lacking and (other := others.pop(parent or "", None)) is not None:
+        place, parent = payload_of(other), next(iter(ids_above(other)), None)
         inputs = place.inputs if isinstance(place.inputs, Mapping) else {}
         if "system_missing" in lacking and inputs.get("system"):
             content = content_from("inputs.system", inputs["system"], notes)
@@ -45,17 +43,6 @@ def add_from_trace(
             if conversation.tools:
                 notes.replace("tools_missing", "found_in_trace", "the tools")
                 lacking = lacking - {"tools_missing"}
-        parent = place.parent_id
-
-
-def ids_above(run: Any) -> list[str]:
-    """The ids of the runs above this one, from its own parent to the root."""
-    get = getter(run)
-    order = get("dotted_order")
-    if isinstance(order, str) and "." in order:
-        return [step.rpartition("Z")[2] for step in reversed(order.split(".")[:-1])]
-    parents = get("parent_run_ids") or [get("parent_run_id")]
-    return [str(parent) for parent in parents if parent]
 
 
 class TraceRuns:
@@ -66,10 +53,10 @@ class TraceRuns:
     """
 
     def __init__(self, runs: Iterable[Any] = ()) -> None:
-        self._by_trace: dict[str, list[Any]] = {}
+        self._by_trace: dict[str | None, list[Any]] = {}
         for run in runs:
-            self._by_trace.setdefault(str(getter(run)("trace_id")), []).append(run)
+            self._by_trace.setdefault(trace_id_of(run), []).append(run)
 
     def of(self, run: Any) -> list[Any]:
         """The runs of the trace that this run belongs to."""
-        return self._by_trace.get(str(getter(run)("trace_id")), []) if self._by_trace else []
+        return self._by_trace.get(trace_id_of(run), []) if self._by_trace else []
