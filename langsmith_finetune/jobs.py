@@ -22,7 +22,16 @@ from langsmith_finetune.errors import (
     ProviderError,
 )
 from langsmith_finetune.progress import JobProgress
-from langsmith_finetune.providers.base import ENDED, JobEvent, JobRequest, JobStatus, Method, Provider, Status
+from langsmith_finetune.providers.base import (
+    ENDED,
+    LOOK_AGAIN_SECONDS,
+    JobEvent,
+    JobRequest,
+    JobStatus,
+    Method,
+    Provider,
+    Status,
+)
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -30,9 +39,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CREATE_ATTEMPTS = 4
-_LOOK_AGAIN_SECONDS = (1.0, 3.0, 9.0)
-"""After an ambiguous answer the provider is asked this long for the job it may have created."""
-
 _LONGEST_RETRY_SECONDS = 60.0
 _LONGEST_RETRY_AFTER_SECONDS = 300.0
 _LONGEST_SILENCE_SECONDS = 6 * 3600.0
@@ -397,7 +403,7 @@ def _look_for_new(
     if before is None:
         return None
     seen = {job.id for job in before}
-    for seconds in _LOOK_AGAIN_SECONDS:
+    for seconds in LOOK_AGAIN_SECONDS:
         clock.sleep(seconds)
         try:
             jobs = _find_jobs(provider, request, clock)

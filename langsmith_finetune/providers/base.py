@@ -32,6 +32,9 @@ Status: TypeAlias = Literal[
 ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 """The statuses after which nothing more happens."""
 
+LOOK_AGAIN_SECONDS = (1.0, 3.0, 9.0)
+"""After an ambiguous answer a host is asked this long for what it may have made, before anything is sent again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:

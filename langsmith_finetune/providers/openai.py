@@ -15,7 +15,7 @@ import openai
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import NotSupportedError, ProviderError
-from langsmith_finetune.providers.base import JobEvent, JobRequest, JobStatus
+from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, JobEvent, JobRequest, JobStatus
 from langsmith_finetune.providers.openai_answers import (
     job_event_from_answer,
     job_status_from_answer,
@@ -38,7 +38,6 @@ _METHODS = frozenset[str](["supervised"])
 _LOOK_TIMEOUT_SECONDS = 60.0
 """A look at a job is small. The SDK's ten minutes would keep `wait(timeout=...)` from its word."""
 
-_LOOK_AGAIN_SECONDS = (1.0, 3.0, 9.0)
 _FILE_POLL_SECONDS = 5.0
 _LONGEST_FILE_SECONDS = 900.0
 
@@ -268,7 +267,7 @@ class OpenAIProvider:
         except ProviderError as error:
             if not error.ambiguous:
                 raise
-            for seconds in _LOOK_AGAIN_SECONDS:
+            for seconds in LOOK_AGAIN_SECONDS:
                 self._clock.sleep(seconds)
                 if found := self._find_file(name, size):
                     return found

@@ -17,7 +17,6 @@ from typing import Any
 from langsmith_finetune.shapes.canonical import (
     OBJECT,
     Conversation,
-    Function,
     Message,
     Notes,
     Tool,
@@ -26,12 +25,11 @@ from langsmith_finetune.shapes.canonical import (
     list_at,
     malformed,
     mapping_at,
-    text_at,
 )
 from langsmith_finetune.shapes.content import content_from
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
-from langsmith_finetune.shapes.tools import refuse_kept_elsewhere
+from langsmith_finetune.shapes.tools import function_from, refuse_kept_elsewhere
 
 _SNAKE = str.maketrans({letter: f"_{letter.lower()}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
 # The keywords of Gemini's schema that Python's SDK writes otherwise than JSON Schema does.
@@ -181,10 +179,8 @@ def _with_ids(calls: Any, turns: Turns) -> list[Any]:
 
 def _tool(where: str, declaration: Any, notes: Notes) -> Tool:
     declaration = mapping_at(where, declaration)
-    function: Function = {"name": text_at(f"{where}.name", declaration.get("name"))}
-    if declaration.get("description") is not None:
-        function["description"] = text_at(f"{where}.description", declaration["description"])
-    notes.spend(1 + (len(function["name"]) + len(function.get("description", ""))) // 100)
+    said = {key: declaration.get(key) for key in ("name", "description")}
+    function = function_from(where, said, notes)
     plain = _setting(declaration, "parameters_json_schema")
     if plain is not None:
         at = f"{where}.parameters_json_schema"
