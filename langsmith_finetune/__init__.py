@@ -22,6 +22,9 @@ from langsmith_finetune.errors import (
     RunNotUsableError,
 )
 from langsmith_finetune.examples import (
+    PreferenceExample,
+    PreferenceInput,
+    PreferenceLine,
     TrainingExample,
     TrainingLine,
     TrainingMessage,
@@ -54,6 +57,9 @@ __all__ = [
     "LangSmithRunChatLoader",
     "NotSupportedError",
     "Note",
+    "PreferenceExample",
+    "PreferenceInput",
+    "PreferenceLine",
     "Provider",
     "ProviderError",
     "RunChatSession",

@@ -66,10 +66,51 @@ class TrainingExample:
     Args:
         line: What goes into the training file.
         source: The run behind it; never part of the line. None for sessions that came from elsewhere.
+        merged: Further runs whose calls are in the line too.
+        changes: What was done to the line since it was read, a few words each and without content.
     """
 
     line: TrainingLine
     source: RunSource | None = None
+    merged: tuple[RunSource, ...] = ()
+    changes: tuple[str, ...] = ()
+
+
+class PreferenceInput(TypedDict, total=False):
+    """What went to the model; `messages` is always there."""
+
+    messages: list[TrainingMessage]
+    tools: list[Tool]
+    parallel_tool_calls: bool
+
+
+class PreferenceLine(TypedDict):
+    """A line of a preference file: one prompt, an answer that is preferred and one that is not.
+
+    Source: OpenAI's format for direct preference optimization, which Azure, Together and Fireworks read too,
+    https://platform.openai.com/docs/guides/direct-preference-optimization
+    """
+
+    input: PreferenceInput
+    preferred_output: list[TrainingMessage]
+    non_preferred_output: list[TrainingMessage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferenceExample:
+    """One preference, and where it came from.
+
+    Args:
+        line: What goes into the training file.
+        source: The run of the preferred answer, or the run that was corrected.
+        rejected_source: The run of the answer that is not preferred, where it is another one.
+        changes: What was done to the line since it was read, a few words each and without content.
+    """
+
+    line: PreferenceLine
+    source: RunSource | None = None
+    rejected_source: RunSource | None = None
+    changes: tuple[str, ...] = ()
 
 
 def training_examples(

@@ -24,6 +24,9 @@ class RunSource:
         project_id: The LangSmith project.
         start_time: When the call began, ISO 8601.
         model: The model that answered.
+        example_id: The dataset example that the run was made for, in an experiment.
+        prompt_tokens: What the provider counted for the request, in tokens.
+        completion_tokens: What the provider counted for the answer, in tokens.
         scores: Average feedback scores by key.
         notes: What the example does not say about the run.
     """
@@ -35,6 +38,9 @@ class RunSource:
     project_id: str | None = None
     start_time: str | None = None
     model: str | None = None
+    example_id: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
@@ -108,6 +114,9 @@ def source_of(run: Any, notes: tuple[Note, ...] = ()) -> RunSource:
         project_id=_text(project_id),
         start_time=_time(get("start_time")),
         model=_text(metadata.get("ls_model_name")),
+        example_id=_text(get("reference_example_id")),
+        prompt_tokens=_count(get("prompt_tokens")),
+        completion_tokens=_count(get("completion_tokens")),
         scores=_scores(get("feedback_stats")),
         notes=notes,
     )
@@ -160,6 +169,10 @@ _LONGEST_NAME = 200
 
 def _time(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, datetime) else _text(value)
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < 1 << 63 else None
 
 
 def _scores(stats: Any) -> dict[str, float]:
