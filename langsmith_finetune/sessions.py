@@ -47,7 +47,7 @@ from langsmith_finetune.shapes.canonical import (
     object_of,
 )
 from langsmith_finetune.shapes.openai_chat import message_from
-from langsmith_finetune.shapes.run import RunSource, ids_above, source_of
+from langsmith_finetune.shapes.run import RunSource, ids_above
 from langsmith_finetune.shapes.tools import function_from, tools_from
 from langsmith_finetune.shapes.trace import TraceRuns
 
@@ -217,7 +217,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         try:
             if isinstance(run, RunNotUsableError):
                 raise run
-            conversation, notes = conversation_from_run(
+            conversation, source = conversation_from_run(
                 run,
                 [*self.trace_runs.of(run), *above],
                 refuse=self.refuse,
@@ -229,8 +229,8 @@ class LangSmithRunChatLoader(BaseChatLoader):
                 self.on_skip(error)
             return None
         session = session_from_conversation(conversation)
-        session["source"] = source_of(run, notes)
-        for note in notes:
+        session["source"] = source
+        for note in source.notes:
             self.notes.add(note)
             if self.on_note is not None:
                 self.on_note(note)
@@ -287,8 +287,9 @@ def session_from_conversation(conversation: Conversation) -> RunChatSession:
 
 
 def _message(message: Message) -> BaseMessage:
-    content = _langchain_content(message["content"])
-    name = message.get("name")
+    content, name = _langchain_content(message["content"]), message.get("name")
+    if len(message) == 2 and (blank := _BLANK.get(message["role"])) is not None:
+        return _filled(blank, content)
     match message["role"]:
         case "user":
             return HumanMessage(content=content, name=name)
@@ -298,12 +299,22 @@ def _message(message: Message) -> BaseMessage:
             return ToolMessage(content=content, name=name, tool_call_id=message["tool_call_id"])
         case "function":
             return FunctionMessage(content=content, name=name or "")
-        case "developer":
-            return SystemMessage(
-                content=content, name=name, additional_kwargs={"__openai_role__": "developer"}
-            )
-        case _:
-            return SystemMessage(content=content, name=name)
+        case role:
+            extra = {"__openai_role__": "developer"} if role == "developer" else {}
+            return SystemMessage(content=content, name=name, additional_kwargs=extra)
+
+
+_BLANK = {"user": HumanMessage(""), "assistant": AIMessage(""), "system": SystemMessage("")}
+
+
+def _filled(blank: BaseMessage, content: Any) -> BaseMessage:
+    """A copy that says this: half of what making and validating one costs, and it was validated before."""
+    message = blank.__copy__()
+    fields = message.__dict__
+    fields["content"], fields["additional_kwargs"], fields["response_metadata"] = content, {}, {}
+    if "tool_calls" in fields:
+        fields["tool_calls"], fields["invalid_tool_calls"] = [], []
+    return message
 
 
 def _ai_message(message: Message) -> AIMessage:

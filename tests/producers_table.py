@@ -65,12 +65,12 @@ def page() -> str:
         exact, noted, refused = 0, Counter[str](), Counter[str]()
         for run in runs:
             try:
-                _, notes = conversation_from_run(run)
+                _, source = conversation_from_run(run)
             except RunNotUsableError as error:
                 refused[error.reason] += 1
             else:
-                exact += not notes
-                noted.update(note.kind for note in notes)
+                exact += not source.notes
+                noted.update(note.kind for note in source.notes)
         rows.append(f"| {producer} | {len(runs)} | {exact} | {_counts(noted)} | {_counts(refused)} |\n")
     return HEAD + "".join(rows) + FOOT
 

@@ -363,9 +363,9 @@ def test_a_run_with_a_note_that_the_caller_refuses_is_refused():
 def test_the_system_prompt_of_a_claude_agent_is_found_in_its_trace():
     trace = traces("claude_agent_sdk", "claude_agent")
     run = next(run for run in trace if run["run_type"] == "llm")
-    conversation, notes = conversation_from_run(run, trace_runs=trace)
+    conversation, source = conversation_from_run(run, trace_runs=trace)
     assert conversation.messages[0] == {"role": "system", "content": "You are terse."}
-    assert {note.kind for note in notes} == {"found_in_trace", "reasoning_dropped", "tools_missing"}
+    assert {note.kind for note in source.notes} == {"found_in_trace", "reasoning_dropped", "tools_missing"}
 
 
 def test_tools_are_found_in_the_trace_but_names_alone_are_none():
@@ -376,20 +376,20 @@ def test_tools_are_found_in_the_trace_but_names_alone_are_none():
         "extra": {"invocation_params": {"tools": ["get_weather"]}},
     }
     run = openai_agents_run(CALLED) | {"parent_run_id": "agent"}
-    conversation, notes = conversation_from_run(run, trace_runs=[root, agent])
+    conversation, source = conversation_from_run(run, trace_runs=[root, agent])
     assert conversation.tools == [WEATHER]
-    assert [note.kind for note in notes] == ["found_in_trace"]
-    _, notes = conversation_from_run(run, trace_runs=[agent])
-    assert [note.kind for note in notes] == ["tools_missing"]
+    assert [note.kind for note in source.notes] == ["found_in_trace"]
+    _, source = conversation_from_run(run, trace_runs=[agent])
+    assert [note.kind for note in source.notes] == ["tools_missing"]
 
 
 def test_a_trace_that_runs_in_a_circle_ends():
     one = {"id": "one", "parent_run_id": "two"}
     two = {"id": "two", "parent_run_id": "one"}
-    _, notes = conversation_from_run(
+    _, source = conversation_from_run(
         openai_agents_run(HELLO) | {"parent_run_id": "one"}, trace_runs=[one, two]
     )
-    assert [note.kind for note in notes] == ["tools_missing"]
+    assert [note.kind for note in source.notes] == ["tools_missing"]
 
 
 def test_what_was_said_in_one_go_is_one_message():
@@ -577,8 +577,8 @@ def test_an_answer_is_read_in_every_documented_form(outputs):
     ],
 )
 def test_a_stored_example_of_a_chat_dataset_is_read_as_a_run_is(inputs, outputs):
-    conversation, notes = conversation_from_example({"id": "e-1", "inputs": inputs, "outputs": outputs})
-    assert (conversation.messages, notes) == (HELLO["messages"], ())
+    conversation, source = conversation_from_example({"id": "e-1", "inputs": inputs, "outputs": outputs})
+    assert (conversation.messages, source.notes) == (HELLO["messages"], ())
     with pytest.raises(RunNotUsableError, match="run e-1 is not usable"):
         conversation_from_example({"id": "e-1", "inputs": inputs, "outputs": {"x": 1}})
 

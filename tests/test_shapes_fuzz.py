@@ -17,7 +17,7 @@ from langsmith_finetune import (
     examples_from_runs,
     training_examples,
 )
-from langsmith_finetune.shapes import conversation_from_run
+from langsmith_finetune.shapes import conversation_from_run, read_with_care
 from tests.corpus import everything
 
 CORPUS = everything()
@@ -124,8 +124,9 @@ def check(run: dict[str, Any]) -> str:
         assert not any(text in error.detail for text in CONTENT), error.detail
         assert "reading it raised" not in error.detail, error.detail
         return error.reason
-    conversation, notes = conversation_from_run(run)
-    assert not any(text in note.detail for text in CONTENT for note in notes)
+    conversation, source = conversation_from_run(run)
+    assert (conversation, source) == read_with_care(run)
+    assert not any(text in note.detail for text in CONTENT for note in source.notes)
     assert conversation.messages[-1]["role"] == "assistant"
     (bulk,) = examples_from_runs([run])
     assert lines == [bulk.line]

@@ -6,22 +6,23 @@ read one dialect of messages, content or tools each: payload in, plain dicts out
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.shapes.canonical import (
+    MARKS,
     OBJECT,
     Conversation,
-    Note,
     NoteKind,
     Notes,
     Unreadable,
     mapping_at,
 )
+from langsmith_finetune.shapes.json_text import opened
+from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.readers import Reader, reader_of
-from langsmith_finetune.shapes.run import RunPayload, getter, payload_of
+from langsmith_finetune.shapes.run import RunPayload, RunSource, getter, payload_of, source_of
 from langsmith_finetune.shapes.trace import add_from_trace
 
 
@@ -31,11 +32,12 @@ def conversation_from_run(
     *,
     refuse: Collection[NoteKind] = (),
     keep_reasoning: bool = False,
-) -> tuple[Conversation, tuple[Note, ...]]:
-    """What went to the model in this run and what came back, and what of it training cannot see.
+) -> tuple[Conversation, RunSource]:
+    """What went to the model in this run and what came back; where it is from, and what it does not tell.
 
     Args:
-        run: A v1 or v2 `Run` of langsmith's, or a dict of either.
+        run: A v1 or v2 `Run` of langsmith's, a dict of either, its JSON text as bytes, or a row of an export,
+            in which the text is a field's.
         trace_runs: Other runs of the same trace. Where the producer does not post tools or the system prompt
             with the call, they are taken from the nearest run above it that has them.
         refuse: Kinds of notes that are reason enough to refuse the run, such as `redacted`.
@@ -44,9 +46,22 @@ def conversation_from_run(
     Raises:
         RunNotUsableError: The run cannot be kept whole; carries the reason.
     """
+    if (plain := read_plain(run)) is not None:
+        return Conversation(messages=plain[0]), plain[1]
+    return read_with_care(run, trace_runs, refuse=refuse, keep_reasoning=keep_reasoning)
+
+
+def read_with_care(
+    run: Any,
+    trace_runs: Iterable[Any] = (),
+    *,
+    refuse: Collection[NoteKind] = (),
+    keep_reasoning: bool = False,
+) -> tuple[Conversation, RunSource]:
+    """`conversation_from_run` by the readers alone, which know every form."""
     run_id = ""
-    notes = Notes(keep_reasoning=keep_reasoning)
     try:
+        run, notes = opened(run), Notes(keep_reasoning=keep_reasoning)
         payload = payload_of(run)
         run_id = payload.id
         conversation = _reader(payload)(payload, notes)
@@ -59,6 +74,9 @@ def conversation_from_run(
         _look_over(conversation, notes)
         if refuse:
             _check_notes(notes, refuse)
+        return conversation, source_of(run, notes.of(run_id))
+    except RunNotUsableError:
+        raise
     except Unreadable as why:
         raise RunNotUsableError(run_id, why.reason, why.detail) from None
     except RecursionError:
@@ -66,19 +84,18 @@ def conversation_from_run(
     except Exception as error:  # noqa: BLE001 - objects that are no JSON can raise anything; the stream goes on
         detail = f"reading it raised {type(error).__name__}"
         raise RunNotUsableError(run_id, "malformed", detail) from None
-    return conversation, notes.of(run_id)
 
 
 def lacks_something(run: Any, trace_runs: Iterable[Any]) -> bool:
     """Whether a usable run lacks tools or a system prompt that another run of its trace may have."""
     try:
-        _, notes = conversation_from_run(run, trace_runs)
+        _, source = conversation_from_run(run, trace_runs)
     except RunNotUsableError:
         return False
-    return any(note.kind in ("system_missing", "tools_missing") for note in notes)
+    return any(note.kind in ("system_missing", "tools_missing") for note in source.notes)
 
 
-def conversation_from_example(example: Any) -> tuple[Conversation, tuple[Note, ...]]:
+def conversation_from_example(example: Any) -> tuple[Conversation, RunSource]:
     """What a stored example of a LangSmith dataset says, in any form that a run may have.
 
     Args:
@@ -123,14 +140,6 @@ def _check_notes(notes: Notes, refuse: Collection[NoteKind]) -> None:
         raise Unreadable("unwanted_note", f"it has notes that are refused: {', '.join(sorted(unwanted))}")
 
 
-# What LangSmith's own anonymizers write, and what its documentation shows in their place.
-_MARKS = re.compile(
-    r"\[(?:redacted|SECRET_DETECTED|LANGSMITH SECRET)\]"
-    r"|<(?:email|email-address|phone|phone-number|ssn|uuid|credit-card|ip-address|api-key)>",
-    re.IGNORECASE,
-)
-
-
 def _look_over(conversation: Conversation, notes: Notes) -> None:
     """Note anonymizers' marks, and count the names and ids, which nobody counted yet."""
     for index, message in enumerate(conversation.messages):
@@ -143,5 +152,5 @@ def _look_over(conversation: Conversation, notes: Notes) -> None:
                 texts.append(call["function"]["arguments"])
                 notes.spend((len(call["id"]) + len(call["function"]["name"])) // 100)
         for text in texts:
-            if ("[" in text or "<" in text) and _MARKS.search(text):
+            if ("[" in text or "<" in text) and MARKS.search(text):
                 notes.add("redacted", f"messages[{index}]")

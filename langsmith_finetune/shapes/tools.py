@@ -23,7 +23,7 @@ from langsmith_finetune.shapes.run import RunPayload
 _FUNCTION_KEYS = frozenset(
     {"name", "description", "parameters", "strict", "type", "input_schema", "inputSchema"}
 )
-_SETTINGS = frozenset({
+SETTINGS = frozenset({
     "conversation", "function_call", "functions", "parallel_tool_calls", "previous_response_id",
     "response_format", "tool_choice", "tools",
 })  # fmt: skip
@@ -46,7 +46,7 @@ def add_request_settings(conversation: Conversation, run: RunPayload, notes: Not
         for place in (inputs, params, inputs.get("model_parameters"), options)
         if isinstance(place, OBJECT)
     ]
-    if all(map(_SETTINGS.isdisjoint, places)):
+    if all(map(SETTINGS.isdisjoint, places)):
         return  # as in most calls: nothing but messages and a model
 
     def setting(key: str) -> Any:

@@ -60,3 +60,6 @@ class TraceRuns:
     def of(self, run: Any) -> list[Any]:
         """The runs of the trace that this run belongs to."""
         return self._by_trace.get(trace_id_of(run), []) if self._by_trace else []
+
+    def __bool__(self) -> bool:
+        return bool(self._by_trace)

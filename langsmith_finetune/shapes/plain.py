@@ -1,0 +1,294 @@
+"""The commonest run, read in one go: texts alone, without tools or settings, and ended as it was meant to.
+
+What is read here, `readers` would read to the same conversation and without a note; tests hold the two equal.
+This only saves time: msgspec checks the few fields that matter, in C, whether they come as dicts or as JSON
+text, where it also skips all others. A run that is in the least unlike these types is not read here.
+"""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from langsmith_finetune.shapes.canonical import LARGEST, MARKS, Message
+from langsmith_finetune.shapes.openai_chat import CUT_OFF
+from langsmith_finetune.shapes.run import RunSource, count_from, scores_from, short_text, time_text
+
+_Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
+_Role: TypeAlias = Literal["system", "user", "assistant"]
+
+_ROLE_OF_CLASS: dict[str, _Role] = {
+    "SystemMessage": "system",
+    "HumanMessage": "user",
+    "AIMessage": "assistant",
+    "AIMessageChunk": "assistant",
+}
+
+
+class _Extra(Struct, gc=False):
+    """`additional_kwargs`: nothing that went over the wire."""
+
+    name: None = None
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+    reasoning: None = None
+    reasoning_content: None = None
+    tool_outputs: None = None
+    audio: None = None
+    openai_role: None = field(name="__openai_role__", default=None)
+
+
+class _Ending(Struct, gc=False):
+    """Where producers say how an answer ended."""
+
+    finish_reason: str | None = None
+    stop_reason: str | None = None
+    status: str | None = None
+
+
+class _Fields(Struct, gc=False):
+    """The `kwargs` of a LangChain message."""
+
+    content: str
+    name: None = None
+    additional_kwargs: _Extra | None = None
+    response_metadata: _Ending | None = None
+    tool_calls: _Empty = None
+    invalid_tool_calls: _Empty = None
+    tool_call_chunks: _Empty = None
+
+
+class _Message(Struct, forbid_unknown_fields=True, gc=False):
+    """LangChain's, with `kwargs`, or OpenAI's, with `role`."""
+
+    lc: Any = None
+    type: Literal["constructor"] | None = None
+    id: list[str] | None = None
+    kwargs: _Fields | None = None
+    role: _Role | None = None
+    content: str | None = None
+    name: None = None
+    refusal: None = None
+    tool_calls: _Empty = None
+    function_call: None = None
+    annotations: _Empty = None
+    audio: None = None
+
+
+class _Settings(Struct, gc=False):
+    """The settings of a call that a reader looks at: none was made."""
+
+    conversation: None = None
+    function_call: None = None
+    functions: None = None
+    instructions: None = None
+    parallel_tool_calls: None = None
+    previous_response_id: None = None
+    response_format: None = None
+    tool_choice: None = None
+    tools: None = None
+
+
+class _Inputs(_Settings, kw_only=True, gc=False):
+    messages: list[_Message | list[_Message]]
+    system: None = None
+    model_parameters: _Settings | None = None
+
+
+class _Candidate(Struct, gc=False):
+    """A generation of LangChain's, or a choice of OpenAI's."""
+
+    message: _Message
+    finish_reason: str | None = None
+    generation_info: _Ending | None = None
+    generation_info_js: _Ending | None = field(name="generationInfo", default=None)
+
+
+class _Outputs(Struct, gc=False):
+    generations: list[_Candidate | list[_Candidate]] | UnsetType = UNSET
+    choices: list[_Candidate] | UnsetType = UNSET
+    # Any of these would be an answer too.
+    output: UnsetType = UNSET
+    messages: UnsetType = UNSET
+    message: UnsetType = UNSET
+    content: UnsetType = UNSET
+    role: UnsetType = UNSET
+    tool_calls: UnsetType = UNSET
+
+
+class _Metadata(Struct, gc=False):
+    thread_id: Any = None
+    session_id: Any = None
+    user_id: Any = None
+    ls_model_name: Any = None
+    ls_integration: Any = None
+
+
+class _ExtraOfRun(Struct, gc=False):
+    invocation_params: _Settings | None = None
+    options: _Settings | None = None
+    metadata: Any = None
+
+
+class _Run(Struct, gc=False):
+    run_type: Literal["llm", "LLM"]
+    inputs: _Inputs
+    outputs: _Outputs
+    extra: _ExtraOfRun | None = None
+    metadata: Any = None
+    id: Any = None
+    status: Any = None
+    error: Any = None
+    attachments: Any = None
+    trace_id: Any = None
+    thread_id: Any = None
+    project_id: Any = None
+    session_id: Any = None
+    start_time: Any = None
+    reference_example_id: Any = None
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    feedback_stats: Any = None
+
+
+def read_plain(run: Any) -> tuple[list[Message], RunSource] | None:
+    """The messages of a plain run, its answer last, and where they came from; None where it is not plain.
+
+    Args:
+        run: A run, a dict of one, its JSON text as bytes, or a row whose fields are JSON text.
+    """
+    try:
+        kind = type(run)
+        if kind is dict:
+            is_row = type(run.get("inputs")) in (str, bytes)
+            found = _from_row(run) if is_row else msgspec.convert(run, _Run)
+        elif kind is bytes:
+            found = _RUN.decode(run)
+        elif (kind.__module__, kind.__name__) in _MODELS:
+            found = msgspec.convert(run.__dict__, _Run)
+        else:
+            return None  # other objects may make up their fields as they are asked for them
+        return _messages(found), _source(found)
+    except (_NotPlain, msgspec.MsgspecError, RecursionError):
+        return None
+
+
+_MODELS = {("langsmith.schemas", "Run"), ("langsmith.types.run", "Run")}
+
+
+class _NotPlain(Exception):  # noqa: N818 - never leaves this module
+    pass
+
+
+_RUN = msgspec.json.Decoder(_Run)
+_COLUMNS: dict[str, msgspec.json.Decoder[Any]] = {
+    "inputs": msgspec.json.Decoder(_Inputs),
+    "outputs": msgspec.json.Decoder(_Outputs),
+    "extra": msgspec.json.Decoder(_ExtraOfRun | None),
+    "metadata": msgspec.json.Decoder(_Metadata | None),
+    "feedback_stats": msgspec.json.Decoder(),
+}
+
+
+def _from_row(row: dict[str, Any]) -> _Run:
+    """A row of an export, each text of which is decoded by itself."""
+    if row.get("run_type") not in ("llm", "LLM"):
+        raise _NotPlain
+    fields = {name: row[name] for name in _Run.__struct_fields__ if name in row}
+    for name, decoder in _COLUMNS.items():
+        if type(fields.get(name)) in (str, bytes):
+            fields[name] = decoder.decode(fields[name])
+    found = _Run(**fields)
+    if type(found.outputs) is _Outputs and type(found.extra) in (_ExtraOfRun, NoneType):
+        return found
+    raise _NotPlain
+
+
+def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
+    """One pass over what was said, in one piece: this loop is what reading in bulk costs."""
+    asked: list[Any] = run.inputs.messages
+    answers: Any = run.outputs.generations
+    is_choice = False
+    if asked and type(asked[0]) is list and len(asked) == 1:  # LangChain's batch of one
+        asked = asked[0]
+    if answers is UNSET:
+        answers, is_choice = run.outputs.choices, True
+    elif run.outputs.choices is not UNSET:
+        raise _NotPlain
+    elif answers and type(answers[0]) is list and len(answers) == 1:
+        answers = answers[0]
+    if answers is UNSET or len(answers) != 1 or not asked or _is_unlike(run, answers[0], is_choice):
+        raise _NotPlain
+    messages: list[Message] = []
+    size = 0
+    for message in (*asked, answers[0].message):
+        if type(message) is list:
+            raise _NotPlain
+        fields = message.kwargs
+        if fields is None:
+            role, text = message.role, message.content
+            if message.type is not None or message.id is not None:
+                raise _NotPlain
+        else:
+            role, text = _ROLE_OF_CLASS.get(message.id[-1] if message.id else ""), fields.content
+            if message.type is None or message.role is not None or message.content is not None:
+                raise _NotPlain
+        if role is None or text is None or (("[" in text or "<" in text) and MARKS.search(text)):
+            raise _NotPlain
+        size += 100 + len(text)
+        messages.append({"role": role, "content": text})
+    if role != "assistant" or text in _NO_ANSWER or size > LARGEST:
+        raise _NotPlain
+    return messages
+
+
+_NO_ANSWER = ("", "redacted-by-litellm")
+
+
+def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001 - told once, right above
+    """Whether there is anything beside the texts that a reader would look at."""
+    if type(answer) is list or run.error or run.attachments:
+        return True
+    if run.status is not None and (type(run.status) is not str or run.status.lower() == "error"):
+        return True
+    fields = answer.message.kwargs
+    if is_choice and fields is not None:
+        return True
+    return (
+        answer.finish_reason in CUT_OFF
+        or _cut_off(answer.generation_info)
+        or _cut_off(answer.generation_info_js)
+        or (fields is not None and _cut_off(fields.response_metadata))
+    )
+
+
+def _cut_off(ending: _Ending | None) -> bool:
+    return ending is not None and (
+        ending.finish_reason in CUT_OFF or ending.stop_reason in CUT_OFF or ending.status == "incomplete"
+    )
+
+
+def _source(run: _Run) -> RunSource:
+    inner = run.extra.metadata if run.extra is not None else None
+    if run.metadata is not None and inner is not None:
+        raise _NotPlain  # they are merged key by key
+    metadata = run.metadata or inner or {}
+    if type(metadata) is not dict or metadata.get("ls_integration") == "openai-agents-sdk":
+        raise _NotPlain
+    return RunSource(
+        run_id=short_text(run.id) or "",
+        trace_id=short_text(run.trace_id),
+        thread_id=short_text(run.thread_id or metadata.get("thread_id") or metadata.get("session_id")),
+        user_id=short_text(metadata.get("user_id")),
+        project_id=short_text(run.project_id or run.session_id),
+        start_time=time_text(run.start_time),
+        model=short_text(metadata.get("ls_model_name")),
+        example_id=short_text(run.reference_example_id),
+        prompt_tokens=count_from(run.prompt_tokens),
+        completion_tokens=count_from(run.completion_tokens),
+        scores=scores_from(run.feedback_stats) if run.feedback_stats else {},
+    )
