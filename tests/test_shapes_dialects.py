@@ -578,9 +578,18 @@ def test_an_answer_is_read_in_every_documented_form(outputs):
 )
 def test_a_stored_example_of_a_chat_dataset_is_read_as_a_run_is(inputs, outputs):
     conversation, source = conversation_from_example({"id": "e-1", "inputs": inputs, "outputs": outputs})
-    assert (conversation.messages, source.notes) == (HELLO["messages"], ())
+    assert conversation.messages == HELLO["messages"]
+    assert {note.kind for note in source.notes} <= {"tools_missing"}
     with pytest.raises(RunNotUsableError, match="run e-1 is not usable"):
         conversation_from_example({"id": "e-1", "inputs": inputs, "outputs": {"x": 1}})
+
+
+@pytest.mark.parametrize("extra", [None, {}, {"metadata": {}}])
+def test_a_langchain_run_exported_without_its_settings_says_that_tools_may_be_missing(extra):
+    _, source = conversation_from_run(LANGCHAIN | {"extra": extra})
+    (note,) = source.notes
+    assert note.kind == "tools_missing"
+    assert note.detail == "the run came without its settings, where LangChain's tracer posts the tools"
 
 
 def test_the_chunks_of_a_stream_that_nobody_joined_are_joined():

@@ -133,6 +133,10 @@ class _ExtraOfRun(Struct, gc=False):
     options: _Settings | None = None
     metadata: Any = None
 
+    @property
+    def has_settings(self) -> bool:
+        return self.invocation_params is not None or self.options is not None
+
 
 class _Run(Struct, gc=False):
     run_type: Literal["llm", "LLM"]
@@ -217,7 +221,7 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
         asked = asked[0]
     if answers is UNSET:
         answers, is_choice = run.outputs.choices, True
-    elif run.outputs.choices is not UNSET:
+    elif run.outputs.choices is not UNSET or run.extra is None or not run.extra.has_settings:
         raise _NotPlain
     elif answers and type(answers[0]) is list and len(answers) == 1:
         answers = answers[0]

@@ -47,7 +47,10 @@ def read_generations(run: RunPayload, notes: Notes) -> Conversation:
     if instructions:
         said = text_at("invocation_params.instructions", instructions)
         turns.messages.insert(0, {"role": "system", "content": said})
-    return _conversation(run, notes, turns, answer, whole_request=True)
+    conversation = _conversation(run, notes, turns, answer, whole_request=True)
+    if not (conversation.tools or conversation.functions or run.has_settings):
+        notes.add("tools_missing", "the run came without its settings, where LangChain's tracer posts the tools")
+    return conversation
 
 
 def read_messages(run: RunPayload, notes: Notes) -> Conversation:

@@ -70,6 +70,11 @@ class RunPayload:
         return None
 
     @property
+    def has_settings(self) -> bool:
+        """The settings of the call came with the run; exports that leave out `extra` drop them."""
+        return any(isinstance(self.extra.get(place), OBJECT) for place in ("invocation_params", "options"))
+
+    @property
     def streamed(self) -> bool:
         """The answer came in pieces: the tracers log the time of the first."""
         events = self.events if isinstance(self.events, (list, tuple)) else ()
