@@ -11,7 +11,17 @@
 Providers are imported by name: `from langsmith_finetune.providers.local import LocalProvider`.
 """
 
+from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
 from langsmith_finetune.dataset.jsonl import WrittenFile, read_jsonl, write_jsonl
+from langsmith_finetune.dataset.prices import Price, price
+from langsmith_finetune.dataset.tokens import (
+    TokenCount,
+    TokenCounter,
+    count_tokens,
+    counter_for,
+    total_tokens,
+)
+from langsmith_finetune.describe import Description, Spread, describe_examples, describe_runs
 from langsmith_finetune.errors import (
     FineTuneError,
     InvalidExampleError,
@@ -33,6 +43,8 @@ from langsmith_finetune.examples import (
     training_examples,
 )
 from langsmith_finetune.jobs import FineTunedModel, FineTuneJob
+from langsmith_finetune.ledger import FileSeen, Ledger, Rebuilt, Seen
+from langsmith_finetune.ledger_rows import JobRow, SourceRow
 from langsmith_finetune.providers.base import JobEvent, JobRequest, JobStatus, Provider
 from langsmith_finetune.runs import aselect_runs, select_runs
 from langsmith_finetune.sessions import (
@@ -44,6 +56,8 @@ from langsmith_finetune.shapes.canonical import Note
 from langsmith_finetune.shapes.run import RunSource
 
 __all__ = [
+    "Description",
+    "FileSeen",
     "FineTuneError",
     "FineTuneJob",
     "FineTunedModel",
@@ -51,29 +65,46 @@ __all__ = [
     "JobEvent",
     "JobFailedError",
     "JobRequest",
+    "JobRow",
     "JobStatus",
     "JobTimeoutError",
     "LangSmithDatasetChatLoader",
     "LangSmithRunChatLoader",
+    "Ledger",
     "NotSupportedError",
     "Note",
     "PreferenceExample",
     "PreferenceInput",
     "PreferenceLine",
+    "Price",
     "Provider",
     "ProviderError",
+    "Rebuilt",
     "RunChatSession",
     "RunNotUsableError",
     "RunSource",
+    "Seen",
+    "SourceRow",
+    "Spread",
+    "TokenCount",
+    "TokenCounter",
     "TrainingExample",
     "TrainingLine",
     "TrainingMessage",
     "WrittenFile",
     "aselect_runs",
     "convert_messages_for_finetuning",
+    "count_tokens",
+    "counter_for",
+    "describe_examples",
+    "describe_runs",
+    "examples_from_hf",
     "examples_from_runs",
+    "price",
     "read_jsonl",
     "select_runs",
+    "to_hf_dataset",
+    "total_tokens",
     "training_examples",
     "write_jsonl",
 ]

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune import InvalidExampleError, TrainingExample, read_jsonl, write_jsonl
+from langsmith_finetune import (
+    InvalidExampleError,
+    PreferenceExample,
+    TrainingExample,
+    read_jsonl,
+    write_jsonl,
+)
 from tests.strategies import conversations
 from tests.test_shapes import CALL, HELLO
 
@@ -85,6 +91,74 @@ def test_a_bad_line_is_named_by_file_and_number(tmp_path, line, text):
         list(read_jsonl(path))
     assert str(caught.value) == text
     assert "secret" not in text
+
+
+PAIR = {
+    "input": {"messages": HELLO["messages"][:1]},
+    "preferred_output": HELLO["messages"][1:],
+    "non_preferred_output": [{"role": "assistant", "content": "No."}],
+}
+
+
+def test_preferences_are_written_and_read_back(tmp_path):
+    path = write_jsonl([PreferenceExample(line=PAIR), PAIR], tmp_path / "pairs.jsonl").path
+    assert list(read_jsonl(path)) == [PAIR, PAIR]
+
+
+FORM = 'Write {"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}'
+BAD_PAIRS = {
+    "no input": ([PAIR | {"input": None}], f"1: input.messages: is not a list of message objects. {FORM}"),
+    "no prompt": ([PAIR | {"input": {}}], f"1: input.messages: is not a list of message objects. {FORM}"),
+    "no answer": (
+        [PAIR | {"preferred_output": []}],
+        f"1: preferred_output: is not a list of message objects. {FORM}",
+    ),
+    "one side": (
+        [{k: v for k, v in PAIR.items() if k != "non_preferred_output"}],
+        f"1: non_preferred_output: is not a list of message objects. {FORM}",
+    ),
+    "both kinds": (
+        [HELLO, PAIR],
+        "2: the line is a preference, but the first is a line to train on. Write each kind into a file of its own",
+    ),
+    "both kinds, the other way": (
+        [PAIR, HELLO],
+        "2: the line is a line to train on, but the first is a preference. Write each kind into a file of its own",
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "text"), BAD_PAIRS.values(), ids=BAD_PAIRS)
+def test_a_bad_preference_is_named_on_both_ways(tmp_path, lines, text):
+    with pytest.raises(InvalidExampleError) as caught:
+        write_jsonl(lines, tmp_path / "pairs.jsonl")
+    assert str(caught.value) == f"pairs.jsonl:{text}"
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(InvalidExampleError) as caught:
+        list(read_jsonl(tmp_path / "pairs.jsonl"))
+    assert str(caught.value) == f"pairs.jsonl:{text}"
+
+
+def test_a_file_is_written_in_its_target_s_form(tmp_path):
+    path = tmp_path / "train.jsonl"
+    line = HELLO | {"parallel_tool_calls": False}
+    write_jsonl([line], path, target="gemini")
+    assert json.loads(path.read_bytes())["contents"][-1]["role"] == "model"
+    plain = write_jsonl([HELLO], path)
+    azure = write_jsonl([HELLO], tmp_path / "azure.jsonl", target="azure")
+    data = azure.path.read_bytes()
+    assert data == b"\xef\xbb\xbf" + path.read_bytes()
+    assert (azure.bytes, azure.sha256) == (plain.bytes + 3, hashlib.sha256(data).hexdigest())
+    assert list(read_jsonl(azure.path)) == [HELLO]
+
+
+def test_what_a_target_refuses_is_not_written(tmp_path):
+    bad = {"messages": [{"role": "user", "content": "Hi"}]}
+    with pytest.raises(InvalidExampleError, match=r"^train\.jsonl:2: "):
+        write_jsonl([HELLO, bad], tmp_path / "train.jsonl", target="openai")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="nowhere"):
+        write_jsonl([HELLO], tmp_path / "train.jsonl", target="nowhere")
 
 
 def test_a_line_that_is_no_json_is_not_written(tmp_path):

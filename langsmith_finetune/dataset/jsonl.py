@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples import TrainingExample, TrainingLine
-from langsmith_finetune.shapes.canonical import compact_json
+from langsmith_finetune.examples import PreferenceExample, PreferenceLine, TrainingExample, TrainingLine
+from langsmith_finetune.ledger_rows import closing_row, ledger_path, ledger_row
+from langsmith_finetune.shapes.canonical import line_json
+
+if TYPE_CHECKING:
+    from langsmith_finetune.targets import Target, TargetRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,70 +29,98 @@ class WrittenFile:
         count: Lines in it.
         bytes: Its size, in bytes.
         sha256: The SHA-256 of its bytes, in hexadecimal.
+        ledger: The ledger beside it, if one was written.
     """
 
     path: Path
     count: int
     bytes: int
     sha256: str
+    ledger: Path | None = None
 
 
-def write_jsonl(examples: Iterable[TrainingExample | Mapping[str, Any]], path: str | Path) -> WrittenFile:
-    """Write a training file, one line at a time, in constant memory.
+def write_jsonl(
+    examples: Iterable[TrainingExample | PreferenceExample | Mapping[str, Any]],
+    path: str | Path,
+    *,
+    target: Target | TargetRules | None = None,
+    ledger: bool | None = None,
+) -> WrittenFile:
+    """Write a training file or a preference file, one line at a time, in constant memory.
 
     The file appears under its name only when it is whole; an interruption leaves an older file as it was.
     It is readable by its owner alone, since it holds what people said. Text is UTF-8, not escaped. The same
     examples give the same bytes.
 
+    Beside it goes its ledger, `train.ledger.jsonl` for `train.jsonl`: a row a line that says which runs the
+    line is from. It holds no content; `Ledger` reads it. None of it is ever in the line.
+
     Args:
-        examples: Training examples or bare lines.
+        examples: Examples or bare lines; all of them to train on, or all of them preferences.
         path: Where to write; an existing file is replaced.
+        target: Write the lines in the form that this target reads, such as `"together"`; see `to_target`. By
+            default they are written as they stand, in the form of OpenAI that most hosts read.
+        ledger: Whether to write the ledger. By default where any example says where it came from. Without
+            one, the ledger of the file that is replaced is removed, since it tells of other lines.
 
     Returns:
-        The path, the number of lines and bytes, and the SHA-256.
+        The path, the number of lines and bytes, the SHA-256, and the ledger's path.
 
     Raises:
         FileNotFoundError: There is no such folder.
-        InvalidExampleError: A line is not JSON, or holds no messages.
+        InvalidExampleError: A line is not JSON, or holds neither messages nor a preference, or not what the
+            lines before it hold; or the target would refuse it.
         TypeError: A single example was given.
+        ValueError: There is no such target.
 
     Example:
         >>> import tempfile
         >>> line = {"messages": [{"role": "user", "content": "你好"}, {"role": "assistant", "content": "Hi"}]}
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     written = write_jsonl([line], folder + "/train.jsonl")
-        >>> written.count, written.bytes
-        (1, 86)
+        >>> written.count, written.bytes, written.ledger
+        (1, 86, None)
     """
-    if isinstance(examples, (str, bytes, Mapping, TrainingExample)):
+    if isinstance(examples, (str, bytes, Mapping, TrainingExample, PreferenceExample)):
         raise TypeError(
             f"examples must be an iterable of examples or lines, not a single {type(examples).__name__}"
         )
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
-    digest, count, size = hashlib.sha256(), 0, 0
-    # mkstemp makes the file readable and writable for its owner alone.
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for example in examples:
-                line = example.line if isinstance(example, TrainingExample) else example
-                data = _encode(f"{path.name}:{count + 1}", line)
-                file.write(data)
-                digest.update(data)
-                count, size = count + 1, size + len(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - on the handle's own path
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return WrittenFile(path=path, count=count, bytes=size, sha256=digest.hexdigest())
+    converted, prefix = _converter(target)
+    digest, count, size = hashlib.sha256(prefix), 0, len(prefix)
+    kind: str | None = None
+    keep_ledger = bool(ledger)
+    with ExitStack() as files:
+        file = files.enter_context(whole_file(path))
+        rows = files.enter_context(whole_file(ledger_path(path), keep=lambda: keep_ledger))
+        file.write(prefix)
+        for example in examples:
+            where = f"{path.name}:{count + 1}"
+            line = example.line if isinstance(example, (TrainingExample, PreferenceExample)) else example
+            kind = _check(where, line, kind)
+            data = _encode(where, converted(line, where))
+            file.write(data)
+            digest.update(data)
+            count, size = count + 1, size + len(data)
+            if ledger is not False:
+                row, has_source = ledger_row(data, example)
+                rows.write(row)
+                keep_ledger = keep_ledger or has_source
+        sha256 = digest.hexdigest()
+        rows.write(closing_row(path.name, count, sha256))
+    return WrittenFile(
+        path=path,
+        count=count,
+        bytes=size,
+        sha256=sha256,
+        ledger=ledger_path(path) if keep_ledger else None,
+    )
 
 
-def read_jsonl(path: str | Path) -> Iterator[TrainingLine]:
-    """Read a training file, one line at a time.
+def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine]:
+    """Read a training file or a preference file, one line at a time.
 
     A byte order mark, Windows line ends and empty lines at the end are accepted. Numbers keep their value;
     integers may be of any size.
@@ -97,10 +129,11 @@ def read_jsonl(path: str | Path) -> Iterator[TrainingLine]:
         path: A file of JSON lines.
 
     Raises:
-        InvalidExampleError: A line is not a JSON object with messages; names file and line.
+        InvalidExampleError: A line is not a JSON object with messages or a preference; names file and line.
     """
     path = Path(path)
     blank = 0
+    kind: str | None = None
     # Bytes, since text mode would also end lines at the likes of U+2028 once somebody calls splitlines.
     with path.open("rb") as file:
         for number, data in enumerate(file, start=1):
@@ -111,13 +144,26 @@ def read_jsonl(path: str | Path) -> Iterator[TrainingLine]:
                 continue
             if blank:
                 raise InvalidExampleError(f"{path.name}:{blank}", "", "the line is empty", "Remove it")
-            yield _decode(where, text)
+            line = _decode(where, text)
+            kind = _check(where, line, kind)
+            yield cast("TrainingLine | PreferenceLine", line)
+
+
+def _converter(
+    target: Target | TargetRules | None,
+) -> tuple[Callable[[Mapping[str, Any], str], Mapping[str, Any]], bytes]:
+    """How to turn a line into that of the target, and what its file begins with."""
+    if target is None:
+        return lambda line, _: line, b""
+    from langsmith_finetune import targets  # noqa: PLC0415 - only where one is asked for
+
+    rules = targets.rules_of(target)
+    return lambda line, where: targets.to_target(line, rules, where=where), rules.file_prefix
 
 
 def _encode(where: str, line: Mapping[str, Any]) -> bytes:
-    _check(where, line)
     try:
-        text = compact_json(line)
+        return line_json(line) + b"\n"
     except (TypeError, ValueError) as error:
         raise InvalidExampleError(
             where,
@@ -125,37 +171,51 @@ def _encode(where: str, line: Mapping[str, Any]) -> bytes:
             f"the line is not JSON ({type(error).__name__})",
             "Use text, numbers, lists and dicts only",
         ) from error
-    try:
-        return text.encode() + b"\n"
-    except UnicodeEncodeError:
-        # Half of a surrogate pair, as a token limit leaves it: only an escape can say it.
-        return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 
-def _decode(where: str, data: bytes) -> TrainingLine:
+def _decode(where: str, data: bytes) -> Any:
     try:
-        line = json.loads(data, parse_constant=_refuse_constant)
+        return json.loads(data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         # The decoder's own text is safe to repeat (it holds no content) and says the column.
         at = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidExampleError(
             where, "", f"the line is not JSON{at}", "Write the file with write_jsonl(examples, path)"
         ) from None
-    _check(where, line)
-    return cast("TrainingLine", line)
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _check(where: str, line: Any) -> None:
+def _check(where: str, line: Any, before: str | None) -> str:
+    """See that a line is one to train on or a preference, as those before it are, and say which."""
     if not isinstance(line, Mapping):
         raise InvalidExampleError(
             where, "", f"the line is a JSON {type(line).__name__}, not an object", "Write one object a line"
         )
-    messages = line.get("messages")
-    if not isinstance(messages, list) or not messages or not all(isinstance(m, Mapping) for m in messages):
-        raise InvalidExampleError(
-            where, "messages", "is not a list of message objects", 'Write {"messages": [...]} on each line'
+    if "preferred_output" in line or "non_preferred_output" in line:
+        kind = "a preference"
+        fix = 'Write {"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}'
+        prompt = line.get("input")
+        _check_messages(
+            where, "input.messages", prompt.get("messages") if isinstance(prompt, Mapping) else None, fix
         )
+        for field in ("preferred_output", "non_preferred_output"):
+            _check_messages(where, field, line.get(field), fix)
+    else:
+        kind = "a line to train on"
+        _check_messages(where, "messages", line.get("messages"), 'Write {"messages": [...]} on each line')
+    if before is not None and kind != before:
+        raise InvalidExampleError(
+            where,
+            "",
+            f"the line is {kind}, but the first is {before}",
+            "Write each kind into a file of its own",
+        )
+    return kind
+
+
+def _check_messages(where: str, field: str, messages: Any, fix: str) -> None:
+    if not isinstance(messages, list) or not messages or not all(isinstance(m, Mapping) for m in messages):
+        raise InvalidExampleError(where, field, "is not a list of message objects", fix)

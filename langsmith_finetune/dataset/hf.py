@@ -1,0 +1,179 @@
+"""Training examples as a Hugging Face dataset, and back, without loss.
+
+Arrow gives every object of a column the same keys. The usual way into a dataset therefore invents nulls: a
+message without calls gets `tool_calls: null`, a call's argument `city` turns up in the calls of all other tools.
+Here each message is a column value of its own (`datasets.Json`), tools are JSON text, which TRL takes as well as a
+list, and arguments stay the text that they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import to_builtins
+
+from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.shapes.canonical import Note, compact_json
+from langsmith_finetune.shapes.run import RunSource
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_PROMPT = ("messages", "tools", "parallel_tool_calls")
+_PREFERENCE = ("input", "preferred_output", "non_preferred_output")
+_SOURCES = ("source", "rejected_source", "merged", "changes")
+
+
+def to_hf_dataset(examples: Iterable[TrainingExample | PreferenceExample | Mapping[str, Any]]) -> Dataset:
+    """Make a Hugging Face dataset of examples or bare lines: a row a line, in memory.
+
+    Columns: `messages`, `tools` (JSON text) and `parallel_tool_calls`, or `input`, `preferred_output` and
+    `non_preferred_output`; and `source` (JSON text), where examples say where they came from. For a trainer
+    that takes the arguments of calls as objects, as TRL does, write the file for it instead:
+    `write_jsonl(examples, path, target="trl")`.
+
+    Args:
+        examples: Examples or lines; all of them to train on, or all of them preferences.
+
+    Raises:
+        ImportError: `datasets` is not installed.
+        InvalidExampleError: A line has keys that no such line has, or is not what the first one is.
+
+    Example:
+        >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+        >>> dataset = to_hf_dataset([line])  # doctest: +SKIP
+        >>> next(examples_from_hf(dataset)).line == line  # doctest: +SKIP
+        True
+    """
+    datasets = _datasets()
+    rows = [_row(f"example {index}", example) for index, example in enumerate(examples)]
+    messages = datasets.List(datasets.Json())
+    prompt = {
+        "messages": messages,
+        "tools": datasets.Value("string"),
+        "parallel_tool_calls": datasets.Value("bool"),
+    }
+    first = set(rows[0]) - {"source"} if rows else set(_PROMPT)
+    for index, row in enumerate(rows):
+        if set(row) - {"source"} != first:
+            fix = "Make a dataset of each kind"
+            raise InvalidExampleError(f"example {index}", "", "is of another kind than the first", fix)
+    columns: dict[str, Any] = (
+        prompt if first == set(_PROMPT) else {"input": prompt} | dict.fromkeys(_PREFERENCE[1:], messages)
+    )
+    columns["source"] = datasets.Value("string")
+    table = {name: [row[name] for row in rows] for name in columns}
+    return cast("Dataset", datasets.Dataset.from_dict(table, features=datasets.Features(columns)))
+
+
+def examples_from_hf(dataset: Dataset) -> Iterator[TrainingExample | PreferenceExample]:
+    """The examples of a Hugging Face dataset, one at a time: the same that `to_hf_dataset` was given.
+
+    Reads other datasets with a column `messages` too. Where Arrow holds their messages as structs, keys of a
+    message that are null are left out, since nobody can tell which of them Arrow filled in.
+
+    Args:
+        dataset: With `messages`, or with `input`, `preferred_output` and `non_preferred_output`.
+
+    Raises:
+        InvalidExampleError: The dataset has none of these columns.
+    """
+    names = dataset.column_names
+    if "messages" not in names and not set(_PREFERENCE) <= set(names):
+        raise InvalidExampleError(
+            "the dataset",
+            "",
+            f"has the columns {', '.join(names)}",
+            "Give it a column messages, or input, preferred_output and non_preferred_output",
+        )
+    # As Arrow holds it: datasets' own decoder rounds numbers and drops halves of surrogate pairs.
+    for batch in dataset.with_format("arrow").iter(batch_size=1000):
+        for row in batch.to_pylist():
+            yield _example(row)
+
+
+def _row(where: str, example: TrainingExample | PreferenceExample | Mapping[str, Any]) -> dict[str, Any]:
+    line = example if isinstance(example, Mapping) else cast("Mapping[str, Any]", example.line)
+    known = _PREFERENCE if "input" in line else _PROMPT
+    prompt = line.get("input", line)
+    if unknown := sorted({*line} - {*known} | {*prompt} - {*_PROMPT, *known}):
+        fix = "Leave it out: what is beside the line belongs into source"
+        raise InvalidExampleError(where, unknown[0], "is no key of such a line", fix)
+    row: dict[str, Any] = {
+        "messages": _texts(prompt["messages"]),
+        "tools": _text(prompt["tools"]) if "tools" in prompt else None,
+        "parallel_tool_calls": prompt.get("parallel_tool_calls"),
+    }
+    if "input" in line:
+        row = {"input": row} | {key: _texts(line[key]) for key in _PREFERENCE[1:]}
+    row["source"] = None
+    if not isinstance(example, Mapping):
+        told = {key: value for key in _SOURCES if (value := getattr(example, key, None))}
+        row["source"] = _text(to_builtins(told)) if told else None
+    return row
+
+
+def _texts(messages: Any) -> list[str]:
+    return [_text(message) for message in messages]
+
+
+def _text(value: Any) -> str:
+    text = compact_json(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: only an escape can say it
+        return json.dumps(value, separators=(",", ":"))
+    return text
+
+
+def _example(row: Mapping[str, Any]) -> TrainingExample | PreferenceExample:
+    told = json.loads(row.get("source") or "{}")
+    changes = tuple(told.get("changes", ()))
+    source = _source(told.get("source"))
+    if "messages" in row:
+        merged = tuple(found for entry in told.get("merged", ()) if (found := _source(entry)))
+        return TrainingExample(line=cast("Any", _prompt(row)), source=source, merged=merged, changes=changes)
+    line = {"input": _prompt(row["input"])} | {key: _messages(row[key]) for key in _PREFERENCE[1:]}
+    rejected = _source(told.get("rejected_source"))
+    return PreferenceExample(line=cast("Any", line), source=source, rejected_source=rejected, changes=changes)
+
+
+def _prompt(row: Mapping[str, Any]) -> dict[str, Any]:
+    line: dict[str, Any] = {"messages": _messages(row["messages"])}
+    if (tools := row.get("tools")) is not None:
+        line["tools"] = json.loads(tools) if isinstance(tools, str) else tools
+    if (parallel := row.get("parallel_tool_calls")) is not None:
+        line["parallel_tool_calls"] = parallel
+    return line
+
+
+def _messages(messages: Iterable[Any]) -> list[dict[str, Any]]:
+    found = []
+    for message in messages:
+        read = message
+        while isinstance(read, str):  # twice where datasets could not read the text and quoted it
+            read = json.loads(read)
+        if read is message:  # an Arrow struct, with a null for every key that some other message has
+            read = {key: value for key, value in message.items() if value is not None or key == "content"}
+        found.append(read)
+    return found
+
+
+def _source(entry: Mapping[str, Any] | None) -> RunSource | None:
+    if entry is None:
+        return None
+    notes = tuple(Note(**note) for note in entry["notes"])
+    return RunSource(**{**entry, "notes": notes})
+
+
+def _datasets() -> Any:
+    try:
+        import datasets  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError(
+            'Hugging Face datasets are not installed: pip install "langsmith-finetune[datasets]"'
+        ) from error
+    return datasets

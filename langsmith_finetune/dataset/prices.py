@@ -1,0 +1,143 @@
+"""What training costs, from a dated table of published prices; None where the table does not know."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from langsmith_finetune.dataset.tokens import TokenCount
+
+_TABLE = Path(__file__).with_name("prices.toml")
+_OLDEST_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What training a file costs.
+
+    Args:
+        usd: In US dollars.
+        tokens: The tokens that are paid for, all epochs together.
+        n_epochs: How often the file is gone through.
+        usd_per_million_tokens: The price it is reckoned with.
+        minimum: Whether `usd` is the least that a job costs, because the tokens come to less.
+        exact: Whether the tokens were counted exactly; the bill is the host's in any case.
+        source: Where the price is published.
+        checked_on: The day as of which it was read there.
+        caveat: What makes it less than certain, if anything.
+    """
+
+    usd: float
+    tokens: int
+    n_epochs: int
+    usd_per_million_tokens: float
+    minimum: bool
+    exact: bool
+    source: str
+    checked_on: date
+    caveat: str | None = None
+
+    def __str__(self) -> str:
+        about = "" if self.exact else "about "
+        least = ", the least that a job costs" if self.minimum else ""
+        return (
+            f"{about}${self.usd:,.2f}{least}: {self.tokens:,} tokens in {self.n_epochs} epochs at "
+            f"${self.usd_per_million_tokens:g} a million ({self.source}, checked on {self.checked_on}"
+            f"{'; ' + self.caveat if self.caveat else ''})"
+        )
+
+
+def price(
+    tokens: TokenCount | int,
+    *,
+    provider: str,
+    model: str,
+    n_epochs: int,
+    method: str = "supervised",
+    training: str = "lora",
+    billions: float | None = None,
+    evaluated_tokens: int = 0,
+    on: date | None = None,
+    table: str | Path | None = None,
+) -> Price | None:
+    """What training costs, or None where no price is known for it: no guess is made.
+
+    Args:
+        tokens: The tokens of the training file, as `total_tokens` counts them.
+        provider: Who trains: `"openai"`, `"together"`, `"fireworks"`.
+        model: The model to start from, by the provider's name for it.
+        n_epochs: How often the file is gone through. Hosts that choose the number themselves tell it only
+            afterwards.
+        method: `"supervised"` or `"dpo"`.
+        training: `"lora"` or `"full"`, for hosts that ask another price for each.
+        billions: The model's parameters in billions, for hosts that go by size. By default read from its
+            name, if that says it plainly.
+        evaluated_tokens: Further tokens that are paid for: on Together, those of the validation file times
+            the number of evaluations.
+        on: The day on which the job is created; today by default. A price that was checked more than a year
+            before it is not used, nor one for a model that can no longer be trained then.
+        table: Another table of the same form, such as one with prices that you have agreed on.
+
+    Raises:
+        ValueError: The number of tokens or epochs makes no sense.
+
+    Example:
+        >>> cost = price(2_000_000, provider="openai", model="gpt-4.1-mini", n_epochs=3, on=date(2026, 12, 1))
+        >>> cost.usd, cost.checked_on.isoformat()
+        (30.0, '2026-07-30')
+        >>> price(2_000_000, provider="nowhere", model="gpt-4.1-mini", n_epochs=3) is None
+        True
+    """
+    count, exact = (tokens.total, tokens.exact) if isinstance(tokens, TokenCount) else (tokens, True)
+    if count < 0 or evaluated_tokens < 0:
+        raise ValueError(f"tokens must not be negative, but are {min(count, evaluated_tokens)}")
+    if n_epochs < 1:
+        raise ValueError(f"n_epochs must be at least 1, but is {n_epochs}")
+    on = on or datetime.now(UTC).date()
+    size = billions if billions is not None else _billions_of(model)
+    for row in tomllib.loads(Path(table or _TABLE).read_text(encoding="utf-8"))["price"]:
+        asked = row.get(method)
+        rate = asked.get(training) if isinstance(asked, dict) else asked
+        if rate is not None and row["provider"] == provider and _is_for(row, model, size) and _holds(row, on):
+            paid = count * n_epochs + evaluated_tokens
+            usd = paid * rate / 1e6
+            least = row.get("minimum_usd", 0.0)
+            return Price(
+                usd=max(usd, least),
+                tokens=paid,
+                n_epochs=n_epochs,
+                usd_per_million_tokens=rate,
+                minimum=usd < least,
+                exact=exact,
+                source=row["source"],
+                checked_on=row["checked_on"],
+                caveat=row.get("caveat"),
+            )
+    return None
+
+
+def _is_for(row: Mapping[str, Any], model: str, size: float | None) -> bool:
+    if "models" in row:
+        return model in row["models"]
+    if size is None or any(family in model.lower() for family in row.get("not_models", ())):
+        return False
+    least, most = row["billions"]
+    return bool(least <= size <= most)
+
+
+def _holds(row: Mapping[str, Any], on: date) -> bool:
+    return bool((on - row["checked_on"]).days <= _OLDEST_DAYS and on <= row.get("until", on))
+
+
+def _billions_of(model: str) -> float | None:
+    """The size that a model's name says: `Qwen3-8B`, `gemma-3-270m-it`, `qwen3-0p6b`; not `8x7B`."""
+    found = re.findall(r"(?<![a-z0-9.])(\d+(?:[.p]\d+)?)([bm])(?![a-z0-9])", model.lower())
+    if len(found) != 1 or re.search(r"\d+x\d", model):
+        return None
+    number, unit = found[0]
+    return float(number.replace("p", ".")) / (1000 if unit == "m" else 1)

@@ -1,0 +1,353 @@
+"""What there is in many runs or examples: counted in one pass, in memory that does not grow with their number.
+
+Numbers are kept as they are below 64, and beyond that in bins of which 32 cover each doubling: counts, sums,
+means, least and most are exact, and a quantile is at most 3 percent too low. Names are counted up to a
+thousand of each sort; further ones are counted together.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from langsmith_finetune.dataset.tokens import counter_for
+from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.shapes import conversation_from_run
+from langsmith_finetune.shapes.json_text import opened
+from langsmith_finetune.shapes.run import payload_of, source_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_MOST_NAMES = 1000
+_OTHERS = "(others)"
+
+
+class Spread:
+    """Many whole numbers, in little memory. See the module for what is exact.
+
+    Example:
+        >>> spread = Spread([1, 2, 3, 1000])
+        >>> spread.count, spread.mean, spread.least, spread.most, spread.quantile(0.5)
+        (4, 251.5, 1, 1000, 2)
+    """
+
+    def __init__(self, values: Iterable[int] = ()) -> None:
+        self.count = self.total = 0
+        self.least: int | None = None
+        self.most: int | None = None
+        self.bins: Counter[int] = Counter()
+        """How many values fall into the bin that begins at each of these."""
+        for value in values:
+            self.add(value)
+
+    def add(self, value: int) -> None:
+        """Take in one more, which is not negative."""
+        self.count += 1
+        self.total += value
+        self.least = value if self.least is None else min(value, self.least)
+        self.most = value if self.most is None else max(value, self.most)
+        shift = max(value.bit_length() - 6, 0)
+        self.bins[value >> shift << shift] += 1
+
+    @property
+    def mean(self) -> float | None:
+        """The average, or None of nothing."""
+        return self.total / self.count if self.count else None
+
+    def quantile(self, share: float) -> int | None:
+        """The number that this share of them does not exceed: 0.5 for the median. None of nothing."""
+        left = share * self.count
+        for start in sorted(self.bins):
+            left -= self.bins[start]
+            if left <= 0:
+                return start if self.least is None else max(start, self.least)
+        return self.most
+
+    def to_dict(self) -> dict[str, int | float | None]:
+        """The numbers that tell of it, as plain JSON values."""
+        quantiles = {f"p{round(100 * share)}": self.quantile(share) for share in (0.5, 0.9, 0.99)}
+        ends = {"least": self.least, "most": self.most, "mean": self.mean}
+        return {"count": self.count, "total": self.total, **ends, **quantiles}
+
+
+@dataclass(slots=True, kw_only=True)
+class Description:
+    """What `describe_examples` and `describe_runs` found; shows itself in a notebook and as text.
+
+    Args:
+        what: `"examples"` or `"runs"`.
+        count: How many there are.
+        counts: How often each name occurs, by what is counted: `counts["roles"]["user"]`.
+        spreads: How numbers are spread, by what is measured: `spreads["turns"]`.
+        notes: What to know when reading it.
+    """
+
+    what: str
+    count: int = 0
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    spreads: dict[str, Spread] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def tally(self, kind: str, name: str, times: int = 1) -> None:
+        """Count a name."""
+        names = self.counts.setdefault(kind, Counter())
+        names[name if name in names or len(names) < _MOST_NAMES else _OTHERS] += times
+
+    def measure(self, kind: str, value: int) -> None:
+        """Take in a number."""
+        self.spreads.setdefault(kind, Spread()).add(value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON values; names by how often they occur."""
+        return {
+            "what": self.what,
+            "count": self.count,
+            "counts": {kind: dict(names.most_common()) for kind, names in self.counts.items()},
+            "spreads": {kind: spread.to_dict() for kind, spread in self.spreads.items()},
+            "notes": list(self.notes),
+        }
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A table with a row a name: `kind`, `name`, `count`, and its `share` of all of that kind.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        try:
+            import pandas as pd  # noqa: PLC0415
+        except ImportError as error:
+            raise ImportError("a table needs pandas: pip install pandas") from error
+        rows = [
+            (kind, name, times, times / names.total())
+            for kind, names in self.counts.items()
+            for name, times in names.most_common()
+        ]
+        return pd.DataFrame(rows, columns=["kind", "name", "count", "share"])
+
+    def plot(self) -> Figure:
+        """A figure with a panel for each thing that is counted or measured.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        try:
+            from matplotlib.figure import Figure  # noqa: PLC0415 - not pyplot, which keeps figures open
+        except ImportError as error:
+            raise ImportError("plots need matplotlib: pip install matplotlib") from error
+        panels = len(self.spreads) + len(self.counts)
+        figure = Figure(figsize=(10, 2.6 * max(1, -(-panels // 2))), layout="constrained")
+        axes = iter(figure.subplots(max(1, -(-panels // 2)), 2, squeeze=False).flat)
+        for kind, spread in self.spreads.items():
+            ax = next(axes)
+            starts = sorted(spread.bins)
+            ax.fill_between(starts, [spread.bins[start] for start in starts], step="post")
+            ax.set(title=kind, ylabel=self.what)
+        for kind, names in self.counts.items():
+            ax = next(axes)
+            shown = list(reversed(names.most_common(10)))
+            # Names are the runs': a dollar sign in one is no formula.
+            ax.barh([name.replace("$", r"\$")[:40] for name, _ in shown], [times for _, times in shown])
+            ax.set(title=kind)
+        for ax in axes:
+            ax.set_axis_off()
+        return figure
+
+    def __str__(self) -> str:
+        lines = [self._heading()]
+        for kind, spread in self.spreads.items():
+            lines.append(f"{kind}: {_sentence(spread)}")
+        for kind, names in self.counts.items():
+            shown = [f"{name} {times:,}" for name, times in names.most_common(8)]
+            more = [f"and {len(names) - 8} more"] if len(names) > 8 else []
+            lines.append(f"{kind}: {', '.join(shown + more)}")
+        return "\n".join(lines + self.notes)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _heading(self) -> str:
+        return f"{self.count:,} {self.what.removesuffix('s') if self.count == 1 else self.what}"
+
+    def _repr_html_(self) -> str:
+        rows = [(kind, _sentence(spread)) for kind, spread in self.spreads.items()]
+        for kind, names in self.counts.items():
+            shown = [f"{name} ({times / names.total():.0%})" for name, times in names.most_common(8)]
+            rows.append((kind, ", ".join(shown + ["…"] * (len(names) > 8))))
+        cells = "".join(
+            f"<tr><th>{html.escape(kind)}</th><td>{html.escape(text)}</td></tr>" for kind, text in rows
+        )
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<table><caption>{html.escape(self._heading())}</caption>{cells}</table>{notes}"
+
+
+def describe_examples(examples: Iterable[Any], counter: Any = None) -> Description:
+    """What there is in these examples: turns, tokens, roles, tools, models, scripts, projects.
+
+    Args:
+        examples: Training examples, preferences or bare lines.
+        counter: Counts tokens: anything that `counter_for` takes. By default tokens are estimated.
+
+    Returns:
+        Counts of `roles`, `tools offered`, `tools called`, `models`, `scripts` (the writing system most of an
+        example's letters belong to) and `projects`; spreads of `turns` (assistant messages), `messages`,
+        `tokens` and `trained tokens`.
+
+    Example:
+        >>> line = {"messages": [{"role": "user", "content": "Привет"}, {"role": "assistant", "content": "Да"}]}
+        >>> description = describe_examples([line])
+        >>> description.count, dict(description.counts["scripts"])
+        (1, {'Cyrillic': 1})
+    """
+    tokens = counter_for(counter)
+    found, exact = Description(what="examples"), True
+    for example in examples:
+        is_example = isinstance(example, (TrainingExample, PreferenceExample))
+        line, source = (example.line, example.source) if is_example else (example, None)
+        prompt = line.get("input", line)
+        messages = [
+            *prompt["messages"], *line.get("preferred_output", ()), *line.get("non_preferred_output", ())
+        ]  # fmt: skip
+        found.count += 1
+        found.measure("messages", len(messages))
+        found.measure("turns", sum(message["role"] == "assistant" for message in messages))
+        for message in messages:
+            found.tally("roles", message["role"])
+        for tool in prompt.get("tools") or ():
+            found.tally("tools offered", tool["function"]["name"])
+        _tally_calls(found, messages)
+        if script := _script_of(messages):
+            found.tally("scripts", script)
+        if source is not None:
+            found.tally("models", source.model or "(not told)")
+            found.tally("projects", source.project_id or "(not told)")
+        count = tokens.count(line)
+        exact = exact and count.exact
+        found.measure("tokens", count.total)
+        if count.trained is not None:
+            found.measure("trained tokens", count.trained)
+    found.notes.append(f"tokens: {'exact' if exact else 'estimated, wholly or partly'}; {tokens.how}")
+    return found
+
+
+def describe_runs(runs: Iterable[Any]) -> Description:
+    """What there is in these runs: models, producers, tool use, tokens, days, feedback, and what is usable.
+
+    Each run is read as for training, so that what this calls usable is.
+
+    Args:
+        runs: As for `examples_from_runs`.
+
+    Returns:
+        Counts of `models`, `producers`, `days`, `projects`, `usable` (`yes`, or the reason why not), `tool
+        use`, `tools called`, `feedback` (runs with a score, by key) and `feedback scores` (by key and score, to
+        one decimal); spreads of `prompt tokens` and `completion tokens`, as the provider counted them.
+
+    Example:
+        >>> run = {"id": "d2a3", "run_type": "llm", "start_time": "2026-11-22T08:51:21",
+        ...     "extra": {"metadata": {"ls_model_name": "gpt-4.1-mini"}},
+        ...     "inputs": {"messages": [{"role": "user", "content": "Hi"}]},
+        ...     "outputs": {"choices": [{"message": {"role": "assistant", "content": "Hello!"}}]}}
+        >>> print(describe_runs([run]))
+        1 run
+        models: gpt-4.1-mini 1
+        producers: unknown 1
+        projects: (not told) 1
+        days: 2026-11-22 1
+        usable: yes 1
+        tool use: no tools offered 1
+    """
+    found = Description(what="runs")
+    for unread in runs:
+        found.count += 1
+        try:
+            run = opened(unread)
+        except RunNotUsableError as why:
+            found.tally("usable", why.reason)
+            continue
+        source, payload = source_of(run), payload_of(run)
+        found.tally("models", source.model or "(not told)")
+        found.tally("producers", _producer(payload.metadata, payload.extra))
+        found.tally("projects", source.project_id or "(not told)")
+        found.tally("days", (source.start_time or "(not told)")[:10])
+        for kind, tokens in (("prompt", source.prompt_tokens), ("completion", source.completion_tokens)):
+            if tokens is not None:
+                found.measure(f"{kind} tokens", tokens)
+        for key, score in source.scores.items():
+            found.tally("feedback", key)
+            found.tally("feedback scores", f"{key} = {round(score, 1):g}")
+        try:
+            conversation, _ = conversation_from_run(run)
+        except RunNotUsableError as why:
+            found.tally("usable", why.reason)
+            continue
+        found.tally("usable", "yes")
+        answer = conversation.messages[-1]
+        called = "tool_calls" in answer or "function_call" in answer
+        offered = bool(conversation.tools or conversation.functions)
+        found.tally(
+            "tool use", "tools called" if called else "tools offered" if offered else "no tools offered"
+        )
+        _tally_calls(found, [answer])
+    return found
+
+
+def _sentence(spread: Spread) -> str:
+    told = spread.to_dict()
+    return (
+        f"{told['least']:,} to {told['most']:,}, mean {told['mean']:,.1f}, median {told['p50']:,}, "
+        f"90% up to {told['p90']:,}, 99% up to {told['p99']:,}, {told['total']:,} in all"
+    )
+
+
+def _tally_calls(found: Description, messages: Iterable[Mapping[str, Any]]) -> None:
+    for message in messages:
+        for call in message.get("tool_calls") or ():
+            found.tally("tools called", call["function"]["name"])
+        if call := message.get("function_call"):
+            found.tally("tools called", call["name"])
+
+
+def _producer(metadata: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
+    """What wrote the run: the integration where it says its name, else library and provider."""
+    if isinstance(name := metadata.get("ls_integration"), str):
+        return name[:100]
+    runtime = extra.get("runtime")
+    library = runtime.get("library") or runtime.get("sdk") if isinstance(runtime, Mapping) else None
+    told = [name for name in (library, metadata.get("ls_provider")) if isinstance(name, str)]
+    return " ".join(told)[:100] or "unknown"
+
+
+def _script_of(messages: Iterable[Mapping[str, Any]]) -> str | None:
+    """The writing system that most letters of a conversation belong to; the system prompt does not count."""
+    letters: Counter[str] = Counter()
+    for message in messages:
+        content = message.get("content")
+        if message["role"] in ("user", "assistant") and content:
+            parts = [content] if isinstance(content, str) else [part.get("text") or "" for part in content]
+            for part in parts:
+                letters.update(part)
+    scripts: Counter[str] = Counter()
+    for letter, times in letters.items():
+        if script := _script(letter):
+            scripts[script] += times
+    if kana := scripts["Kana"]:  # Japanese is written in both at once
+        scripts["Kana"] = kana + scripts.pop("Han", 0)
+    return scripts.most_common(1)[0][0] if scripts.total() else None
+
+
+@lru_cache(maxsize=100_000)
+def _script(letter: str) -> str | None:
+    """The writing system of a letter: the first word of its Unicode name, as a rule."""
+    if not letter.isalpha():
+        return None
+    words = unicodedata.name(letter, "").removeprefix("FULLWIDTH ").removeprefix("HALFWIDTH ").split()
+    word = words[0] if words else "unknown"
+    return {"CJK": "Han", "HIRAGANA": "Kana", "KATAKANA": "Kana"}.get(word, word.capitalize())

@@ -1,0 +1,289 @@
+"""The rows of a ledger: how they are made, written and read. `Ledger` asks them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+import msgspec
+
+from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune.errors import InvalidExampleError
+
+if TYPE_CHECKING:
+    from langsmith_finetune.shapes.run import RunSource
+
+BOM = b"\xef\xbb\xbf"
+_LEDGER, _JOBS = ".ledger.jsonl", ".jobs.jsonl"
+_AGAIN = "Write file and ledger together, with write_jsonl(examples, path)"
+
+
+class SourceRow(TypedDict, total=False):
+    """A run behind a line; `run` is always there, the others where they are known."""
+
+    run: str
+    role: str
+    """`merged` for a further run whose calls are in the line, `rejected` for that of the worse answer."""
+    trace: str
+    thread_sha256: str
+    user_sha256: str
+    project: str
+    start_time: str
+    model: str
+    example: str
+    """The dataset example that the run was made for."""
+    scores: dict[str, float]
+    notes: list[str]
+
+
+class JobRow(TypedDict, total=False):
+    """A job that took a file. The tuned model joins once it is known."""
+
+    provider: str
+    job_id: str
+    model: str
+    file_sha256: str
+    role: str
+    """`training`, or `validation`: measured on, not learned from."""
+    status: str
+    fine_tuned_model: str
+
+
+def ledger_path(path: Path) -> Path:
+    """Where the ledger of a training file lies."""
+    return path.with_name(path.stem + _LEDGER)
+
+
+def ledger_row(data: bytes, example: Any) -> tuple[bytes, bool]:
+    """The row that tells of a line, and whether it knows a run.
+
+    Args:
+        data: The line's bytes.
+        example: What it was made from: a training example, a preference, or a bare line.
+    """
+    sources: list[SourceRow] = []
+    if source := getattr(example, "source", None):
+        sources.append(_source_row(source))
+    if rejected := getattr(example, "rejected_source", None):
+        sources.append({**_source_row(rejected), "role": "rejected"})
+    sources += [{**_source_row(merged), "role": "merged"} for merged in getattr(example, "merged", ())]
+    changes = getattr(example, "changes", ())
+    if not sources and not changes:  # a bare line; quicker said than encoded
+        return b'{"line_sha256":"%s","sources":[]}\n' % _line_sha256(data).encode(), False
+    row: dict[str, Any] = {"line_sha256": _line_sha256(data), "sources": sources}
+    if changes:
+        row["changes"] = list(changes)
+    return encoded(row), bool(sources)
+
+
+def closing_row(name: str, count: int, sha256: str) -> bytes:
+    """The last row of a ledger."""
+    return encoded({"file": name, "lines": count, "sha256": sha256})
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def encoded(row: Mapping[str, Any]) -> bytes:
+    """A row as it is written."""
+    try:
+        return _ENCODER.encode(row) + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair in some id, which only an escape can say
+        return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+
+
+def _source_row(source: RunSource) -> SourceRow:
+    row = {
+        "run": source.run_id,
+        "trace": source.trace_id,
+        "thread_sha256": hashed(source.thread_id),
+        "user_sha256": hashed(source.user_id),
+        "project": source.project_id,
+        "start_time": source.start_time,
+        "model": source.model,
+        "example": source.example_id,
+        "scores": {key: score for key, score in source.scores.items() if math.isfinite(score)} or None,
+        "notes": [note.kind for note in source.notes] or None,
+    }
+    return cast("SourceRow", {key: value for key, value in row.items() if value is not None})
+
+
+def hashed(value: str | None) -> str | None:
+    """What stands in a ledger in place of a user's or a thread's id."""
+    return None if value is None else hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
+
+
+def ledgers_of(path: Path) -> list[Path]:
+    """The ledgers in a folder, or that of a file and those kept for its jobs.
+
+    Raises:
+        FileNotFoundError: There is none beside the file.
+    """
+    if path.is_dir():
+        return sorted(path.rglob(f"*{_LEDGER}"))
+    ledger = _ledger_of(path)
+    stem = ledger.name.removesuffix(_LEDGER)
+    return [ledger, *sorted(found for found in ledger.parent.iterdir() if _KEPT.sub("", found.name) == stem)]
+
+
+def _ledger_of(path: Path) -> Path:
+    ledger = path if path.name.endswith(_LEDGER) else ledger_path(path)
+    if not ledger.exists():
+        raise FileNotFoundError(
+            f"there is no ledger {ledger.name} beside {path.name}: write_jsonl(examples, path) writes it, for "
+            "examples that know their runs"
+        )
+    return ledger
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, bytes, Any]]:
+    """Each line of a file as its bytes, with its number and its row; raises where the two disagree."""
+    ledger = _ledger_of(path)
+    rows = rows_of(ledger)
+    digest, number = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        for number, data in enumerate(file, start=1):
+            if data == BOM:  # all that is left of a file whose every line was erased
+                digest.update(data)
+                number = 0  # noqa: PLW2901
+                break
+            row = next(rows)
+            if row.get("line_sha256") != _line_sha256(data):
+                what = (
+                    "has no row" if "line_sha256" not in row else "is not the line that the ledger tells of"
+                )
+                raise InvalidExampleError(f"{path.name}:{number}", "", f"{what} in {ledger.name}", _AGAIN)
+            digest.update(data)
+            yield number, data, row
+    closing = next(rows)
+    if "line_sha256" in closing:
+        reason = f"tells of more lines than {path.name} has ({number})"
+        raise InvalidExampleError(ledger.name, "", reason, _AGAIN)
+    if closing["sha256"] != digest.hexdigest():
+        raise InvalidExampleError(ledger.name, "sha256", f"is not that of {path.name}", _AGAIN)
+    next(rows, None)  # raises where something follows
+
+
+def rows_of(ledger: Path) -> Iterator[Any]:
+    """The rows of a ledger, the closing row last."""
+    closing = None
+    for number, row in enumerate(_read(ledger), start=1):
+        if closing is not None:
+            raise InvalidExampleError(f"{ledger.name}:{number}", "", "comes after the closing row", _AGAIN)
+        if _closes(row):
+            closing = row
+        elif not isinstance(row.get("line_sha256"), str) or not _are_sources(row.get("sources")):
+            raise InvalidExampleError(f"{ledger.name}:{number}", "", "is not a ledger's row", _AGAIN)
+        yield row
+    if closing is None:
+        raise InvalidExampleError(ledger.name, "", _NOT_WHOLE, _AGAIN)
+
+
+_NOT_WHOLE = "has no closing row, so it is not whole"
+
+
+def closing_of(ledger: Path) -> Any:
+    """The last row of a ledger, without reading the others."""
+    with ledger.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+    try:
+        row = json.loads(last)
+    except ValueError:
+        row = None
+    if isinstance(row, dict) and _closes(row):
+        return row
+    raise InvalidExampleError(ledger.name, "", _NOT_WHOLE, _AGAIN)
+
+
+def _closes(row: Mapping[str, Any]) -> bool:
+    return isinstance(row.get("sha256"), str) and isinstance(row.get("file"), str)
+
+
+def _are_sources(sources: Any) -> bool:
+    return isinstance(sources, list) and all(
+        isinstance(source, dict) and isinstance(source.get("run"), str) for source in sources
+    )
+
+
+def _read(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        for number, data in enumerate(file, start=1):
+            try:
+                row = json.loads(data)
+            except ValueError:
+                row = None
+            if not isinstance(row, dict):
+                raise InvalidExampleError(f"{path.name}:{number}", "", "is not a JSON object", _AGAIN)
+            yield row
+
+
+def _line_sha256(data: bytes) -> str:
+    """Of the text of a line: without line ends and byte order mark, which tools add and drop."""
+    return hashlib.sha256(data.removeprefix(BOM).rstrip(b"\r\n")).hexdigest()
+
+
+def job_rows(path: Path) -> Iterator[JobRow]:
+    """The rows of a list of jobs."""
+    for number, row in enumerate(_read(path), start=1):
+        if not all(isinstance(row.get(key), str) for key in ("provider", "job_id", "file_sha256", "role")):
+            fix = "Remove the row, or the file; jobs are recorded anew with Ledger.record_job"
+            raise InvalidExampleError(f"{path.name}:{number}", "", "is not a job's row", fix)
+        yield row
+
+
+def append_job(path: Path, row: JobRow) -> None:
+    """Write down a job of a training file, unless it stands there already."""
+    jobs = path.with_name(path.stem + _JOBS)
+    if jobs.exists() and row in list(job_rows(jobs)):
+        return
+    # One write at the end of the file: two processes that append do not cut into each other's rows.
+    handle = os.open(jobs, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(handle, encoded(row))
+    finally:
+        os.close(handle)
+
+
+def jobs_path(ledger: Path, closing: Mapping[str, Any]) -> Path:
+    """Where the jobs of the file lie that this ledger tells of."""
+    return ledger.with_name(stem_of(ledger, closing) + _JOBS)
+
+
+_KEPT = re.compile(r"\.([0-9a-f]{12})\.ledger\.jsonl$")
+
+
+def is_kept(ledger: Path, closing: Mapping[str, Any]) -> bool:
+    """Whether this is a ledger kept for a job, and not that of a file as it is now."""
+    found = _KEPT.search(ledger.name)
+    return found is not None and closing["sha256"].startswith(found[1])
+
+
+def stem_of(ledger: Path, closing: Mapping[str, Any]) -> str:
+    """The name, without ending, of the file that a ledger tells of."""
+    return _KEPT.sub("", ledger.name) if is_kept(ledger, closing) else ledger.name.removesuffix(_LEDGER)
+
+
+def keep_ledger(ledger: Path, sha256: str) -> None:
+    """Keep the ledger as it is, for a job that takes the file of this SHA-256.
+
+    Raises:
+        InvalidExampleError: It tells of other bytes.
+    """
+    kept = ledger.with_name(f"{ledger.name.removesuffix(_LEDGER)}.{sha256[:12]}{_LEDGER}")
+    if kept.exists():
+        return
+    if closing_of(ledger)["sha256"] != sha256:
+        raise InvalidExampleError(ledger.name, "sha256", "is not that of the file that the job took", _AGAIN)
+    try:
+        kept.hardlink_to(ledger)  # the ledger is only ever replaced, never written into
+    except OSError:  # a file system without links
+        with ledger.open("rb") as rows, whole_file(kept) as copy:
+            shutil.copyfileobj(rows, copy)
