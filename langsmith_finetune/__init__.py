@@ -11,6 +11,7 @@
 Providers are imported by name: `from langsmith_finetune.providers.local import LocalProvider`.
 """
 
+from langsmith_finetune.checks import CheckReport, check, mend_examples
 from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
 from langsmith_finetune.dataset.jsonl import WrittenFile, read_jsonl, write_jsonl
 from langsmith_finetune.dataset.prices import Price, price
@@ -54,8 +55,11 @@ from langsmith_finetune.sessions import (
 )
 from langsmith_finetune.shapes.canonical import Note
 from langsmith_finetune.shapes.run import RunSource
+from langsmith_finetune.targets import TARGETS, Problem, TargetRules, from_target, to_target
 
 __all__ = [
+    "TARGETS",
+    "CheckReport",
     "Description",
     "FileSeen",
     "FineTuneError",
@@ -77,6 +81,7 @@ __all__ = [
     "PreferenceInput",
     "PreferenceLine",
     "Price",
+    "Problem",
     "Provider",
     "ProviderError",
     "Rebuilt",
@@ -86,6 +91,7 @@ __all__ = [
     "Seen",
     "SourceRow",
     "Spread",
+    "TargetRules",
     "TokenCount",
     "TokenCounter",
     "TrainingExample",
@@ -93,6 +99,7 @@ __all__ = [
     "TrainingMessage",
     "WrittenFile",
     "aselect_runs",
+    "check",
     "convert_messages_for_finetuning",
     "count_tokens",
     "counter_for",
@@ -100,10 +107,13 @@ __all__ = [
     "describe_runs",
     "examples_from_hf",
     "examples_from_runs",
+    "from_target",
+    "mend_examples",
     "price",
     "read_jsonl",
     "select_runs",
     "to_hf_dataset",
+    "to_target",
     "total_tokens",
     "training_examples",
     "write_jsonl",

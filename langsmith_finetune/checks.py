@@ -1,0 +1,427 @@
+"""A target's rules, offline, on every line: what it would refuse, why, and how to mend it."""
+
+from __future__ import annotations
+
+import html
+import json
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.shapes.canonical import compact_json
+from langsmith_finetune.targets import Problem, RuleName, Target, TargetRules, rules_of
+from langsmith_finetune.targets.decode import decoded
+from langsmith_finetune.targets.lines import is_preference, line_problems
+from langsmith_finetune.targets.mend import mended
+from langsmith_finetune.targets.problems import Problems
+from langsmith_finetune.targets.rules import WHY
+
+Example: TypeAlias = TrainingExample | PreferenceExample | Mapping[str, Any]
+
+KEPT = 100_000
+"""Problems and mended lines that a report keeps one by one, unless told otherwise; about 50 MB."""
+
+_SHOWN = 20
+_UNSOUND: frozenset[RuleName] = frozenset(
+    {"call_id", "content", "function_name", "messages", "preference", "role", "tools", "type"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What a target would say to a file. Prints as text, and as a table in a notebook.
+
+    Args:
+        target: The target's name.
+        name: The file's name, or `"examples"`.
+        lines: Lines that hold something.
+        bad_lines: Lines with an error.
+        errors: How many errors there are of each rule; exact, however many.
+        warnings: How many warnings there are of each rule.
+        problems: The problems, in order, up to the number to be kept.
+        mended_lines: Lines that were mended.
+        changes: How many lines each change was made to.
+        mended: The number of each mended line and what was changed in it, up to the number to be kept.
+        fixed_path: The file that the mended lines were written to.
+    """
+
+    target: str
+    name: str
+    lines: int
+    bad_lines: int
+    errors: Mapping[RuleName, int]
+    warnings: Mapping[RuleName, int]
+    problems: tuple[Problem, ...]
+    mended_lines: int = 0
+    changes: Mapping[str, int]
+    mended: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    fixed_path: Path | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; there may be warnings."""
+        return not self.errors
+
+    def to_json(self) -> str:
+        """The report as JSON text."""
+        found = asdict(self) | {"ok": self.ok, "fixed_path": self.fixed_path and str(self.fixed_path)}
+        return json.dumps(found, ensure_ascii=False, indent=1)
+
+    def __str__(self) -> str:
+        shown = [str(problem) for problem in self.problems[:_SHOWN]]
+        left = sum(self.errors.values()) + sum(self.warnings.values()) - len(shown)
+        if left:
+            shown.append(f"... and {left:,} more")
+        return "\n".join([self._summary(), *shown])
+
+    def _summary(self) -> str:
+        says = [f"{self.name} for {self.target}: {self.lines:,} lines, {self.bad_lines:,} with errors"]
+        for title, counts in (
+            ("errors", self.errors),
+            ("warnings", self.warnings),
+            ("mended", self.changes),
+        ):
+            if counts:
+                says.append(f"{title}: " + ", ".join(f"{what} {n:,}" for what, n in counts.items()))
+        return "\n".join(says)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f"<td style='text-align:left'>{cell}</td>"
+                for cell in (
+                    "file" if problem.line is None else problem.line,
+                    html.escape(problem.field),
+                    html.escape(problem.found),
+                    f"{problem.severity}: <a href='{html.escape(problem.source, quote=True)}'>{problem.rule}</a>, "
+                    + html.escape(problem.why),
+                    html.escape(problem.fix),
+                )
+            )
+            + "</tr>"
+            for problem in self.problems[: 5 * _SHOWN]
+        )
+        head = "".join(f"<th>{title}</th>" for title in ("line", "field", "found", "rule", "how to mend it"))
+        table = f"<table><tr>{head}</tr>{rows}</table>" if rows else ""
+        return f"<pre>{html.escape(self._summary())}</pre>{table}"
+
+
+def check(
+    path_or_examples: str | Path | Iterable[Example],
+    target: Target | TargetRules,
+    *,
+    fix: bool = False,
+    fixed_path: str | Path | None = None,
+    tokens: Callable[[Mapping[str, Any]], int] | None = None,
+    max_tokens: int | None = None,
+    ignore: Collection[RuleName] = (),
+    keep: int = KEPT,
+    show_content: bool = False,
+    on_problem: Callable[[Problem], None] | None = None,
+) -> CheckReport:
+    """Find everything in a training file that a target would refuse, without sending it anywhere.
+
+    One pass, in memory bounded by the longest line and by `keep`. Lines of the OpenAI format are checked as
+    they stand and for their way into the target's shape; rows in the target's own shape are read back first.
+    A line with several faults has several problems.
+
+    Args:
+        path_or_examples: A training file, supervised or preference; or examples or bare lines.
+        target: Where it is to go; or rules of your own, see `TargetRules`.
+        fix: Mend what is safe to mend, and report what is left. Each mended line is told in `report.mended`.
+        fixed_path: Where to write the mended file, all lines in order; those that are no JSON as they are.
+            An existing file is replaced, which may be the one that is checked.
+        tokens: Counts the tokens of a line. Without it, lengths are not checked.
+        max_tokens: Tokens an example may have; by default the target's own limit.
+        ignore: Rules to leave out, such as `"too_few"` for a validation file.
+        keep: Problems and mended lines to keep one by one; the counts are exact beyond.
+        show_content: Say what was found in full words. Without it, a report holds nothing of the examples.
+        on_problem: Called with each problem, kept or not.
+
+    Raises:
+        ValueError: An option has no such value, or `tokens` is given and the target has no limit.
+        TypeError: A single example was given.
+
+    Example:
+        >>> line = {"messages": [{"role": "developer", "content": "Hi"}, {"role": "assistant", "content": ""}]}
+        >>> report = check([line] * 10, "openai")
+        >>> report.ok, report.errors, report.warnings
+        (False, {'role': 10}, {'empty_content': 10})
+        >>> check([line] * 10, "openai", fix=True).changes
+        {'developer made system': 10}
+    """
+    if unknown := set(ignore) - set(WHY):
+        raise ValueError(f"ignore= holds no rules of these names: {', '.join(sorted(unknown))}")
+    if fixed_path is not None and not fix:
+        raise ValueError("fixed_path= goes with fix=True")
+    rules = rules_of(target)
+    limit = rules.max_tokens if max_tokens is None else max_tokens
+    if tokens is not None and limit is None:
+        raise ValueError(f"{rules.name} has one limit a model: give max_tokens= with tokens=")
+    checker = _Checker(
+        replace(rules, ignores=rules.ignores | set(ignore), max_tokens=limit),
+        fix=fix,
+        tokens=tokens,
+        keep=keep,
+        show_content=show_content,
+        on_problem=on_problem,
+    )
+    if isinstance(path_or_examples, str | Path):
+        path = Path(path_or_examples)
+        name, found = path.name, checker.read_file(path)
+    else:
+        name, found = "examples", _lines_of(path_or_examples)
+    if fixed_path is None:
+        for line in found:
+            checker.line(*line)
+    else:
+        with whole_file(Path(fixed_path)) as file:
+            file.write(rules.file_prefix)
+            for line in found:
+                file.write(checker.line(*line))
+    return checker.report(name, None if fixed_path is None else Path(fixed_path))
+
+
+def mend_examples(
+    examples: Iterable[Example],
+    target: Target | TargetRules,
+    *,
+    on_skip: Callable[[InvalidExampleError], None] | None = None,
+) -> Iterator[Any]:
+    """The examples with what is safe to mend mended; `changes` of each says what was done.
+
+    Args:
+        examples: Examples, or bare lines.
+        target: Where they are to go.
+        on_skip: Called with the first error of each example that the target would refuse even so, which is
+            left out then. Without it, all are kept.
+
+    Example:
+        >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
+        >>> example = TrainingExample(line=line | {"parallel_tool_calls": False})
+        >>> next(mend_examples([example], "together")).changes
+        ('parallel_tool_calls dropped',)
+    """
+    rules = rules_of(target)
+    for index, example in enumerate(examples):
+        line, changes = mended(_line_of(example), rules)
+        if on_skip is not None:
+            errors = [problem for problem in line_problems(line, rules) if problem.severity == "error"]
+            if errors:
+                first = errors[0]
+                on_skip(InvalidExampleError(_where(example, index), first.field, first.found, first.fix))
+                continue
+        if isinstance(example, TrainingExample | PreferenceExample):
+            yield replace(example, line=cast("Any", line), changes=(*example.changes, *changes))
+        else:
+            yield line
+
+
+def _line_of(example: Example) -> Mapping[str, Any]:
+    return example.line if isinstance(example, TrainingExample | PreferenceExample) else example
+
+
+def _where(example: Example, index: int) -> str:
+    source = None if isinstance(example, Mapping) else example.source
+    return f"example {index}" if source is None else source.run_id
+
+
+_Found: TypeAlias = tuple[int, Mapping[str, Any] | None, bytes]
+"""A line's number, the line where it could be read, and its bytes where it came from a file."""
+
+
+def _lines_of(examples: Iterable[Example]) -> Iterator[_Found]:
+    if isinstance(examples, bytes | Mapping | TrainingExample | PreferenceExample):
+        raise TypeError(
+            f"examples must be an iterable of examples or lines, not a single {type(examples).__name__}"
+        )
+    return ((number, _line_of(example), b"") for number, example in enumerate(examples, start=1))
+
+
+class _Checker:
+    """Takes line after line, and keeps count."""
+
+    def __init__(
+        self,
+        rules: TargetRules,
+        *,
+        fix: bool,
+        tokens: Callable[[Mapping[str, Any]], int] | None,
+        keep: int,
+        show_content: bool,
+        on_problem: Callable[[Problem], None] | None,
+    ) -> None:
+        self.rules = rules
+        self.fix = fix
+        self.tokens = tokens
+        self.keep = keep
+        self.show = show_content
+        self.on_problem = on_problem
+        self.errors: Counter[RuleName] = Counter()
+        self.warnings: Counter[RuleName] = Counter()
+        self.problems: list[Problem] = []
+        self.changes: Counter[str] = Counter()
+        self.mended: list[tuple[int, tuple[str, ...]]] = []
+        self.lines = self.bad_lines = self.mended_lines = 0
+        self.last_bad = 0
+        self.first_kind: bool | None = None
+
+    def report(self, name: str, fixed_path: Path | None) -> CheckReport:
+        """What was found. Says whether the lines are enough."""
+        least, most = self.rules.min_examples, self.rules.max_examples
+        if self.lines < least:
+            fix = f"Add examples: {self.rules.name} takes no file of fewer than {least}"
+            self.say("too_few", None, f"holds {self.lines} examples", fix)
+        if most is not None and self.lines > most:
+            self.say("too_many", None, f"holds {self.lines:,} examples", f"Keep at most {most:,}")
+        return CheckReport(
+            target=self.rules.name,
+            name=name,
+            lines=self.lines,
+            bad_lines=self.bad_lines,
+            errors=dict(self.errors),
+            warnings=dict(self.warnings),
+            problems=tuple(self.problems),
+            mended_lines=self.mended_lines,
+            changes=dict(self.changes),
+            mended=tuple(self.mended),
+            fixed_path=fixed_path,
+        )
+
+    def take(self, problems: Iterable[Problem]) -> None:
+        """Count problems, and keep them as long as there is room."""
+        for problem in problems:
+            if problem.severity == "warning":
+                self.warnings[problem.rule] += 1
+            else:
+                self.errors[problem.rule] += 1
+                if problem.line is not None and problem.line != self.last_bad:
+                    self.last_bad = problem.line
+                    self.bad_lines += 1
+            if len(self.problems) < self.keep:
+                self.problems.append(problem)
+            if self.on_problem is not None:
+                self.on_problem(problem)
+
+    def say(
+        self, rule: RuleName, line: int | None, found: str, fix: str, *, field: str = "", warn: bool = False
+    ) -> None:
+        """Count one problem."""
+        problems = Problems(self.rules, number=line, show_content=self.show)
+        problems.say(rule, field, found, fix, warn=warn)
+        self.take(problems.found)
+
+    def line(self, number: int, line: Mapping[str, Any] | None, data: bytes) -> bytes:
+        """Check one line. Returns what a mended file holds in its place."""
+        self.lines += 1
+        if line is None:
+            return data
+        canonical, changes = self._canonical(number, line)
+        if canonical is None:
+            return data
+        self._kind(number, is_preference(canonical))
+        problems = line_problems(canonical, self.rules, number=number, show_content=self.show)
+        self.take(problems)
+        self._length(number, canonical, problems)
+        if changes:
+            self.mended_lines += 1
+            self.changes.update(change.split(" (")[0] for change in changes)
+            if len(self.mended) < self.keep:
+                self.mended.append((number, changes))
+        return _bytes_of(canonical) if changes or not data else data
+
+    def _length(self, number: int, line: Mapping[str, Any], problems: list[Problem]) -> None:
+        """Count the tokens of a line that is sound enough to be counted."""
+        limit = self.rules.max_tokens
+        if self.tokens is None or limit is None or any(problem.rule in _UNSOUND for problem in problems):
+            return
+        count = self.tokens(line)
+        if count > limit:
+            fix = f"Trim the oldest turns to {limit:,} tokens, or leave the line out"
+            self.say("too_long", number, f"has {count:,} tokens", fix)
+
+    def _canonical(
+        self, number: int, line: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+        """The line in the OpenAI format, and what was mended on the way."""
+        if self.rules.row_keys & line.keys():
+            try:
+                return self.rules.from_row(line), ()
+            except InvalidExampleError as error:
+                self.say("row", number, error.reason, error.fix, field=error.field)
+                return None, ()
+        return mended(line, self.rules) if self.fix else (line, ())
+
+    def _kind(self, number: int, preference: bool) -> None:  # noqa: FBT001 - one of two kinds
+        if self.first_kind is None:
+            self.first_kind = preference
+        elif self.first_kind != preference:
+            kinds = {True: "a preference line", False: "a supervised line"}
+            found = f"is {kinds[preference]} in a file that begins with {kinds[self.first_kind]}"
+            self.say("mixed_kinds", number, found, "Write a file of each kind")
+
+    def read_file(self, path: Path) -> Iterator[_Found]:
+        """The lines of a file, with a problem for each that cannot be read."""
+        limit, size = self.rules.max_bytes, path.stat().st_size
+        if limit is not None and size > limit:
+            self.say("file_size", None, f"has {size:,} bytes", f"Keep at most {limit:,}, or split the file")
+        blank: list[int] = []  # the first and last of empty lines without a line behind them
+        # Bytes, since text mode would stop at the first that is not UTF-8.
+        with path.open("rb") as file:
+            for number, data in enumerate(file, start=1):
+                text = data
+                if number == 1:
+                    text = data.removeprefix(BOM_UTF8)
+                    if not self._begins_well(data, text):
+                        return
+                if not text.strip():
+                    blank = [blank[0] if blank else number, number]
+                    continue
+                self._blank(blank, at_the_end=False)
+                blank = []
+                yield number, self._decoded(number, text), text if text.endswith(b"\n") else text + b"\n"
+        self._blank(blank, at_the_end=True)
+
+    def _decoded(self, number: int, data: bytes) -> Mapping[str, Any] | None:
+        problems = Problems(self.rules, number=number, show_content=self.show)
+        line = decoded(data, problems)
+        self.take(problems.found)
+        return line
+
+    def _begins_well(self, data: bytes, text: bytes) -> bool:
+        """Whether the file can be read by lines at all."""
+        if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            self.say("encoding", None, "is UTF-16", "Save it as UTF-8")
+            return False
+        if text != data and not self.fix:
+            fix = "Save it without; fix=True does it"
+            self.say("byte_order_mark", None, "begins with a byte order mark", fix)
+        if text.lstrip().startswith(b"["):
+            try:
+                json.loads(text)
+            except (ValueError, RecursionError):
+                fix = 'Write the examples with write_jsonl(json.load(open("train.json")), "train.jsonl")'
+                self.say("array", None, "begins with [, as a JSON array does", fix)
+                return False
+        return True
+
+    def _blank(self, lines: list[int], *, at_the_end: bool) -> None:
+        if lines and not self.fix:
+            # Clients that read line by line fail on one at the end as well.
+            warn = at_the_end and self.rules.name != "together"
+            for number in range(lines[0], lines[1] + 1):
+                self.say("empty_line", number, "is empty", "Remove it; fix=True does it", warn=warn)
+
+
+def _bytes_of(line: Mapping[str, Any]) -> bytes:
+    try:
+        return compact_json(line).encode() + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair: only an escape can say it
+        return json.dumps(line, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,192 @@
+"""What is safe to mend in a line: nothing that a model would learn is lost, and each change is told."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from langsmith_finetune.shapes.canonical import compact_json
+from langsmith_finetune.targets.describe import LEFTOVERS, SETTINGS
+from langsmith_finetune.targets.rules import Line, TargetRules
+
+_VALUED = frozenset({"function_call", "refusal", "weight", "name", "tool_calls"})  # only without a value
+_DROPPED = LEFTOVERS - _VALUED
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def mended(line: Line, rules: TargetRules) -> tuple[Line, tuple[str, ...]]:
+    """The line with what is safe to mend mended, and what was changed; or the line itself.
+
+    Safe are: keys that SDKs leave (`index`, `refusal: null`, ...), settings that the target does not take,
+    `developer` as `system`, legacy functions as tools, a refusal's words as content, arguments as JSON text,
+    weights and names where they mean nothing, what comes after the last answer, ids in the target's form.
+
+    Args:
+        line: A line of the OpenAI format; it is left as it is.
+        rules: The target's.
+    """
+    done = _Mending(rules)
+    found: dict[str, Any] = done.holder(line)
+    if isinstance(line.get("input"), Mapping):
+        found["input"] = done.holder(line["input"])
+    for key in ("preferred_output", "non_preferred_output"):
+        if isinstance(line.get(key), list):
+            found[key] = done.messages(line[key])
+    if "messages" in found and isinstance(found["messages"], list) and "last_message" not in rules.ignores:
+        found["messages"] = done.cut(found["messages"])
+    if not done.changes:
+        return line, ()
+    return found, tuple(f"{what} ({n})" if n > 1 else what for what, n in done.changes.items())
+
+
+def short_id(call_id: str) -> str:
+    """An id of 9 letters and digits, the same for the same id: the form that Mistral's templates ask for."""
+    if re.fullmatch(r"[a-zA-Z0-9]{9}", call_id):
+        return call_id
+    return hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:9]
+
+
+class _Mending:
+    def __init__(self, rules: TargetRules) -> None:
+        self.rules = rules
+        self.changes: Counter[str] = Counter()
+
+    def holder(self, line: Line) -> dict[str, Any]:
+        found = dict(line)
+        for key in sorted(SETTINGS & found.keys() - self.rules.line_keys):
+            self._drop(found, key)
+        if isinstance(found.get("functions"), list) and isinstance(found.get("tools"), list | None):
+            functions = [{"type": "function", "function": f} for f in found.pop("functions")]
+            found["tools"] = [*(found.get("tools") or ()), *functions]
+            self.changes["functions made tools"] += 1
+        if "tools" in found and not found["tools"]:
+            self._drop(found, "tools")
+        if isinstance(found.get("tools"), list):
+            found["tools"] = [self._typed(tool) for tool in found["tools"]]
+        if isinstance(found.get("messages"), list):
+            found["messages"] = self.messages(found["messages"])
+        return found
+
+    def messages(self, messages: list[Any]) -> list[Any]:
+        self.call_id = "call_0"
+        found = [self._message(m, index) if isinstance(m, Mapping) else m for index, m in enumerate(messages)]
+        contents = [m.get("content") for m in found if isinstance(m, dict)]
+        if self.rules.uniform_content and any(isinstance(content, list) for content in contents):
+            for message in found:
+                if (
+                    isinstance(message, dict)
+                    and isinstance(message.get("content"), str)
+                    and message["content"]
+                ):
+                    message["content"] = [{"type": "text", "text": message["content"]}]
+                    self.changes["text made a part"] += 1
+        return found
+
+    def cut(self, messages: list[Any]) -> list[Any]:
+        """Without what comes after the last answer."""
+        end = len(messages)
+        while end and not (
+            isinstance(messages[end - 1], dict) and messages[end - 1].get("role") == "assistant"
+        ):
+            end -= 1
+        if end in (0, len(messages)):
+            return messages
+        self.changes["message after the last answer dropped"] += len(messages) - end
+        return messages[:end]
+
+    def _message(self, message: Line, index: int) -> dict[str, Any]:
+        found = dict(message)
+        if found.get("role") == "developer":
+            found["role"] = "system"
+            self.changes["developer made system"] += 1
+        self._legacy(found, index)
+        if found.get("refusal") and not found.get("content") and isinstance(found["refusal"], str):
+            found["content"] = found.pop("refusal")
+            self.changes["refusal made content"] += 1
+        for key in sorted(LEFTOVERS & found.keys()):
+            empty = found[key] is None or found[key] == []
+            if empty or (key in _DROPPED and key not in self.rules.message_keys):
+                self._drop(found, key)
+        self._weight(found)
+        if isinstance(found.get("name"), str) and not _NAME.fullmatch(found["name"]):
+            self._drop(found, "name")
+        if found.get("role") == "tool" and found.get("content", "") is None:
+            found["content"] = ""
+            self.changes["null content made empty text"] += 1
+        if isinstance(found.get("content"), list):
+            found["content"] = [self._part(part) for part in found["content"]]
+        if isinstance(found.get("tool_calls"), list):
+            found["tool_calls"] = [self._call(call) for call in found["tool_calls"]]
+        if isinstance(found.get("tool_call_id"), str):
+            found["tool_call_id"] = self._id(found["tool_call_id"])
+        return found
+
+    def _legacy(self, message: dict[str, Any], index: int) -> None:
+        if isinstance(message.get("function_call"), Mapping) and not message.get("tool_calls"):
+            self.call_id = f"call_{index}"
+            function = message.pop("function_call")
+            message["tool_calls"] = [{"id": self.call_id, "type": "function", "function": function}]
+            message.setdefault("content", None)
+            self.changes["function_call made tool_calls"] += 1
+        elif message.get("role") == "function":
+            message["role"], message["tool_call_id"] = "tool", self.call_id
+            self.changes["function made tool"] += 1
+
+    def _weight(self, message: dict[str, Any]) -> None:
+        weight = message.get("weight")
+        if weight is None:
+            return
+        if message.get("role") != "assistant" or (weight == 1 and self.rules.weights != "each"):
+            self._drop(message, "weight")
+        elif type(weight) is not int and weight in (0, 1):
+            message["weight"] = int(weight)
+            self.changes["weight made an integer"] += 1
+
+    def _part(self, part: Any) -> Any:
+        if (
+            isinstance(part, Mapping)
+            and part.get("type") == "refusal"
+            and isinstance(part.get("refusal"), str)
+        ):
+            self.changes["refusal made content"] += 1
+            return {"type": "text", "text": part["refusal"]}
+        if not isinstance(part, Mapping) or _DROPPED.isdisjoint(part):
+            return part
+        found = dict(part)
+        for key in sorted(_DROPPED & found.keys()):
+            self._drop(found, key)
+        return found
+
+    def _call(self, call: Any) -> Any:
+        if not isinstance(call, Mapping) or not isinstance(call.get("function"), Mapping):
+            return call
+        found = self._typed(call)
+        if "index" in found:
+            found = dict(found)
+            self._drop(found, "index")
+        if isinstance(found.get("id"), str):
+            found = found | {"id": self._id(found["id"])}
+        arguments = found["function"].get("arguments")
+        if arguments == "" or (isinstance(arguments, Mapping) and not self.rules.argument_objects):
+            found = found | {"function": {**found["function"], "arguments": compact_json(arguments or {})}}
+            self.changes["arguments made JSON text"] += 1
+        return found
+
+    def _typed(self, value: Any) -> Any:
+        if not isinstance(value, Mapping) or "function" not in value or value.get("type") is not None:
+            return value
+        self.changes["type function added"] += 1
+        return {"type": "function", **{k: v for k, v in value.items() if k != "type"}}
+
+    def _id(self, call_id: str) -> str:
+        if self.rules.call_id is None or re.fullmatch(self.rules.call_id, call_id):
+            return call_id
+        self.changes["id made of 9 letters and digits"] += 1
+        return short_id(call_id)
+
+    def _drop(self, value: dict[str, Any], key: str) -> None:
+        del value[key]
+        self.changes[f"{key} dropped"] += 1

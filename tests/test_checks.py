@@ -1,0 +1,691 @@
+"""Checks: every fault of every line is named, by field, with what was found and how to mend it."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from langsmith_finetune.checks import check, mend_examples
+from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.shapes.run import RunSource
+from langsmith_finetune.targets import TARGETS
+from langsmith_finetune.targets.rules import WHY
+from tests.strategies import conversations
+
+# Properties are about lines, not about how busy the machine is.
+steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+U = {"role": "user", "content": "Hi"}
+A = {"role": "assistant", "content": "Hello!"}
+PNG = "data:image/png;base64,iVBORw0KGgo="
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "get_weather",
+            "description": "d",
+            "parameters": {"type": "object", "properties": {}},
+        },
+    }
+]
+
+
+def call(i="call_1", name="get_weather", args='{"city":"Paris"}', **more):
+    return {"id": i, "type": "function", "function": {"name": name, "arguments": args}, **more}
+
+
+def asks(*calls):
+    return {"role": "assistant", "content": None, "tool_calls": list(calls) or [call()]}
+
+
+def answer(i="call_1", content="rain"):
+    return {"role": "tool", "content": content, "tool_call_id": i}
+
+
+def said(*messages, **more):
+    return {"messages": list(messages), **more}
+
+
+def tooled(*messages):
+    return said(*messages, tools=TOOLS)
+
+
+def offers(**function):
+    return said(U, A, tools=[{"type": "function", "function": {"name": "f", **function}}])
+
+
+def image(url, **more):
+    return {"type": "image_url", "image_url": {"url": url, **more}}
+
+
+def sees(*parts, role="user"):
+    return {"role": role, "content": list(parts)}
+
+
+def prefers(i=None, p=None, n=None, **more):
+    return {
+        "input": {"messages": [U]} if i is None else i,
+        "preferred_output": [A] if p is None else p,
+        "non_preferred_output": [{**A, "content": "No."}] if n is None else n,
+        **more,
+    }
+
+
+# A line, where it is to go, and everything that is said of it. What is called secret must never be said.
+BROKEN = [
+    ("no messages", "openai", {},
+     ['messages: is null, not a list of messages (error: messages). Write {"messages": [...]} on each line']),
+    ("messages are text", "openai", {"messages":"secret"},
+     ['messages: is text of 6 characters, not a list of messages (error: messages). Write {"messages": [...]} on each line']),
+    ("messages are empty", "openai", {"messages":[]},
+     ['messages: is an empty list, not a list of messages (error: messages). Write {"messages": [...]} on each line']),
+    ("a message is text", "openai", said("secret",A),
+     ["messages[0]: is text of 6 characters, not an object (error: type). Make lines with training_examples(sessions)"]),
+    ("a message is null", "openai", said(None,A),
+     ["messages[0]: is null, not an object (error: type). Make lines with training_examples(sessions)"]),
+    ("an extra key", "openai", said(U,A,secret_key=1),
+     ["a key of 10 characters is not the format's (error: line_key). Remove it; what is worth keeping belongs into the ledger"]),
+    ("provenance in the line", "openai", said(U,A,run_id="x"),
+     ['the key "run_id" is not the format\'s (error: line_key). Remove it; what is worth keeping belongs into the ledger']),
+    ("an extra key, ignored there", "trl", said(U,A,run_id="x"),
+     ['the key "run_id" is not the format\'s (warning: line_key). Remove it; what is worth keeping belongs into the ledger']),
+    ("response_format", "openai", said(U,A,response_format={}),
+     ['the key "response_format" is not the format\'s (error: line_key). Remove it, as fix=True does']),
+    ("parallel_tool_calls for Together", "together", said(U,A,parallel_tool_calls=False),
+     ['the key "parallel_tool_calls" is not the format\'s (error: line_key). Remove it, as fix=True does']),
+    ("parallel_tool_calls as text", "openai", said(U,A,parallel_tool_calls="no"),
+     ["parallel_tool_calls: is text of 2 characters (error: type). Write true or false"]),
+    ("a weight of the row as text", "fireworks", said(U,A,weight="2"),
+     ["weight: is text of 1 character (error: type). Write a number"]),
+    ("no role", "openai", said({"content":"Hi"},A),
+     ["messages[0].role: is null (error: role). Write one of system, user, assistant, tool"]),
+    ("role developer", "openai", said({"role":"developer","content":"x"},U,A),
+     ['messages[0].role: is "developer" (error: role). Write system, which says the same; fix=True does it']),
+    ("role function", "openai", said(U,{"role":"function","name":"f","content":"x"},A),
+     ['messages[1].role: is "function" (error: role). Write a tool message with tool_call_id; fix=True does it']),
+    ("role human", "openai", said({"role":"human","content":"x"},A),
+     ['messages[0].role: is "human" (error: role). Write one of system, user, assistant, tool']),
+    ("somebody's role", "openai", said({"role":"secret","content":"x"},A),
+     ["messages[0].role: is text of 6 characters (error: role). Write one of system, user, assistant, tool"]),
+    ("role is a list", "openai", said({"role":["user"],"content":"x"},A),
+     ["messages[0].role: is a list of 1 (error: role). Write one of system, user, assistant, tool"]),
+    ("an index in a message", "openai", said(U,{**A,"index":0}),
+     ['messages[1]: the key "index" is not the format\'s (error: message_key). Remove it, as fix=True does']),
+    ("an index in a call", "openai", tooled(U,asks(call(index=0))),
+     ['messages[1].tool_calls[0]: the key "index" is not the format\'s (error: message_key). Remove it, as fix=True does']),
+    ("an index in a call", "together", tooled(U,asks(call(index=0))),
+     ['messages[1].tool_calls[0]: the key "index" is not the format\'s (warning: message_key). Remove it, as fix=True does']),
+    ("audio", "openai", said(U,{**A,"audio":{"id":"x"}}),
+     ['messages[1]: the key "audio" is not the format\'s (error: message_key). Remove it, as fix=True does']),
+    ("reasoning_content", "openai", said(U,{**A,"reasoning_content":"x"}),
+     ['messages[1]: the key "reasoning_content" is not the format\'s (error: message_key). Remove it, as fix=True does']),
+    ("cache_control", "openai", said(sees({"type":"text","text":"x","cache_control":{}}),A),
+     ['messages[0].content[0]: the key "cache_control" is not the format\'s (error: message_key). Remove it, as fix=True does']),
+    ("an extra key in a function", "openai", said(U,A,tools=[{"type":"function","function":{"name":"f","secret":1}}]),
+     ["tools[0].function: a key of 6 characters is not the format's (error: message_key). Remove it; what is worth keeping belongs into the ledger"]),
+    ("content is a number", "openai", said({"role":"user","content":5},A),
+     ["messages[0].content: is an integer (error: content). Write text or a list of parts"]),
+    ("content is an object", "openai", said({"role":"user","content":{"a":1}},A),
+     ["messages[0].content: is an object (error: content). Write text or a list of parts"]),
+    ("content is null", "openai", said({"role":"user","content":None},A),
+     ["messages[0].content: is null (error: content). Write text or a list of parts"]),
+    ("content is missing", "openai", said({"role":"user"},A),
+     ["messages[0].content: is missing (error: content). Write text or a list of parts"]),
+    ("a tool's content is null", "openai", tooled(U,asks(),answer(content=None),A),
+     ['messages[2].content: is null (error: content). Write "" if the tool said nothing; fix=True does it for null']),
+    ("null without calls", "openai", said(U,{"role":"assistant","content":None}),
+     ["messages[1].content: is null, without tool calls beside it (error: content). Leave the message out, or the line"]),
+    ("empty content", "openai", said(U,{"role":"assistant","content":" "}),
+     ["messages[1].content: is empty text (warning: empty_content). Leave the message out, or the line"]),
+    ("empty content", "bedrock", said(U,{"role":"assistant","content":""}),
+     ["messages[1].content: is empty text (error: empty_content). Leave the message out, or the line"]),
+    ("no parts", "openai", said(sees(),A),
+     ["messages[0].content: is a list of no parts (error: content). Write text, or at least one part"]),
+    ("a part is text", "openai", said(sees("secret"),A),
+     ['messages[0].content[0]: is text of 6 characters, not a part with a type (error: type). Write {"type": "text", "text": ...}']),
+    ("a part without type", "openai", said(sees({"text":"x"}),A),
+     ['messages[0].content[0]: is an object, not a part with a type (error: type). Write {"type": "text", "text": ...}']),
+    ("a part of another kind", "openai", said(sees({"type":"video_url"}),A),
+     ["messages[0].content[0].type: is text of 9 characters (error: content). A user message takes parts of type text and image_url"]),
+    ("a text part without text", "openai", said(sees({"type":"text","text":None}),A),
+     ["messages[0].content[0].text: is null (error: type). Write text"]),
+    ("a refusal part", "openai", said(U,sees({"type":"refusal","refusal":"no"},role="assistant")),
+     ["messages[1].content[0]: is a refusal part (warning: refusal). Write it as a text part, as fix=True does"]),
+    ("audio part", "openai", said(sees({"type":"input_audio","input_audio":{"data":"x","format":"wav"}}),A),
+     ['messages[0].content[0]: is a part of type "input_audio" (warning: media). Leave the line out']),
+    ("file part", "together", said(sees({"type":"file"}),A),
+     ['messages[0].content[0]: is a part of type "file" (error: media). Leave the line out', "messages[0].content[0].file: is null, not an object (error: type). Leave the line out", 'messages: have text in one content and a list of parts in another (error: mixed_content). Write each text as [{"type": "text", "text": ...}]; fix=True does it']),
+    ("a refusal", "openai", said(U,{"role":"assistant","content":None,"refusal":"no"}),
+     ["messages[1].refusal: is text of 2 characters (warning: refusal). Put the words into content, as fix=True does, or leave the line out"]),
+    ("a name with a space", "openai", said({**U,"name":"John Doe"},A),
+     ["messages[0].name: is text of 8 characters of another form (warning: name). Write letters, digits, _ and -, at most 64; fix=True drops the name"]),
+    ("a name that is a number", "openai", said({**U,"name":5},A),
+     ["messages[0].name: is an integer (error: type). Write text, or leave the key out"]),
+    ("weight 2", "openai", said(U,{**A,"weight":2}),
+     ["messages[1].weight: is 2, neither 0 nor 1 (error: weight). Write 0 for context only; else 1, or no weight"]),
+    ("weight 0.5", "openai", said(U,{**A,"weight":0.5}),
+     ["messages[1].weight: is 0.5, neither 0 nor 1 (error: weight). Write 0 for context only; else 1, or no weight"]),
+    ("weight true", "openai", said(U,{**A,"weight":True}),
+     ["messages[1].weight: is True, neither 0 nor 1 (error: weight). Write 0 for context only; else 1, or no weight"]),
+    ("weight as text", "openai", said(U,{**A,"weight":"1"}),
+     ["messages[1].weight: is text of 1 character, neither 0 nor 1 (error: weight). Write 0 for context only; else 1, or no weight"]),
+    ("weight on a user message", "openai", said({**U,"weight":0},A),
+     ["messages[0].weight: stands on a user message (error: weight). Remove it, as fix=True does: no other message is trained"]),
+    ("weight where there are none", "gemini", said(U,{**A,"weight":0},U,A),
+     ["messages[1].weight: is 0, but this target has no weights and would train it (error: weight). Train on all of it, or cut the line so that no answer is context only"]),
+    ("weight 0 after a trained answer", "trl", said(U,A,U,{**A,"weight":0},U,A),
+     ["messages[3].weight: is 0 after a message that is trained, and this target has no weights (error: weight). Write two lines, each ending in what is to be learned"]),
+    ("all weights 0", "openai", said(U,{**A,"weight":0}),
+     ["messages: have weight 0 on every answer (error: nothing_trained). Leave the line out: there is nothing to learn"]),
+    ("no answer", "openai", said(U),
+     ["messages: hold no assistant message (error: nothing_trained). Leave the line out: there is nothing to learn"]),
+    ("the last message is the user's", "openai", said(U,A,U),
+     ["messages: go on after the last answer, for 1 (error: last_message). Cut the line after the last answer; fix=True does it"]),
+    ("the last message is the user's", "together", said(U,A,U),
+     ["messages: go on after the last answer, for 1 (warning: last_message). Cut the line after the last answer; fix=True does it"]),
+    ("two answers in a row", "azure", said(U,A,A),
+     ["messages[2]: is a second assistant message in a row (error: order). Join the two"]),
+    ("a call and text", "azure", tooled(U,asks(),A),
+     ["messages[1].tool_calls[0].id: is the id of a call without an answer (error: unanswered_call). Add the tool message that answers it, or cut the line there: the last message may be a call", "messages[2]: is a second assistant message in a row (error: order). Join the two"]),
+    ("two questions in a row", "bedrock", said(U,U,A),
+     ["messages[1]: is a second user message in a row (error: order). Join the two"]),
+    ("begins with the assistant", "bedrock", said(A,U,A),
+     ["messages[0]: is an assistant message that answers nothing (error: order). Begin with what the assistant answers, or leave the line out"]),
+    ("a system message late", "fireworks", said(U,{"role":"system","content":"x"},A),
+     ["messages[1]: is a system message after others (error: system_place). Move it to the front, or say it in a user message"]),
+    ("an id is missing", "openai", tooled(U,asks({"type":"function","function":{"name":"get_weather","arguments":"{}"}})),
+     ["messages[1].tool_calls[0].id: is null (error: call_id). Give each call an id of its own"]),
+    ("an id twice in a message", "openai", tooled(U,asks(call(),call())),
+     ["messages[1].tool_calls[1].id: is the id of another call of the message (error: call_id). Give each call of a message an id of its own"]),
+    ("an id twice in a line", "openai", tooled(U,asks(),answer(),asks(),answer(),A),
+     ["messages[3].tool_calls[0].id: is the id of an earlier call of the line (warning: call_id). Give each call of a line an id of its own"]),
+    ("tool_calls is an object", "openai", tooled(U,{"role":"assistant","content":"x","tool_calls":{}}),
+     ["messages[1].tool_calls: is an object (error: type). Write a list of calls, or leave the key out"]),
+    ("a call is text", "openai", tooled(U,asks("secret")),
+     ['messages[1].tool_calls[0]: is text of 6 characters without a function (error: type). Write {"id", "type": "function", "function": {"name", "arguments"}}']),
+    ("a call without type", "openai", tooled(U,asks({k:v for k,v in call().items() if k!="type"})),
+     ['messages[1].tool_calls[0].type: is null (error: type). Write "function"; fix=True adds it where it is missing']),
+    ("a custom call", "openai", tooled(U,asks({"id":"c","type":"custom","custom":{"name":"x","input":"y"}})),
+     ['messages[1].tool_calls[0]: is an object without a function (error: type). Write {"id", "type": "function", "function": {"name", "arguments"}}']),
+    ("a legacy call", "openai", said(U,{"role":"assistant","content":None,"function_call":{"name":"f","arguments":"{}"}}),
+     ["messages[1].function_call: is a call of the legacy form (error: legacy_function). Write tool_calls, as fix=True does"]),
+    ("a legacy call that is null", "openai", said(U,{**A,"function_call":None}),
+     ["messages[1].function_call: is null (warning: legacy_function). Remove the key, as fix=True does"]),
+    ("a function's name", "openai", tooled(U,asks(call(name="get weather"))),
+     ["messages[1].tool_calls[0].function.name: is text of 11 characters that does not match [a-zA-Z0-9_-]{1,64} (error: function_name). Rename the function, in tools and calls alike"]),
+    ("a function's name for Gemini", "gemini", said(U,A,tools=[{"type":"function","function":{"name":"1st"}}]),
+     ["tools[0].function.name: is text of 3 characters that does not match [a-zA-Z_][a-zA-Z0-9_.-]{0,63} (error: function_name). Rename the function, in tools and calls alike"]),
+    ("no tools", "openai", said(U,asks()),
+     ["messages[1].tool_calls[0].function.name: is called, but tools is missing (warning: undefined_tool). Add the tool to tools, so that the model learns to call what it is offered"]),
+    ("another tool", "openai", tooled(U,asks(call(name="other"))),
+     ["messages[1].tool_calls[0].function.name: is none of the line's tools (warning: undefined_tool). Add the tool to tools, so that the model learns to call what it is offered"]),
+    ("arguments are an object", "openai", tooled(U,asks(call(args={"city":"Paris"}))),
+     ["messages[1].tool_calls[0].function.arguments: is an object, not its JSON text (error: type). Write it as JSON text; fix=True does it"]),
+    ("arguments are null", "openai", tooled(U,asks(call(args=None))),
+     ["messages[1].tool_calls[0].function.arguments: is null (error: type). Write the JSON text of an object"]),
+    ("arguments are empty", "openai", tooled(U,asks(call(args=""))),
+     ["messages[1].tool_calls[0].function.arguments: is empty text (warning: arguments). Write {}; fix=True does it"]),
+    ("arguments are no JSON", "openai", tooled(U,asks(call(args="{'city'"))),
+     ["messages[1].tool_calls[0].function.arguments: is not the JSON text of an object (warning: arguments). Leave the line out, or correct it: a model trained on it would learn to fail"]),
+    ("arguments hold NaN", "trl", tooled(U,asks(call(args='{"a":NaN}'))),
+     ["messages[1].tool_calls[0].function.arguments: is not the JSON text of an object (error: arguments). Leave the line out, or correct it: a model trained on it would learn to fail"]),
+    ("arguments are a list", "gemini", tooled(U,asks(call(args="[1]"))),
+     ["messages[1].tool_calls[0].function.arguments: is not the JSON text of an object (error: arguments). Leave the line out, or correct it: a model trained on it would learn to fail"]),
+    ("an answer without a call", "openai", tooled(U,answer(),A),
+     ["messages[1].tool_call_id: answers no call of the assistant message before it (error: orphan_answer). Put back the call that it answers, or remove it"]),
+    ("an answer after the user", "openai", tooled(U,asks(),answer(),U,answer(),A),
+     ["messages[4].tool_call_id: answers no call of the assistant message before it (error: orphan_answer). Put back the call that it answers, or remove it"]),
+    ("an answer twice", "openai", tooled(U,asks(),answer(),answer(),A),
+     ["messages[3].tool_call_id: answers a call a second time (error: orphan_answer). Keep one answer a call"]),
+    ("an answer without id", "openai", tooled(U,asks(),{"role":"tool","content":"x"},A),
+     ["messages[2].tool_call_id: is null (error: type). Name the call that it answers", "messages[1].tool_calls[0].id: is the id of a call without an answer (error: unanswered_call). Add the tool message that answers it, or cut the line there: the last message may be a call"]),
+    ("a call without an answer", "openai", tooled(U,asks(),U,A),
+     ["messages[1].tool_calls[0].id: is the id of a call without an answer (error: unanswered_call). Add the tool message that answers it, or cut the line there: the last message may be a call"]),
+    ("one of two calls without an answer", "openai", tooled(U,asks(call(),call("call_2")),answer(),A),
+     ["messages[1].tool_calls[1].id: is the id of a call without an answer (error: unanswered_call). Add the tool message that answers it, or cut the line there: the last message may be a call"]),
+    ("the last call half answered", "openai", tooled(U,asks(call(),call("call_2")),answer()),
+     ["messages[1].tool_calls[1].id: is the id of a call without an answer (error: unanswered_call). Add the tool message that answers it, or cut the line there: the last message may be a call", "messages: go on after the last answer, for 1 (error: last_message). Cut the line after the last answer; fix=True does it"]),
+    ("tools are an object", "openai", said(U,A,tools={}),
+     ["tools: is an object, not a list (error: tools). Write a list of tools"]),
+    ("no tools at all", "openai", said(U,A,tools=[]),
+     ["tools: is a list of none (warning: tools). Leave the key out; fix=True does it"]),
+    ("129 tools", "openai", said(U,A,tools=[{"type":"function","function":{"name":f"f{i}"}} for i in range(129)]),
+     ["tools: is a list of 129 (error: tools). Offer at most 128"]),
+    ("a tool is text", "openai", said(U,A,tools=["secret"]),
+     ['tools[0]: is text of 6 characters without a function (error: tools). Write {"type": "function", "function": {"name", "description", "parameters"}}']),
+    ("a tool without type", "openai", said(U,A,tools=[{"function":{"name":"f"}}]),
+     ['tools[0].type: is null (error: tools). Write "function"; fix=True adds it where it is missing']),
+    ("a bare function", "openai", said(U,A,tools=[{"name":"f","parameters":{}}]),
+     ['tools[0]: is an object without a function (error: tools). Write {"type": "function", "function": {"name", "description", "parameters"}}']),
+    ("a tool twice", "openai", said(U,A,tools=TOOLS*2),
+     ["tools[1].function.name: is the name of another tool of the line (warning: tools). Keep one definition a name"]),
+    ("a description is a number", "openai", offers(description=1),
+     ["tools[0].function.description: is an integer (error: tools). Write text, or leave the key out"]),
+    ("strict is text", "openai", offers(strict="yes"),
+     ["tools[0].function.strict: is text of 3 characters (error: tools). Write true or false"]),
+    ("parameters are a list", "openai", offers(parameters=[]),
+     ['tools[0].function.parameters: is an empty list, not an object (error: tools). Write a JSON Schema of {"type": "object", "properties": {...}}']),
+    ("parameters are text", "openai", offers(parameters={"type":"string"}),
+     ['tools[0].function.parameters.type: is text of 6 characters (error: tools). Write a JSON Schema of {"type": "object", "properties": {...}}']),
+    ("tools for Bedrock", "bedrock", said(U,A,tools=TOOLS),
+     ["tools: is a list of 1 (error: tools). Leave the line out: this target trains no tool calls"]),
+    ("calls for Bedrock", "bedrock", said(U,asks(),answer(),A),
+     ["messages[1].tool_calls: is a list of 1 (error: tools). Leave the line out: this target trains no tool calls", 'messages[2].role: is "tool" (error: tools). Leave the line out: this target trains no tool calls']),
+    ("a special token", "openai", said(U,{**A,"content":"a <|im_end|>"}),
+     ["messages[1].content: holds what looks like a control token at character 2 (error: special_token). Take it out, or leave the line out: a tokenizer may read it as the end of a turn"]),
+    ("DeepSeek's special token", "trl", said({**U,"content":"<\uff5cUser\uff5c>"},A),
+     ["messages[0].content: holds what looks like a control token at character 0 (error: special_token). Take it out, or leave the line out: a tokenizer may read it as the end of a turn"]),
+    ("a special token in arguments", "openai", tooled(U,asks(call(args='{"a":"<|endoftext|>"}'))),
+     ["messages[1].tool_calls[0].function.arguments: holds what looks like a control token at character 6 (error: special_token). Take it out, or leave the line out: a tokenizer may read it as the end of a turn"]),
+    ("Bedrock's words", "bedrock", said({**U,"content":"User: Hi"},A),
+     ['messages[0].content: holds "User:" (error: forbidden_word). Write it otherwise, or leave the line out']),
+    ("an image of the assistant", "openai", said(U,sees(image(PNG),role="assistant")),
+     ["messages[1].content[0]: is an image in an assistant message (error: image_place). Remove it, or leave the line out"]),
+    ("an image that is text", "openai", said(sees({"type":"image_url","image_url":"https://x"}),A),
+     ['messages[0].content[0].image_url: is no object with a url (error: type). Write {"type": "image_url", "image_url": {"url": ...}}']),
+    ("an image elsewhere", "openai", said(sees(image("gs://bucket/secret.png")),A),
+     ["messages[0].content[0].image_url.url: is an address that begins with gs: (error: image). It must begin with one of: https://, http://, data:image/jpeg;, data:image/png;, data:image/webp;"]),
+    ("an image of no address", "openai", said(sees(image("secret.png")),A),
+     ["messages[0].content[0].image_url.url: is text of 10 characters (error: image). It must begin with one of: https://, http://, data:image/jpeg;, data:image/png;, data:image/webp;"]),
+    ("a GIF", "openai", said(sees(image("data:image/gif;base64,x")),A),
+     ["messages[0].content[0].image_url.url: is an address that begins with data:image/gif; (error: image). It must begin with one of: https://, http://, data:image/jpeg;, data:image/png;, data:image/webp;"]),
+    ("an image's detail", "openai", said(sees(image(PNG,detail="secret")),A),
+     ["messages[0].content[0].image_url.detail: is text of 6 characters (error: image). Write auto, low or high"]),
+    ("an http image for Together", "together", said(sees(image("https://example.com/secret.png")),sees({"type":"text","text":"x"},role="assistant")),
+     ["messages[0].content[0].image_url.url: is an address that begins with https: (error: image). It must begin with one of: data:image/jpeg;base64,, data:image/png;base64,, data:image/webp;base64,"]),
+    ("an http image for Gemini", "gemini", said(sees(image("https://example.com/secret.png")),A),
+     ["messages[0].content[0].image_url.url: is an address that begins with https: (error: image). It must begin with one of: gs://"]),
+    ("an image for Nebius", "nebius", said(sees(image(PNG)),A),
+     ["messages[0].content[0].image_url.url: is an image, and this target takes none (error: image). Remove the image, or leave the line out"]),
+    ("11 images", "openai", said(sees(*[image(PNG)]*11),A),
+     ["messages: hold 11 images (error: image_count). Keep at most 10 an example"]),
+    ("a large image", "openai", said(sees(image("data:image/png;base64,"+"A"*13_400_000)),A),
+     ["messages[0].content[0].image_url.url: is an image of about 10,050,000 bytes (error: image_size). Make it smaller than 10,000,000 bytes"]),
+    ("text and parts mixed", "together", said(sees(image(PNG)),A),
+     ['messages: have text in one content and a list of parts in another (error: mixed_content). Write each text as [{"type": "text", "text": ...}]; fix=True does it']),
+    ("an image to prefer on", "openai", prefers({"messages":[sees(image(PNG))]}),
+     ["input.messages[0].content[0]: is an image in a preference line (error: image_place). Remove it, or leave the line out"]),
+    ("preference without input", "openai", {"preferred_output":[A],"non_preferred_output":[U]},
+     ['input: is null, not an object with messages (error: preference). Write {"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}', "non_preferred_output: does not hold the assistant's answer alone (error: preference). Write the answer alone, and what came before it into input"]),
+    ("preference's input ends with the assistant", "openai", prefers({"messages":[U,A]}),
+     ["input.messages: end with an assistant message (error: preference). End the input with what the answers answer"]),
+    ("preference of two messages", "openai", prefers(p=[A,A]),
+     ["preferred_output: is a list of 2, not a list of one assistant message (error: preference). Write a list of one assistant message"]),
+    ("no preferred output", "openai", prefers(p=[]),
+     ["preferred_output: is an empty list, not a list of one assistant message (error: preference). Write a list of one assistant message"]),
+    ("preference of text", "azure", prefers(n="secret"),
+     ["non_preferred_output: is text of 6 characters, not a list of assistant and tool messages (error: preference). Write a list of assistant and tool messages"]),
+    ("preference of a user message", "openai", prefers(n=[U]),
+     ["non_preferred_output: does not hold the assistant's answer alone (error: preference). Write the answer alone, and what came before it into input"]),
+    ("preference of a tool message", "azure", prefers(p=[answer()]),
+     ["preferred_output: does not hold the assistant's answer alone (error: preference). Write the answer alone, and what came before it into input"]),
+    ("an extra key of a preference", "openai", prefers(score=1),
+     ['the key "score" is not the format\'s (error: line_key). Remove it; what is worth keeping belongs into the ledger']),
+    ("an extra key of its input", "together", prefers({"messages":[U],"parallel_tool_calls":True}),
+     ['input: the key "parallel_tool_calls" is not the format\'s (error: line_key). Remove it, as fix=True does']),
+    ("nothing to prefer", "openai", prefers(n=[A]),
+     ["non_preferred_output: is the same as preferred_output (warning: preference). Leave the line out: there is nothing to prefer"]),
+    ("a bad message of a preference", "openai", prefers(p=[{**A,"index":0}]),
+     ['preferred_output[0]: the key "index" is not the format\'s (error: message_key). Remove it, as fix=True does']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "line", "texts"), [row[1:] for row in BROKEN], ids=[f"{row[0]}, {row[1]}" for row in BROKEN]
+)
+def test_each_fault_is_named_and_nothing_of_the_line_is_said(target, line, texts):
+    report = check([line], target, ignore=("too_few",))
+    assert [str(problem).removeprefix("line 1: ") for problem in report.problems] == texts
+    assert report.ok == (not any("(error: " in text for text in texts))
+    assert "secret" not in str(report) + report.to_json() + report._repr_html_() + repr(report)
+    for problem in report.problems:
+        assert problem.why == WHY[problem.rule]
+        assert problem.source.startswith("https://")
+
+
+@pytest.mark.parametrize("line", [row[2] for row in BROKEN], ids=[f"{row[0]}, {row[1]}" for row in BROKEN])
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_line_breaks_the_check_of_any_target(target, line):
+    before = json.dumps(line)
+    check([line], target)
+    check([line], target, fix=True)
+    assert json.dumps(line) == before
+
+
+@steady
+@given(conversations())
+def test_conversations_pass_but_for_what_is_odd_in_them(line):
+    report = check([line] * 10, "openai")
+    # Hypothesis makes calls without answers, arguments that are no JSON, blanks, <|0|>, and calls of no tool.
+    assert report.errors.keys() <= {"unanswered_call", "special_token"}
+    assert report.warnings.keys() <= {"arguments", "empty_content", "undefined_tool", "tools"}
+
+
+def test_every_rule_of_a_line_is_broken_somewhere_in_this_table():
+    named = {rule for rule in WHY if any(f": {rule})" in text for row in BROKEN for text in row[3])}
+    of_files = {"array", "byte_order_mark", "duplicate_key", "empty_line", "encoding", "file_size", "json",
+                "mixed_kinds", "row", "too_few", "too_long", "too_many"}  # fmt: skip
+    assert named == WHY.keys() - of_files
+
+
+GOOD = json.dumps(said(U, A)).encode()
+
+FILES = [
+    ("nine lines", "openai", [GOOD] * 9,
+     ["the file: holds 9 examples (error: too_few). Add examples: openai takes no file of fewer than 10"]),
+    ("no lines", "trl", [],
+     ["the file: holds 0 examples (error: too_few). Add examples: trl takes no file of fewer than 1"]),
+    ("an array of lines", "openai", [b"[", GOOD + b",", GOOD, b"]"],
+     ['the file: begins with [, as a JSON array does (error: array). Write the examples with write_jsonl(json.load(open("train.json")), "train.jsonl")',
+      "the file: holds 0 examples (error: too_few). Add examples: openai takes no file of fewer than 10"]),
+    ("an array in one line", "trl", [b"[" + GOOD + b"," + GOOD + b"]"],
+     ["line 1: is a list of 2, not an object (error: array). Write one object a line"]),
+    ("a number", "trl", [b"5", GOOD], ["line 1: is an integer, not an object (error: json). Write one object a line"]),
+    ("a byte order mark", "together", [b"\xef\xbb\xbf" + GOOD],
+     ["the file: begins with a byte order mark (error: byte_order_mark). Save it without; fix=True does it"]),
+    ("a byte order mark", "trl", [b"\xef\xbb\xbf" + GOOD],
+     ["the file: begins with a byte order mark (warning: byte_order_mark). Save it without; fix=True does it"]),
+    ("UTF-16", "trl", [("\ufeff" + GOOD.decode()).encode("utf-16-le")],
+     ["the file: is UTF-16 (error: encoding). Save it as UTF-8",
+      "the file: holds 0 examples (error: too_few). Add examples: trl takes no file of fewer than 1"]),
+    ("no UTF-8", "trl", [GOOD, b'{"messages": "\xff"}', GOOD],
+     ["line 2: holds a byte that is not UTF-8, byte 15 of the line (error: encoding). Save the file as UTF-8"]),
+    ("empty lines", "trl", [GOOD, b"", b" ", GOOD],
+     ["line 2: is empty (error: empty_line). Remove it; fix=True does it",
+      "line 3: is empty (error: empty_line). Remove it; fix=True does it"]),
+    ("an empty line at the end", "trl", [GOOD, b""],
+     ["line 2: is empty (warning: empty_line). Remove it; fix=True does it"]),
+    ("an empty line at the end", "together", [GOOD, b""],
+     ["line 2: is empty (error: empty_line). Remove it; fix=True does it"]),
+    ("two lines that are no JSON", "trl", [b'{"messages": [}', GOOD, b"secret"],
+     ["line 1: is not JSON at column 15: Expecting value (error: json). Write the file with write_jsonl(examples, path)",
+      "line 3: is not JSON at column 1: Expecting value (error: json). Write the file with write_jsonl(examples, path)"]),
+    ("NaN", "trl", [b'{"messages": NaN}'],
+     ["line 1: holds NaN or an infinity, which JSON does not have (error: json). Write null, or leave the value out"]),
+    ("too deep", "trl", [b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000],
+     ['the file: begins with [, as a JSON array does (error: array). Write the examples with write_jsonl(json.load(open("train.json")), "train.jsonl")',
+      "the file: holds 0 examples (error: too_few). Add examples: trl takes no file of fewer than 1"]),
+    ("too deep, later", "trl", [GOOD, b'{"a":' * 100_000 + b"1" + b"}" * 100_000],
+     ["line 2: is nested deeper than Python can follow (error: json). Leave the line out"]),
+    ("a long integer", "trl", [GOOD, b'{"messages": ' + b"1" * 5000 + b"}"],
+     ["line 2: holds an integer of more digits than Python reads (error: json). Leave the line out"]),
+    ("a key twice", "trl", [GOOD, GOOD.replace(b'"content": "Hi"', b'"content": "Hi", "content": "Ho"')],
+     ['line 2: messages[0]: holds the key "content" more than once (error: duplicate_key). Keep one of them']),
+    ("somebody's key twice", "trl", [b'{"messages": [], "secret": {"secret1": {"secret2": 1, "secret2": 1}}}'],
+     ["line 1: ?.?: holds a key of 7 characters more than once (error: duplicate_key). Keep one of them",
+      "line 1: a key of 6 characters is not the format's (warning: line_key). Remove it; what is worth keeping belongs into the ledger",
+      'line 1: messages: is an empty list, not a list of messages (error: messages). Write {"messages": [...]} on each line']),
+    ("two kinds", "trl", [GOOD, json.dumps(prefers()).encode()],
+     ["line 2: is a preference line in a file that begins with a supervised line (error: mixed_kinds). Write a file of each kind"]),
+    ("a row that is none", "gemini", [b'{"contents": "secret"}'],
+     ['line 1: contents: is not a list (error: row). Write rows with to_target(line, "gemini")']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "lines", "texts"), [row[1:] for row in FILES], ids=[f"{row[0]}-{row[1]}" for row in FILES]
+)
+def test_each_fault_of_a_file_is_named(tmp_path, target, lines, texts):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    report = check(path, target)
+    assert [str(problem) for problem in report.problems] == texts
+    assert "secret" not in str(report)
+
+
+def test_a_file_may_be_too_large_or_have_too_many_lines(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes((GOOD + b"\n") * 3)
+    rules = replace(TARGETS["trl"], max_bytes=100, max_examples=2)
+    size = path.stat().st_size
+    assert [str(problem) for problem in check(path, rules).problems] == [
+        f"the file: has {size} bytes (error: file_size). Keep at most 100, or split the file",
+        "the file: holds 3 examples (error: too_many). Keep at most 2",
+    ]
+
+
+def test_a_line_that_is_too_long_is_named(tmp_path):
+    lines = [said(U, A), said(U, {**A, "content": "word " * 20}), said("broken")]
+    report = check(
+        lines, "trl", tokens=lambda line: len(line["messages"][-1]["content"].split()), max_tokens=5
+    )
+    assert [str(problem) for problem in report.problems][:1] == [
+        "line 2: has 20 tokens (error: too_long). Trim the oldest turns to 5 tokens, or leave the line out"
+    ]
+    assert report.errors["too_long"] == 1
+    report = check([said(U, A)] * 10, "openai", tokens=lambda _: 65_537)
+    assert report.errors == {"too_long": 10}
+    with pytest.raises(ValueError) as caught:
+        check(lines, "trl", tokens=len)
+    assert str(caught.value) == "trl has one limit a model: give max_tokens= with tokens="
+
+
+def test_all_is_counted_beyond_what_is_kept():
+    seen = []
+    report = check([said(U)] * 50, "openai", keep=3, on_problem=seen.append)
+    assert report.errors == {"nothing_trained": 50}
+    assert (report.lines, report.bad_lines, len(report.problems), len(seen)) == (50, 50, 3, 50)
+    assert str(report).splitlines() == [
+        "examples for openai: 50 lines, 50 with errors",
+        "errors: nothing_trained 50",
+        *(
+            f"line {n}: messages: hold no assistant message (error: nothing_trained). "
+            "Leave the line out: there is nothing to learn"
+            for n in (1, 2, 3)
+        ),
+        "... and 47 more",
+    ]
+
+
+def test_a_file_is_read_in_the_memory_of_a_line(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(
+        b"".join(json.dumps(said(U, {**A, "content": "x" * 2000})).encode() + b"\n" for _ in range(2000))
+    )
+    check(path, "openai")  # whatever is kept for good is kept now
+    tracemalloc.start()
+    try:
+        assert check(path, "openai", fix=True, fixed_path=tmp_path / "fixed.jsonl").lines == 2000
+        assert tracemalloc.get_traced_memory()[1] < 500_000 < path.stat().st_size / 8
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_report_is_text_table_and_json():
+    report = check(
+        [said(U, {**A, "index": 1}), said({"role": "<b>", "content": "x"}, A)], "openai", show_content=True
+    )
+    page = report._repr_html_()
+    assert page.count("<tr>") == 4
+    assert "is &#x27;&lt;b&gt;&#x27;" in page
+    assert "<b>" not in page
+    found = json.loads(report.to_json())
+    assert (found["ok"], found["errors"], found["fixed_path"]) == (
+        False,
+        {"message_key": 1, "role": 1, "too_few": 1},
+        None,
+    )
+    assert found["problems"][0]["source"] == "https://cookbook.openai.com/examples/chat_finetuning_data_prep"
+
+
+def test_what_was_found_is_said_in_full_on_request():
+    report = check([said({"role": "secret", "content": 1.5}, A, secret_key=1)], "openai", show_content=True)
+    assert "is 'secret'" in str(report)
+    assert 'the key "secret_key"' in str(report)
+
+
+def test_rules_may_be_left_out():
+    assert check([said(U, A)], "openai", ignore=["too_few"]).ok
+    with pytest.raises(ValueError) as caught:
+        check([], "openai", ignore=["to_few"])
+    assert str(caught.value) == "ignore= holds no rules of these names: to_few"
+
+
+def test_a_target_that_is_none_is_refused():
+    with pytest.raises(ValueError) as caught:
+        check([], "mistral")
+    assert str(caught.value) == (
+        "target must be one of openai, azure, together, fireworks, nebius, trl, gemini, bedrock, "
+        "or TargetRules, not 'mistral'"
+    )
+
+
+def test_a_single_example_is_no_iterable():
+    with pytest.raises(TypeError) as caught:
+        check(said(U, A), "openai")
+    assert str(caught.value) == "examples must be an iterable of examples or lines, not a single dict"
+
+
+# --- mending -----------------------------------------------------------------------------------------------
+
+NINE = replace(TARGETS["trl"], call_id="[a-zA-Z0-9]{9}")
+MENDED = [
+    ("developer", "openai", said({"role": "developer", "content": "x"}, U, A),
+     said({"role": "system", "content": "x"}, U, A), ("developer made system",)),
+    ("an index in calls", "openai", tooled(U, asks(call(index=0), call("call_2", index=1))),
+     tooled(U, asks(call(), call("call_2"))), ("index dropped (2)",)),
+    ("keys that SDKs leave", "openai",
+     said(U, {**A, "refusal": None, "audio": None, "annotations": [], "parsed": {}, "function_call": None, "tool_calls": None}),
+     said(U, A), ("annotations dropped", "audio dropped", "function_call dropped", "parsed dropped", "refusal dropped", "tool_calls dropped")),
+    ("reasoning goes", "openai", said(U, {**A, "reasoning_content": "x"}), said(U, A), ("reasoning_content dropped",)),
+    ("reasoning stays", "together", said(U, {**A, "reasoning_content": "x"}), said(U, {**A, "reasoning_content": "x"}), ()),
+    ("cache_control", "openai", said(sees({"type": "text", "text": "x", "cache_control": {}}), A),
+     said(sees({"type": "text", "text": "x"}), A), ("cache_control dropped",)),
+    ("a refusal", "openai", said(U, {"role": "assistant", "content": None, "refusal": "no"}),
+     said(U, {"role": "assistant", "content": "no"}), ("refusal made content",)),
+    ("a refusal part", "openai", said(U, sees({"type": "refusal", "refusal": "no"}, role="assistant")),
+     said(U, sees({"type": "text", "text": "no"}, role="assistant")), ("refusal made content",)),
+    ("settings", "together", said(U, A, parallel_tool_calls=False, response_format={}),
+     said(U, A), ("parallel_tool_calls dropped", "response_format dropped")),
+    ("settings of an input", "together", prefers({"messages": [U], "parallel_tool_calls": False}),
+     prefers({"messages": [U]}), ("parallel_tool_calls dropped",)),
+    ("an index in an output", "openai", prefers(p=[{**A, "index": 0}]), prefers(), ("index dropped",)),
+    ("weights", "openai", said({**U, "weight": 1}, {**A, "weight": True}, U, {**A, "weight": 0.0}, U, {**A, "weight": None}),
+     said(U, {**A, "weight": 1}, U, {**A, "weight": 0}, U, A), ("weight dropped (2)", "weight made an integer (2)")),
+    ("weight 1 means nothing", "gemini", said(U, {**A, "weight": 1}), said(U, A), ("weight dropped",)),
+    ("a name", "openai", said({**U, "name": "John Doe"}, A), said(U, A), ("name dropped",)),
+    ("arguments", "openai", tooled(U, asks(call(args={"city": "Köln"}), call("call_2", args=""))),
+     tooled(U, asks(call(args='{"city":"Köln"}'), call("call_2", args="{}"))), ("arguments made JSON text (2)",)),
+    ("argument objects", "trl", tooled(U, asks(call(args={"a": 1}))), tooled(U, asks(call(args={"a": 1}))), ()),
+    ("a tool that said nothing", "openai", tooled(U, asks(), answer(content=None), A),
+     tooled(U, asks(), answer(content=""), A), ("null content made empty text",)),
+    ("missing types", "openai", said(U, asks({"id": "c", "function": {"name": "f", "arguments": "{}"}}), tools=[{"function": {"name": "f"}}]),
+     said(U, asks(call("c", "f", "{}")), tools=[{"type": "function", "function": {"name": "f"}}]), ("type function added (2)",)),
+    ("functions", "openai",
+     said(U, {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+          {"role": "function", "name": "f", "content": "x"}, A, functions=[{"name": "f"}]),
+     said(U, asks(call("call_1", "f", "{}")), {"role": "tool", "name": "f", "content": "x", "tool_call_id": "call_1"}, A,
+          tools=[{"type": "function", "function": {"name": "f"}}]),
+     ("functions made tools", "function_call made tool_calls", "function made tool")),
+    ("no tools", "openai", said(U, A, tools=[]), said(U, A), ("tools dropped",)),
+    ("after the answer", "openai", tooled(U, asks(), answer(), U), tooled(U, asks()), ("message after the last answer dropped (2)",)),
+    ("ids of nine", NINE, tooled(U, asks(call("call_1")), answer("call_1"), A),
+     tooled(U, asks(call("74196fe72")), answer("74196fe72"), A), ("id made of 9 letters and digits (2)",)),
+    ("ids of nine as they are", NINE, tooled(U, asks(call("abcDEF123"))), tooled(U, asks(call("abcDEF123"))), ()),
+    ("text beside parts", "together", said(sees(image(PNG)), A),
+     said(sees(image(PNG)), sees({"type": "text", "text": "Hello!"}, role="assistant")), ("text made a part",)),
+    ("nothing to mend", "openai", said("odd", {"role": 5, "tool_calls": ["odd", {"function": "odd"}], "content": ["odd"]}, tools=["odd"], functions="odd"),
+     said("odd", {"role": 5, "tool_calls": ["odd", {"function": "odd"}], "content": ["odd"]}, tools=["odd"], functions="odd"), ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "line", "mended", "changes"), [row[1:] for row in MENDED], ids=[row[0] for row in MENDED]
+)
+def test_what_is_safe_is_mended_and_told(target, line, mended, changes):
+    before = json.dumps(line)
+    example = (
+        PreferenceExample(line=line) if "input" in line else TrainingExample(line=line, changes=("merged",))
+    )
+    [after] = mend_examples([example], target)
+    assert after.line == mended
+    assert after.changes == (*example.changes, *changes)
+    assert [*mend_examples([line], target)] == [mended]
+    assert json.dumps(line) == before
+    [again] = mend_examples([after], target)
+    assert again.changes == after.changes  # mended once, mended for good
+    report = check([line], target, fix=True)
+    assert report.mended == (((1, changes),) if changes else ())
+    assert report.changes == Counter(change.split(" (")[0] for change in changes)
+    assert report.mended_lines == len(report.mended)
+
+
+@pytest.mark.parametrize(
+    ("target", "line"), [row[1:3] for row in MENDED[:-1]], ids=[row[0] for row in MENDED[:-1]]
+)
+def test_what_was_mended_passes(target, line):
+    assert check([line] * 10, target, fix=True).errors == {}
+
+
+def test_examples_that_would_be_refused_are_left_out_on_request():
+    source = RunSource(run_id="run-7")
+    refused: list[InvalidExampleError] = []
+    examples = [said(U, A), said(U), TrainingExample(line=said("secret"), source=source)]
+    assert [*mend_examples(examples, "openai", on_skip=refused.append)] == [said(U, A)]
+    assert [str(error) for error in refused] == [
+        "example 1: messages: hold no assistant message. Leave the line out: there is nothing to learn",
+        "run-7: messages[0]: is text of 6 characters, not an object. Make lines with training_examples(sessions)",
+    ]
+    assert len([*mend_examples(examples, "openai")]) == 3
+
+
+def test_a_mended_file_keeps_every_line_and_the_bytes_of_sound_ones(tmp_path):
+    path, fixed = tmp_path / "train.jsonl", tmp_path / "fixed.jsonl"
+    odd = b'{ "messages":[{"role":"user","content":"H\\u00ef"},{"role":"assistant","content":"Ho"}]}'
+    developer = json.dumps(said({"role": "developer", "content": "x"}, U, A)).encode()
+    broken = b'{"messages": ['
+    path.write_bytes(b"\xef\xbb\xbf" + odd + b"\r\n\n" + developer + b"\n" + broken + b"\n" + odd)
+    report = check(path, "together", fix=True, fixed_path=fixed)
+    assert report.fixed_path == fixed
+    assert report.errors == {"json": 1}
+    assert report.mended == ((3, ("developer made system",)),)
+    assert "mended: developer made system 1" in str(report)
+    system = json.dumps(said({"role": "system", "content": "x"}, U, A), separators=(",", ":")).encode()
+    assert fixed.read_bytes() == odd + b"\r\n" + system + b"\n" + broken + b"\n" + odd + b"\n"
+    assert json.loads(report.to_json())["fixed_path"] == str(fixed)
+    again = check(fixed, "together", fix=True, fixed_path=fixed)
+    assert (again.errors, again.mended) == ({"json": 1}, ())
+
+
+def test_a_file_for_azure_begins_with_a_byte_order_mark(tmp_path):
+    check([said(U, A)], "azure", fix=True, fixed_path=tmp_path / "a.jsonl")
+    assert (tmp_path / "a.jsonl").read_bytes().startswith(b"\xef\xbb\xbf{")
+    assert check(tmp_path / "a.jsonl", "azure", ignore=["too_few"]).problems == ()
+
+
+def test_half_a_surrogate_pair_survives_mending(tmp_path):
+    check([said(U, {**A, "content": "cut \ud83c"})], "openai", fix=True, fixed_path=tmp_path / "a.jsonl")
+    assert json.loads((tmp_path / "a.jsonl").read_bytes()) == said(U, {**A, "content": "cut \ud83c"})
+
+
+def test_a_fixed_file_goes_with_fix(tmp_path):
+    with pytest.raises(ValueError) as caught:
+        check([], "openai", fixed_path=tmp_path / "a.jsonl")
+    assert str(caught.value) == "fixed_path= goes with fix=True"
+    with pytest.raises(FileNotFoundError):
+        check([], "openai", fix=True, fixed_path=tmp_path / "nowhere" / "a.jsonl")
+
+
+# --- published files ---------------------------------------------------------------------------------------
+
+PUBLISHED = Path(__file__).parents[2] / "shared" / "recorded" / "training-files"
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published files are not beside this checkout")
+@pytest.mark.parametrize("name", ["azure-text", "azure-tool-calls", "azure-preference"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_published_files_pass_and_come_out_as_they_went_in(tmp_path, name, target):
+    path = PUBLISHED / f"{name}.jsonl"
+    report = check(path, target, fix=True, fixed_path=tmp_path / "out.jsonl")
+    assert report.warnings == {}
+    assert report.mended == ()
+    # Amazon's trainer takes no tools.
+    assert report.errors.keys() == ({"tools"} if (target, name) == ("bedrock", "azure-tool-calls") else set())
+    assert (tmp_path / "out.jsonl").read_bytes() == TARGETS[target].file_prefix + path.read_bytes()
