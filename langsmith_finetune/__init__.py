@@ -12,9 +12,23 @@ Providers are imported by name: `from langsmith_finetune.providers.local import 
 """
 
 from langsmith_finetune.checks import CheckReport, check, mend_examples
+from langsmith_finetune.dataset.dedupe import drop_duplicates
+from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
 from langsmith_finetune.dataset.jsonl import WrittenFile, read_jsonl, write_jsonl
+from langsmith_finetune.dataset.length import fit_length
+from langsmith_finetune.dataset.preferences import (
+    preference_examples,
+    preferences_from_candidates,
+    preferences_from_corrections,
+    preferences_from_edits,
+    preferences_from_experiments,
+    preferences_from_scores,
+)
 from langsmith_finetune.dataset.prices import Price, price
+from langsmith_finetune.dataset.redact import PERSONAL_RULES, redact
+from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.split import split, split_of
 from langsmith_finetune.dataset.tokens import (
     TokenCount,
     TokenCounter,
@@ -58,8 +72,11 @@ from langsmith_finetune.shapes.run import RunSource
 from langsmith_finetune.targets import TARGETS, Problem, TargetRules, from_target, to_target
 
 __all__ = [
+    "PERSONAL_RULES",
     "TARGETS",
+    "Change",
     "CheckReport",
+    "DatasetReport",
     "Description",
     "FileSeen",
     "FineTuneError",
@@ -105,13 +122,25 @@ __all__ = [
     "counter_for",
     "describe_examples",
     "describe_runs",
+    "drop_duplicates",
     "examples_from_hf",
     "examples_from_runs",
+    "fit_length",
+    "fold_traces",
     "from_target",
     "mend_examples",
+    "preference_examples",
+    "preferences_from_candidates",
+    "preferences_from_corrections",
+    "preferences_from_edits",
+    "preferences_from_experiments",
+    "preferences_from_scores",
     "price",
     "read_jsonl",
+    "redact",
     "select_runs",
+    "split",
+    "split_of",
     "to_hf_dataset",
     "to_target",
     "total_tokens",

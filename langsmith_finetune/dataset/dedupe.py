@@ -1,0 +1,268 @@
+"""The same thing learned once: exact and near duplicates."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any, Literal
+
+from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
+from langsmith_finetune.examples import TrainingExample, TrainingLine, TrainingMessage
+
+_STEP = "drop_duplicates"
+
+
+def drop_duplicates(
+    examples: Iterable[TrainingExample],
+    *,
+    near: float | None = None,
+    keep: Literal["newest", "best", "first"] = "newest",
+    score: str | None = None,
+    report: DatasetReport | None = None,
+) -> Iterator[TrainingExample]:
+    """Leave out examples that say what another one says; those that stay keep their order.
+
+    Exact duplicates have the same messages, tools and weights; ids of tool calls may differ. Near duplicates
+    are alike in what was asked *and* in what was answered: a long document with another question is no
+    duplicate, nor is the same question with another answer. System prompts and tools, which all examples of
+    an application share, do not make two of them alike.
+
+    Args:
+        examples: A list, or anything that can be gone through twice: memory then grows by about 400 bytes an
+            example, and by up to 5 KB more with `near`. What can be gone through only once, as a generator, is
+            held in memory whole, unless `keep` is `"first"`.
+        near: The least likeness of near duplicates, such as 0.9: the share of common triples of words
+            (Jaccard), estimated to about 0.03 by MinHash. Needs the extra `dedupe`.
+        keep: `"newest"` by the time of the call; `"best"` by `score`, then the newest; or `"first"`.
+        score: The key of a feedback score, for `"best"`. An example without it is worse than any with it.
+        report: Filled with each example left out, the one kept, and how alike they are.
+
+    Raises:
+        ImportError: `near` is given and rensa is not installed; says how to install it.
+        ValueError: `keep`, `near` or `score` cannot be.
+
+    Example:
+        >>> hi = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
+        >>> len(list(drop_duplicates([TrainingExample(line=hi), TrainingExample(line=hi)])))
+        1
+    """
+    if keep not in ("newest", "best", "first"):
+        raise ValueError(f"keep must be 'newest', 'best' or 'first', not {keep!r}")
+    if (keep == "best") != (score is not None):
+        raise ValueError("keep='best' and score='the key of a feedback score' go together")
+    seen, report = Seen(near), report if report is not None else DatasetReport()
+    if keep == "first":
+        kept = _first(report.reading(_STEP, examples), seen, report)
+    else:
+        kept = _chosen(examples, seen, score, report)
+    return report.writing(_STEP, kept)
+
+
+def _first(
+    examples: Iterable[TrainingExample], seen: Seen, report: DatasetReport
+) -> Iterator[TrainingExample]:
+    for index, example in enumerate(examples):
+        if not _is_duplicate(name_of(example, index), seen.features(example.line), seen, report):
+            yield example
+
+
+def _chosen(
+    examples: Iterable[TrainingExample], seen: Seen, score: str | None, report: DatasetReport
+) -> Iterator[TrainingExample]:
+    again = list(examples) if iter(examples) is examples else examples
+    told = [
+        (name_of(example, index), _worth(example, score), seen.features(example.line))
+        for index, example in enumerate(report.reading(_STEP, again))
+    ]
+    dropped = set()
+    # The most wanted first; sorting keeps the order of those that are wanted alike.
+    for index in sorted(range(len(told)), key=lambda index: told[index][1], reverse=True):
+        name, _, features = told[index]
+        if _is_duplicate(name, features, seen, report):
+            dropped.add(index)
+    for index, example in enumerate(again):
+        if index not in dropped:
+            yield example
+
+
+def _is_duplicate(name: str, features: Features, seen: Seen, report: DatasetReport) -> bool:
+    match = seen.match(features)
+    if match is None:
+        seen.add(name, features)
+        return False
+    what = "duplicate" if match.likeness is None else "near duplicate"
+    detail = "" if match.likeness is None else f"{match.likeness:.2f} alike"
+    report.add(Change(step=_STEP, what=what, example=name, kept=match.name, detail=detail))
+    return True
+
+
+def _worth(example: TrainingExample, score: str | None) -> tuple[float, float]:
+    source = example.source
+    value = source.scores.get(score, float("-inf")) if source and score else 0.0
+    return value, _seconds(source.start_time if source else None)
+
+
+def _seconds(time: str | None) -> float:
+    try:
+        found = datetime.fromisoformat(time or "")
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What an example is compared by: a digest, and MinHash signatures of questions, answers, and both."""
+
+    digest: bytes
+    asked: Any = None
+    said: Any = None
+    whole: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An example met before, and how alike: None where it is the same."""
+
+    name: str
+    likeness: float | None = None
+
+
+class Seen:
+    """The examples met so far, to ask whether another one is among them.
+
+    Args:
+        near: As for `drop_duplicates`.
+    """
+
+    def __init__(self, near: float | None) -> None:
+        if near is not None and not 0 < near <= 1:
+            raise ValueError(f"near must be above 0 and at most 1, not {near!r}")
+        self._near = near
+        self._exact: dict[bytes, str] = {}
+        self._kept: list[tuple[str, Features]] = []
+        if near is not None:
+            self._rensa = _rensa()
+            # Finds candidates; that they are alike is decided by their signatures.
+            self._bands = self._rensa.RMinHashLSH(near, _SLOTS, _bands_for(near))
+
+    def features(self, line: TrainingLine) -> Features:
+        """What the line is compared by."""
+        if self._near is None:
+            return Features(_digest(line))
+        asked, said = _triples(line, answers=False), _triples(line, answers=True)
+        whole = self._signature([*asked, *("said: " + triple for triple in said)])
+        return Features(_digest(line), self._signature(asked), self._signature(said), whole)
+
+    def match(self, features: Features) -> Match | None:
+        """The example that this one repeats: the same one, or else the one most alike."""
+        name = self._exact.get(features.digest)
+        if name is not None or self._near is None:
+            return None if name is None else Match(name)
+        best = None
+        for index in sorted(self._bands.query(features.whole)):
+            name, other = self._kept[index]
+            likeness = min(features.asked.jaccard(other.asked), features.said.jaccard(other.said))
+            if likeness >= self._near and (best is None or likeness > (best.likeness or 0)):
+                best = Match(name, likeness)
+        return best
+
+    def add(self, name: str, features: Features) -> None:
+        """Remember an example."""
+        self._exact[features.digest] = name
+        if self._near is not None:
+            self._bands.insert(len(self._kept), features.whole)
+            self._kept.append((name, replace(features, whole=None)))
+
+    def _signature(self, triples: list[str]) -> Any:
+        signature = self._rensa.RMinHash(_SLOTS, 1)  # always the same seed
+        signature.update(triples)
+        return signature
+
+
+_SLOTS = 128
+
+
+def _bands_for(near: float) -> int:
+    """The fewest bands that find at least 99 of 100 pairs that are just alike enough.
+
+    Source: Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, 3.4.2, http://www.mmds.org
+    """
+    finding = (b for b in (4, 8, 16, 32, 64) if 1 - (1 - near ** (_SLOTS // b)) ** b >= 0.99)
+    return next(finding, _SLOTS)
+
+
+def _rensa() -> Any:
+    # rensa: MinHash in Rust, without dependencies. It has no type hints.
+    try:
+        return import_module("rensa")
+    except ImportError as error:
+        raise ImportError(
+            'finding near duplicates needs rensa: pip install "langsmith-finetune[dedupe]"'
+        ) from error
+
+
+def without_call_ids(messages: Iterable[TrainingMessage]) -> list[dict[str, Any]]:
+    """The messages with the ids of tool calls replaced by their place, and without weights that say nothing."""
+    ids: dict[str, str] = {}
+    renamed = []
+    for message in messages:
+        told: dict[str, Any] = {**message}
+        if told.get("weight") == 1:
+            del told["weight"]
+        if "tool_calls" in told:
+            told["tool_calls"] = [
+                {**call, "id": ids.setdefault(call["id"], f"call_{len(ids)}")} for call in told["tool_calls"]
+            ]
+        if "tool_call_id" in told:
+            told["tool_call_id"] = ids.setdefault(told["tool_call_id"], f"call_{len(ids)}")
+        renamed.append(told)
+    return renamed
+
+
+def digest_of(value: object) -> bytes:
+    """The same for equal JSON, whatever the order of its keys."""
+    return hashlib.blake2b(sorted_json(value), digest_size=16).digest()
+
+
+def sorted_json(value: object) -> bytes:
+    """JSON with its keys in order; half a surrogate pair, as a token limit leaves it, is kept."""
+    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _digest(line: TrainingLine) -> bytes:
+    return digest_of({**line, "messages": without_call_ids(line["messages"])})
+
+
+def _triples(line: TrainingLine, *, answers: bool) -> list[str]:
+    """The triples of words that were asked, or answered. System prompts are neither."""
+    words: list[str] = []
+    for message in line["messages"]:
+        if message["role"] != "system" and (message["role"] == "assistant") is answers:
+            words += _WORDS.findall(" ".join(_texts(message)).lower())
+    return [" ".join(words[at : at + 3]) for at in range(max(len(words) - 2, min(len(words), 1)))]
+
+
+# Scripts without spaces go by character.
+_WITHOUT_SPACES = r"\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORDS = re.compile(rf"[{_WITHOUT_SPACES}]|[^\W_{_WITHOUT_SPACES}]+")
+
+
+def _texts(message: TrainingMessage) -> Iterator[str]:
+    content = message["content"]
+    if isinstance(content, str):
+        yield content
+    for part in content if isinstance(content, list) else ():
+        # An image is the same or another one.
+        yield part["text"] if part.get("type") == "text" else digest_of(part).hex()
+    yield message.get("refusal", "")
+    for call in message.get("tool_calls", ()):
+        yield f"{call['function']['name']} {call['function']['arguments']}"

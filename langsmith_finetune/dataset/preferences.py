@@ -1,0 +1,357 @@
+"""Pairs of answers to one prompt, of which one is preferred."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
+
+from langsmith_finetune.dataset.dedupe import digest_of, without_call_ids
+from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
+from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.examples import (
+    PreferenceExample,
+    PreferenceInput,
+    TrainingExample,
+    TrainingMessage,
+    examples_from_runs,
+)
+from langsmith_finetune.shapes.canonical import OBJECT
+from langsmith_finetune.shapes.run import getter
+
+
+def preference_examples(
+    runs: Iterable[Any],
+    *,
+    score: str | None = None,
+    corrections: Iterable[Any] = (),
+    edits: Iterable[Any] = (),
+    judge: Callable[[PreferenceInput, TrainingMessage], float] | None = None,
+    report: DatasetReport | None = None,
+) -> Iterator[PreferenceExample]:
+    """Every preference that runs tell: corrections, edits, candidates, and answers with different scores.
+
+    The functions below, one after the other. Those tell more, and hold less in memory: this one holds all runs.
+
+    Args:
+        runs: LangSmith llm runs, as for `examples_from_runs`.
+        score: As for `preferences_from_scores`.
+        corrections: The feedback for `preferences_from_corrections`.
+        edits: The dataset examples for `preferences_from_edits`.
+        judge: As for `preferences_from_candidates`.
+        report: Filled with what made no pair, and why.
+    """
+    report = report if report is not None else DatasetReport()
+    runs = list(runs)
+    yield from preferences_from_corrections(runs, corrections, report=report)
+    yield from preferences_from_edits(runs, edits, report=report)
+    if judge is not None:
+        yield from preferences_from_candidates(runs, judge, report=report)
+    if score is not None:
+        yield from preferences_from_scores(
+            _examples(runs, "preference_examples", report), score, report=report
+        )
+
+
+def preferences_from_scores(
+    examples: Iterable[TrainingExample],
+    score: str,
+    *,
+    margin: float = 0.0,
+    report: DatasetReport | None = None,
+) -> Iterator[PreferenceExample]:
+    """Of several answers to the same prompt, as retries and regenerations give: the best against the worst.
+
+    Two prompts are the same if their messages and tools are; ids of tool calls may differ.
+
+    Args:
+        examples: Training examples; two of each prompt are held in memory, and nothing is yielded before
+            all are read.
+        score: The key of the feedback score; examples without it make no pair.
+        margin: The scores must differ by more than this.
+        report: Filled with what made no pair, and why.
+
+    Example:
+        >>> from langsmith_finetune import RunSource
+        >>> question = {"role": "user", "content": "Capital of France?"}
+        >>> def answered(text, grade):
+        ...     messages = [question, {"role": "assistant", "content": text}]
+        ...     source = RunSource(run_id=text, scores={"correct": grade})
+        ...     return TrainingExample(line={"messages": messages}, source=source)
+        >>> [pair] = preferences_from_scores([answered("Lyon", 0.0), answered("Paris", 1.0)], "correct")
+        >>> pair.line["preferred_output"], pair.rejected_source.run_id
+        ([{'role': 'assistant', 'content': 'Paris'}], 'Lyon')
+    """
+    step, report = "preferences_from_scores", report if report is not None else DatasetReport()
+    prompts: dict[Hashable, _BestAndWorst] = {}
+    for value, example in _scored(report.reading(step, examples), score, step, report):
+        prompts.setdefault(_prompt(example), _BestAndWorst()).add(value, example)
+    yield from report.writing(step, (pair for found in prompts.values() for pair in found.pairs(margin)))
+
+
+def preferences_from_experiments(
+    examples: Iterable[TrainingExample],
+    score: str,
+    *,
+    margin: float = 0.0,
+    report: DatasetReport | None = None,
+) -> Iterator[PreferenceExample]:
+    """Of the answers that experiments gave to one example of a dataset: the best against the worst.
+
+    Only answers of different experiments (projects) make a pair, and only to the same prompt: where
+    the experiments differ in it, the report counts the dataset's examples that were left out.
+
+    Args:
+        examples: Training examples of the experiments' runs, held in memory until all are read.
+        score: As for `preferences_from_scores`.
+        margin: As for `preferences_from_scores`.
+        report: Filled with what made no pair, and why.
+    """
+    step, report = "preferences_from_experiments", report if report is not None else DatasetReport()
+    asked: dict[str, dict[Hashable, dict[str | None, tuple[float, TrainingExample]]]] = {}
+    for value, example in _scored(report.reading(step, examples), score, step, report):
+        if example.source is None or example.source.example_id is None:
+            report.add(Change(step=step, what="of no dataset example", example=name_of(example, 0)))
+            continue
+        answers = asked.setdefault(example.source.example_id, {}).setdefault(_prompt(example), {})
+        if example.source.project_id not in answers or value > answers[example.source.project_id][0]:
+            answers[example.source.project_id] = (value, example)
+
+    def pairs() -> Iterator[PreferenceExample]:
+        for example_id, prompts in asked.items():
+            if len(prompts) > 1 and all(len(answers) == 1 for answers in prompts.values()):
+                report.add(Change(step=step, what="prompts differ", example=example_id))
+            for answers in prompts.values():
+                found = _BestAndWorst()
+                for value, example in answers.values():
+                    found.add(value, example)
+                yield from found.pairs(margin)
+
+    yield from report.writing(step, pairs())
+
+
+def preferences_from_candidates(
+    runs: Iterable[Any],
+    judge: Callable[[PreferenceInput, TrainingMessage], float],
+    *,
+    margin: float = 0.0,
+    report: DatasetReport | None = None,
+) -> Iterator[PreferenceExample]:
+    """Of the several answers that one call asked for (`n`): the one judged best against the worst.
+
+    Args:
+        runs: LangSmith llm runs, as for `examples_from_runs`; one at a time is held in memory.
+        judge: Scores an answer to an input. LangSmith's feedback is about a run, not a candidate.
+        margin: The scores must differ by more than this.
+        report: Filled with what made no pair, and why.
+    """
+    step, report = "preferences_from_candidates", report if report is not None else DatasetReport()
+
+    def pairs() -> Iterator[PreferenceExample]:
+        for run in report.reading(step, runs):
+            found = _BestAndWorst()
+            candidates = list(_candidates(run))
+            if len(candidates) < 2:
+                continue
+            for example in _examples((_Answered(run, outputs) for outputs in candidates), step, report):
+                found.add(judge(_input(example), _bare(example.line["messages"][-1])), example)
+            # Both are of one run, so there is no other one to name.
+            yield from (replace(pair, rejected_source=None) for pair in found.pairs(margin))
+
+    yield from report.writing(step, pairs())
+
+
+def preferences_from_corrections(
+    runs: Iterable[Any], feedback: Iterable[Any], *, report: DatasetReport | None = None
+) -> Iterator[PreferenceExample]:
+    """What a model answered, against what people corrected it to.
+
+    Args:
+        runs: LangSmith llm runs, as for `examples_from_runs`; one at a time is held in memory.
+        feedback: From langsmith's `Client.list_feedback`, held in memory where it has a `correction`: the
+            answer's text, or outputs in any form that a run may have. The last one about a run counts.
+            Corrections of a score, as LangSmith's evaluators get them, are no answers.
+        report: Filled with what made no pair, and why.
+
+    Returns:
+        Pairs whose `changes` say who corrected the run (the id), and when.
+    """
+    said: dict[str, tuple[str, Any, str]] = {}
+    for item in feedback:
+        get = getter(item)
+        correction, run_id = get("correction"), str(get("run_id"))
+        if correction is None or (isinstance(correction, OBJECT) and correction.keys() <= {"score", "value"}):
+            continue
+        when = _time(get("modified_at") or get("created_at"))
+        who = getter(get("feedback_source") or {})
+        by = who("user_id") or who("type") or "somebody"
+        if run_id not in said or when >= said[run_id][0]:
+            said[run_id] = (when, correction, f"corrected by {by} at {when or 'an unknown time'}")
+    yield from _corrected(
+        runs, said, "preferences_from_corrections", report if report is not None else DatasetReport()
+    )
+
+
+def preferences_from_edits(
+    runs: Iterable[Any], examples: Iterable[Any], *, report: DatasetReport | None = None
+) -> Iterator[PreferenceExample]:
+    """What a model answered, against what reviewers of an annotation queue edited it to.
+
+    A reviewer's edit is kept as an example of a dataset, which names the run that it comes from.
+
+    Args:
+        runs: LangSmith llm runs, as for `examples_from_runs`; one at a time is held in memory.
+        examples: From langsmith's `Client.list_examples`, held in memory where they name their run. Those
+            with the run's own answer make no pair.
+        report: Filled with what made no pair, and why.
+
+    Returns:
+        Pairs whose `changes` say which dataset example the edit is, and of when.
+    """
+    said: dict[str, tuple[str, Any, str]] = {}
+    for example in examples:
+        get = getter(example)
+        if get("source_run_id") is None or not get("outputs"):
+            continue
+        when = _time(get("modified_at") or get("created_at"))
+        run_id = str(get("source_run_id"))
+        if run_id not in said or when >= said[run_id][0]:
+            told = f"edited as dataset example {get('id')} at {when or 'an unknown time'}"
+            said[run_id] = (when, get("outputs"), told)
+    yield from _corrected(
+        runs, said, "preferences_from_edits", report if report is not None else DatasetReport()
+    )
+
+
+def _corrected(
+    runs: Iterable[Any], said: dict[str, tuple[str, Any, str]], step: str, report: DatasetReport
+) -> Iterator[PreferenceExample]:
+    """Pairs of each run's own answer and of what was said of it: (when, outputs, what to tell)."""
+
+    def pairs() -> Iterator[PreferenceExample]:
+        missing = dict.fromkeys(said)
+        for run in report.reading(step, runs):
+            run_id = str(getter(run)("id"))
+            if run_id not in said:
+                continue
+            missing.pop(run_id, None)
+            _, outputs, told = said[run_id]
+            for example in _examples([run], step, report):
+                for better in _examples([_rerun(example, outputs, run_id)], step, report):
+                    # More than one message more is no correction of one answer.
+                    one = len(better.line["messages"]) == len(example.line["messages"])
+                    pair = _pair(replace(better, source=example.source), example) if one else None
+                    if pair is None:
+                        report.add(Change(step=step, what="no other answer", example=run_id))
+                    else:
+                        yield replace(pair, rejected_source=None, changes=(*pair.changes, told))
+        for run_id in missing:
+            report.add(Change(step=step, what="its run is not among the runs", example=run_id))
+
+    yield from report.writing(step, pairs())
+
+
+def _rerun(example: TrainingExample, outputs: Any, run_id: str) -> dict[str, Any]:
+    """A run of the same call with other outputs, in the form of which all outputs can be."""
+    inputs = {key: value for key, value in example.line.items() if key != "messages"}
+    inputs["messages"] = example.line["messages"][:-1]
+    outputs = {"output": outputs} if isinstance(outputs, str) else outputs
+    return {"id": run_id, "run_type": "llm", "status": "success", "inputs": inputs, "outputs": outputs}
+
+
+def _examples(runs: Iterable[Any], step: str, report: DatasetReport) -> Iterator[TrainingExample]:
+    def skip(error: RunNotUsableError) -> None:
+        report.add(Change(step=step, what="not usable", example=error.run_id, detail=error.reason))
+
+    return examples_from_runs(runs, on_skip=skip)
+
+
+def _scored(
+    examples: Iterable[TrainingExample], score: str, step: str, report: DatasetReport
+) -> Iterator[tuple[float, TrainingExample]]:
+    for index, example in enumerate(examples):
+        value = example.source.scores.get(score) if example.source else None
+        if value is None or example.line["messages"][-1]["role"] != "assistant":
+            what = "without the score" if value is None else "without an answer"
+            report.add(Change(step=step, what=what, example=name_of(example, index)))
+        else:
+            yield value, example
+
+
+class _BestAndWorst:
+    """Of the answers to one prompt, the one with the highest score and the one with the lowest."""
+
+    def __init__(self) -> None:
+        self._best: tuple[float, TrainingExample] | None = None
+        self._worst: tuple[float, TrainingExample] | None = None
+
+    def add(self, value: float, example: TrainingExample) -> None:
+        if self._best is None or value > self._best[0]:
+            self._best = (value, example)
+        if self._worst is None or value < self._worst[0]:
+            self._worst = (value, example)
+
+    def pairs(self, margin: float) -> Iterator[PreferenceExample]:
+        """One pair, or none."""
+        if self._best and self._worst and self._best[0] - self._worst[0] > margin:
+            pair = _pair(self._best[1], self._worst[1])
+            if pair is not None:
+                yield pair
+
+
+def _pair(better: TrainingExample, worse: TrainingExample) -> PreferenceExample | None:
+    """The preference for one answer over another; None where both are the same."""
+    preferred, other = (_bare(example.line["messages"][-1]) for example in (better, worse))
+    if without_call_ids([preferred]) == without_call_ids([other]):
+        return None
+    return PreferenceExample(
+        line={"input": _input(better), "preferred_output": [preferred], "non_preferred_output": [other]},
+        source=better.source,
+        rejected_source=worse.source,
+        changes=better.changes,
+    )
+
+
+def _prompt(example: TrainingExample) -> bytes:
+    asked = _input(example)
+    return digest_of({**asked, "messages": without_call_ids(asked["messages"])})
+
+
+def _input(example: TrainingExample) -> PreferenceInput:
+    line = {**example.line, "messages": [_bare(message) for message in example.line["messages"][:-1]]}
+    return cast("PreferenceInput", line)
+
+
+def _bare(message: TrainingMessage) -> TrainingMessage:
+    """The message without a weight, which means nothing here."""
+    return cast("TrainingMessage", {key: value for key, value in message.items() if key != "weight"})
+
+
+def _candidates(run: Any) -> Iterator[dict[str, Any]]:
+    """The outputs of a run, once for each of its answers."""
+    outputs = getter(run)("outputs")
+    if not isinstance(outputs, OBJECT):
+        return
+    for key in ("choices", "generations"):
+        found = outputs.get(key)
+        if not isinstance(found, list) or not found:
+            continue
+        nested = isinstance(found[0], list)  # a list for each prompt of a batch: LangChain's own form
+        for answer in found[0] if nested else found:
+            yield {**outputs, key: [[answer]] if nested else [answer]}
+
+
+class _Answered:
+    """A run as it stands, but for its outputs."""
+
+    def __init__(self, run: Any, outputs: Mapping[str, Any]) -> None:
+        self._get = getter(run)
+        self.outputs = outputs
+
+    def __getattr__(self, name: str) -> Any:
+        return self._get(name, None)
+
+
+def _time(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value or "")

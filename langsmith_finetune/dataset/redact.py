@@ -1,0 +1,303 @@
+"""Without what is private, and still something to learn from: each value gets a name of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias, TypeVar, cast
+
+from langsmith.anonymizer import create_anonymizer, create_secret_anonymizer
+
+from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
+from langsmith_finetune.examples import PreferenceExample, TrainingExample, TrainingMessage
+from langsmith_finetune.shapes.canonical import compact_json
+
+_STEP = "redact"
+
+Example = TypeVar("Example", bound=TrainingExample | PreferenceExample)
+
+Rule: TypeAlias = tuple[str, str | re.Pattern[str]]
+"""A name and what it stands for: `("ORDER", r"ORD-\\d+")` makes `<ORDER_1>`, `<ORDER_2>`, ..."""
+
+Redactor: TypeAlias = Callable[[str], Any] | Sequence[Rule] | Sequence[Mapping[str, Any]]
+"""Rules; an anonymizer of langsmith's, or the rules for one; or any function from text to text."""
+
+PERSONAL_RULES: tuple[Rule, ...] = (
+    ("EMAIL", r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    ("IBAN", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b"),
+    ("CARD", r"\b(?:\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4}|3\d{3}[ -]\d{6}[ -]\d{5}|[45]\d{15})\b"),
+    ("PHONE", r"(?<![\w+])\+[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}(?!\w)"),
+)
+"""What has a form that text can be searched for. Names and addresses have none: give `redact` the function of
+a library that finds them."""
+
+
+# What nobody can read may hold anything; and langsmith's rules take a time that grows with its square.
+_BLOBS: tuple[Rule, ...] = (("BLOB", r"[A-Za-z0-9_.+-]{2000,}"),)
+
+
+def redact(
+    examples: Iterable[Example],
+    *redactors: Redactor,
+    media: Literal["keep", "drop"] = "keep",
+    tool_descriptions: bool = False,
+    report: DatasetReport | None = None,
+) -> Iterator[Example]:
+    """Take private values out of texts, speakers' names and tool arguments.
+
+    Within an example the same value has the same placeholder wherever it stands, so that the model still
+    learns to copy it: `<EMAIL_1>` said by the user is `<EMAIL_1>` in the call. Marks of langsmith's
+    anonymizers, such as `[SECRET_DETECTED]`, are numbered too (`<SECRET_DETECTED_1>`), and so is any other
+    new word in `<>`, `[]` or `{{}}` that a function leaves. Whatever else a function writes stays as it is.
+
+    Arguments stay valid JSON: their strings and keys are redacted one by one, a value also together with its
+    key, as `password: ...`; numbers are never touched. Names of functions and ids of calls stay as they are.
+
+    Args:
+        examples: Training or preference examples.
+        redactors: Used one after the other. Without any: unbroken runs of 2,000 letters and digits, as of
+            Base64, become `<BLOB_1>`; then langsmith's rules for secrets; and then `PERSONAL_RULES`.
+        media: `"drop"` puts `<IMAGE_1>` (or `FILE`, `AUDIO`) in the place of each; nothing looks into them,
+            nor into their URLs.
+        tool_descriptions: Redact the descriptions in tool definitions too.
+        report: Filled with how many values of which rule each example lost, and nothing of the values.
+
+    Raises:
+        TypeError: A redactor is none, or returned something other than text.
+        ValueError: `media` is neither.
+
+    Example:
+        >>> line = {"messages": [
+        ...     {"role": "user", "content": "Write to ann@example.com, not bob@example.com"},
+        ...     {"role": "assistant", "content": "I wrote to ann@example.com."},
+        ... ]}
+        >>> [example] = redact([TrainingExample(line=line)])
+        >>> [message["content"] for message in example.line["messages"]]
+        ['Write to <EMAIL_1>, not <EMAIL_2>', 'I wrote to <EMAIL_1>.']
+    """
+    if media not in ("keep", "drop"):
+        raise ValueError(f"media must be 'keep' or 'drop', not {media!r}")
+    finders = [
+        _finder(redactor) for redactor in redactors or (_BLOBS, create_secret_anonymizer(), PERSONAL_RULES)
+    ]
+    report = report if report is not None else DatasetReport()
+
+    told = _redacted(
+        report.reading(_STEP, examples), finders, report, drop_media=media == "drop", tools=tool_descriptions
+    )
+    return report.writing(_STEP, told)
+
+
+def _redacted(
+    examples: Iterable[Example],
+    finders: list[Finder],
+    report: DatasetReport,
+    *,
+    drop_media: bool,
+    tools: bool,
+) -> Iterator[Example]:
+    for index, example in enumerate(examples):
+        values = _Values(finders, example.line, drop_media=drop_media)
+        line: Any = values.line(example.line, tools=tools)
+        if not values.counts:
+            yield example
+            continue
+        told = ", ".join(f"{name} {count}" for name, count in values.counts.items())
+        report.add(Change(step=_STEP, what="redacted", example=name_of(example, index), detail=told))
+        yield replace(example, line=line, changes=(*example.changes, f"redacted {told}"))
+
+
+Finder: TypeAlias = "Callable[[str, _Values], str]"
+
+
+def _finder(redactor: Redactor) -> Finder:
+    """One form for all that may be given: text and the values so far, to text."""
+    if callable(redactor):
+        function = redactor
+        return lambda text, values: _by_function(function, text, values)
+    if redactor and not isinstance(redactor, (str, Mapping)):
+        if all(isinstance(rule, Mapping) for rule in redactor):
+            return _finder(create_anonymizer([cast("Any", rule) for rule in redactor]))
+        if all(isinstance(rule, tuple) and len(rule) == 2 for rule in redactor):
+            rules = [(name, re.compile(pattern)) for name, pattern in cast("Sequence[Rule]", redactor)]
+            return lambda text, values: _by_rules(rules, text, values)
+    raise TypeError(
+        f"a redactor must be a function, a list of (name, regular expression), or rules for langsmith's "
+        f"create_anonymizer, not {type(redactor).__name__}"
+    )
+
+
+def _by_rules(rules: list[tuple[str, re.Pattern[str]]], text: str, values: _Values) -> str:
+    for name, pattern in rules:
+        # Every second piece is a placeholder, and no text to search.
+        pieces = _PLACEHOLDERS.split(text)
+        pieces[::2] = [pattern.sub(lambda found: values.name(name, found[0]), piece) for piece in pieces[::2]]  # noqa: B023
+        text = "".join(pieces)
+    return text
+
+
+_PLACEHOLDERS = re.compile(r"(<[A-Z][A-Z0-9_]*_\d+>)")
+
+
+def _by_function(function: Callable[[str], Any], text: str, values: _Values) -> str:
+    found = function(text)
+    if not isinstance(found, str):
+        raise TypeError(f"the redactor returned {type(found).__name__} for a text; it must return text")
+    if found == text:
+        return text
+    before, after = Counter(_MARKS.findall(text)), Counter(_MARKS.findall(found))
+    marks = sorted(after - before, key=len, reverse=True)
+    if not marks:
+        values.counts["by function"] += 1
+        return found
+    pieces = re.split("(" + "|".join(map(re.escape, marks)) + ")", found)
+    originals = _between(pieces[::2], text)
+    if originals is None:  # the function changed more than it marked
+        values.counts["by function"] += 1
+        return found
+    for at, original in enumerate(originals):
+        mark = pieces[2 * at + 1]
+        if original != mark:
+            label = re.sub(r"\W+", "_", mark.strip("<>[]{} ")).upper()
+            pieces[2 * at + 1] = values.name(label, original, told="by function")
+    return "".join(pieces)
+
+
+# A word or a few in brackets, but no placeholder that is numbered already.
+_MARKS = re.compile(r"(?!<\w+_\d+>)(?:<[A-Za-z][\w -]*>|\[[A-Za-z][\w -]*\]|\{\{[A-Za-z][\w -]*\}\})")
+
+
+def _between(kept: list[str], text: str) -> list[str] | None:
+    """What stood in the text between the pieces that were kept of it; None where they are not in it."""
+    first, *middle, last = kept
+    if not text.startswith(first) or not text.endswith(last) or len(first) + len(last) > len(text):
+        return None
+    end, at = len(text) - len(last), len(first)
+    found = []
+    for piece in middle:
+        next_at = text.find(piece, at + 1, end)
+        if next_at < 0:
+            return None
+        found.append(text[at:next_at])
+        at = next_at + len(piece)
+    return [*found, text[at:end]]
+
+
+class _Values:
+    """The private values of one example, each with its placeholder."""
+
+    def __init__(self, finders: list[Finder], line: Mapping[str, Any], *, drop_media: bool) -> None:
+        self.counts: Counter[str] = Counter()
+        self._finders = finders
+        self._drop_media = drop_media
+        self._names: dict[tuple[str, str], str] = {}
+        # Numbers that stand in the text already would be taken for ours.
+        self._taken = set(_PLACEHOLDERS.findall(compact_json(line)))
+
+    def name(self, label: str, value: str, *, told: str = "") -> str:
+        """The placeholder of a value: the same one for the same value, however it is written."""
+        self.counts[told or label] += 1
+        plain = value.casefold() if "@" in value else re.sub(r"[\W_]+", "", value).casefold()
+        if (label, plain) not in self._names:
+            number = 1
+            while f"<{label}_{number}>" in self._taken:
+                number += 1
+            self._names[label, plain] = f"<{label}_{number}>"
+            self._taken.add(f"<{label}_{number}>")
+        return self._names[label, plain]
+
+    def text(self, text: str) -> str:
+        for finder in self._finders:
+            text = finder(text, self)
+        return text
+
+    def line(self, line: Mapping[str, Any], *, tools: bool) -> dict[str, Any]:
+        told = {**line}
+        if "input" in told:
+            told["input"] = self.line(told["input"], tools=tools)
+        for key in ("messages", "preferred_output", "non_preferred_output"):
+            if key in told:
+                told[key] = [self._message(message) for message in told[key]]
+        if tools and "tools" in told:
+            told["tools"] = self._described(told["tools"])
+        return told
+
+    def _message(self, message: TrainingMessage) -> dict[str, Any]:
+        told: dict[str, Any] = {**message}
+        content = message["content"]
+        if isinstance(content, str):
+            told["content"] = self.text(content)
+        elif content is not None:
+            told["content"] = [self._part(part) for part in content]
+        if "name" in told and told["role"] != "tool":  # the name of a tool is a function's
+            named = self.text(told["name"])
+            if named != told["name"]:
+                told["name"] = re.sub(r"[^\w-]+", "", named, flags=re.ASCII)  # all that names may hold
+        for key in ("reasoning_content", "refusal"):
+            if key in told:
+                told[key] = self.text(told[key])
+        if "tool_calls" in told:
+            told["tool_calls"] = [
+                {
+                    **call,
+                    "function": {
+                        **call["function"],
+                        "arguments": self._arguments(call["function"]["arguments"]),
+                    },
+                }
+                for call in told["tool_calls"]
+            ]
+        return told
+
+    def _part(self, part: dict[str, Any]) -> dict[str, Any]:
+        label = _MEDIA.get(part.get("type", ""))
+        if label and self._drop_media:
+            return {"type": "text", "text": self.name(label, compact_json(part))}
+        texts = {key: self.text(part[key]) for key in ("text", "refusal") if isinstance(part.get(key), str)}
+        return {**part, **texts}
+
+    def _arguments(self, text: str) -> str:
+        """The arguments, redacted; as they stand where there is nothing to redact."""
+        try:
+            before = json.loads(text)
+            after = self._value(before)
+            return text if after == before else compact_json(after)
+        except (ValueError, RecursionError):
+            return self.text(text)  # models do write arguments that are no JSON
+
+    def _value(self, value: Any, key: str = "") -> Any:
+        if isinstance(value, str):
+            alone = self.text(value)
+            if alone != value or not key:
+                return alone
+            beside = self.text(f"{key}: {value}")
+            return beside.removeprefix(f"{key}: ") if beside.startswith(f"{key}: ") else value
+        if isinstance(value, list):
+            return [self._value(item, key) for item in value]
+        if isinstance(value, dict):
+            told: dict[str, Any] = {}
+            for name, item in value.items():
+                named = self.text(name)
+                while named in told:  # never lose one to another
+                    named += "_"
+                told[named] = self._value(item, name)
+            return told
+        return value
+
+    def _described(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._described(item) for item in value]
+        if isinstance(value, dict):
+            return {
+                key: self.text(item)
+                if key == "description" and isinstance(item, str)
+                else self._described(item)
+                for key, item in value.items()
+            }
+        return value
+
+
+_MEDIA = {"image_url": "IMAGE", "input_audio": "AUDIO", "file": "FILE"}

@@ -1,0 +1,90 @@
+"""What the steps of a dataset did, filled while the examples run through them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.sessions import FirstThousand
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing that a step did. Holds ids and counts, never content.
+
+    Args:
+        step: The function that did it: `"fold_traces"`.
+        what: What it did: `"merged"`.
+        example: The run that it was done to; `"example 17"` for the eighteenth, where there is no run.
+        kept: The run that stands for it now, where there is one.
+        detail: How much, or how alike.
+    """
+
+    step: str
+    what: str
+    example: str
+    kept: str = ""
+    detail: str = ""
+
+
+class DatasetReport:
+    """What each step read, what came out of it, and what it did on the way.
+
+    Give the same report to every step. The counts are of all examples; of the changes, each step's first
+    1,000 are kept.
+
+    Example:
+        >>> from langsmith_finetune.dataset.dedupe import drop_duplicates
+        >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
+        >>> report = DatasetReport()
+        >>> examples = [TrainingExample(line=line), TrainingExample(line=line)]
+        >>> kept = list(drop_duplicates(examples, report=report))
+        >>> print(report)
+        drop_duplicates: 2 in, 1 out; 1 duplicate
+        >>> report.changes["drop_duplicates"][0].kept
+        'example 0'
+    """
+
+    def __init__(self) -> None:
+        self.changes: dict[str, FirstThousand[Change]] = {}
+        self.read: Counter[str] = Counter()
+        self.written: Counter[str] = Counter()
+
+    def add(self, change: Change) -> None:
+        """Count a change, and keep it if it is among its step's first."""
+        step = self.changes.setdefault(change.step, FirstThousand(lambda change: change.what))
+        step.add(change)
+
+    def reading(self, step: str, things: Iterable[T]) -> Iterator[T]:
+        """The same things, counted as read."""
+        self.read[step] += 0  # steps are told in the order in which they were set up
+        return _counted(self.read, step, things)
+
+    def writing(self, step: str, things: Iterable[T]) -> Iterator[T]:
+        """The same things, counted as written."""
+        self.read[step] += 0
+        return _counted(self.written, step, things)
+
+    def __str__(self) -> str:
+        return "\n".join(self._line(step) for step in self.read)
+
+    def _line(self, step: str) -> str:
+        counts = self.changes[step].counts if step in self.changes else Counter[str]()
+        said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        return f"{step}: {self.read[step]:,} in, {self.written[step]:,} out" + (f"; {said}" if said else "")
+
+
+def name_of(example: TrainingExample | PreferenceExample, index: int) -> str:
+    """What a report calls an example: its run, or else its place."""
+    return example.source.run_id if example.source else f"example {index}"
+
+
+def _counted(counter: Counter[str], step: str, things: Iterable[T]) -> Iterator[T]:
+    for thing in things:
+        counter[step] += 1
+        yield thing

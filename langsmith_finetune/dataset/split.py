@@ -1,0 +1,185 @@
+"""Train and validation, by a rule that needs no list and no seed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+from langsmith_finetune.dataset.dedupe import Seen, digest_of
+from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
+from langsmith_finetune.examples import PreferenceExample, TrainingExample
+
+logger = logging.getLogger(__name__)
+
+_STEP = "split"
+
+Side: TypeAlias = Literal["train", "validation"]
+
+Example = TypeVar("Example", bound=TrainingExample | PreferenceExample)
+
+GroupBy: TypeAlias = (
+    Literal["thread", "trace", "user", "example"] | Callable[[TrainingExample | PreferenceExample], str]
+)
+"""What belongs together: a conversation, a trace, an end user, a dataset's example; or a function that names
+the group. An example that lacks it goes by the next smaller thing that it has."""
+
+_FIELDS = {
+    "user": ("user_id", "thread_id", "trace_id", "run_id"),
+    "thread": ("thread_id", "trace_id", "run_id"),
+    "example": ("example_id", "trace_id", "run_id"),
+    "trace": ("trace_id", "run_id"),
+}
+
+
+def split(
+    examples: Iterable[Example],
+    *,
+    validation: float = 0.1,
+    by: GroupBy = "thread",
+    salt: str = "",
+    near: float | None = None,
+    report: DatasetReport | None = None,
+) -> tuple[Iterator[Example], Iterator[Example]]:
+    """Divide examples into train and validation.
+
+    Read either side first: what belongs to the other one is held in memory meanwhile, so reading train first
+    holds the smaller one. `split_of` is the rule.
+
+    What the sides have in common is measured, not prevented: duplicates across them are in the report, and
+    their number is logged, once both are read. `drop_duplicates` beforehand is the cure.
+
+    Args:
+        examples: Training or preference examples.
+        validation: The share of groups, between 0 and 1, that go to validation.
+        by: What must not be divided.
+        salt: Another text gives another split.
+        near: Look for near duplicates across the sides too, as `drop_duplicates` does; needs the extra
+            `dedupe`. Memory grows as there, by about 400 bytes an example without it.
+        report: Filled with the duplicates across the sides.
+
+    Returns:
+        The train and the validation examples.
+
+    Raises:
+        ImportError: `near` is given and rensa is not installed; says how to install it.
+        ValueError: `validation`, `by` or `near` cannot be.
+
+    Example:
+        >>> from langsmith_finetune import RunSource
+        >>> examples = [
+        ...     TrainingExample(
+        ...         line={"messages": [{"role": "assistant", "content": f"{turn}"}]},
+        ...         source=RunSource(run_id=f"run {turn}", thread_id=f"thread {turn // 2}"),
+        ...     )
+        ...     for turn in range(12)
+        ... ]
+        >>> train, validation = split(examples)
+        >>> len(list(train)), [example.source.thread_id for example in validation]
+        (10, ['thread 5', 'thread 5'])
+    """
+    _check(validation, by)
+    report = report if report is not None else DatasetReport()
+    sides = _Sides(examples, lambda example: _side(example, validation, by, salt), near, report)
+    return sides.read("train"), sides.read("validation")
+
+
+def split_of(
+    example: TrainingExample | PreferenceExample,
+    *,
+    validation: float = 0.1,
+    by: GroupBy = "thread",
+    salt: str = "",
+) -> Side:
+    """The side that an example belongs to: by the hash of its group, and of nothing else.
+
+    So related examples are never divided, more data never moves an old example, a larger `validation` only
+    moves examples out of train, and it is the same on every machine.
+
+    Args:
+        example: A training or preference example.
+        validation: As for `split`.
+        by: As for `split`.
+        salt: As for `split`.
+
+    Raises:
+        ValueError: `validation` or `by` cannot be.
+    """
+    _check(validation, by)
+    return _side(example, validation, by, salt)
+
+
+def _check(validation: float, by: GroupBy) -> None:
+    if not 0 <= validation <= 1:
+        raise ValueError(f"validation must be a share between 0 and 1, not {validation!r}")
+    if not callable(by) and by not in _FIELDS:
+        raise ValueError(f"by must be one of {', '.join(_FIELDS)} or a function, not {by!r}")
+
+
+def _side(example: TrainingExample | PreferenceExample, validation: float, by: GroupBy, salt: str) -> Side:
+    digest = hashlib.sha256(f"{salt}\0{_group(example, by)}".encode("utf-8", "surrogatepass")).digest()
+    return "validation" if int.from_bytes(digest[:8]) < validation * 2**64 else "train"
+
+
+def _group(example: TrainingExample | PreferenceExample, by: GroupBy) -> str:
+    if callable(by):
+        return by(example)
+    for field in _FIELDS[by]:
+        if value := getattr(example.source, field, None):
+            return str(value)
+    return digest_of(example.line).hex()  # from elsewhere: equal lines belong together
+
+
+class _Sides(Generic[Example]):
+    """One pass over the examples, read from two ends."""
+
+    def __init__(
+        self,
+        examples: Iterable[Example],
+        rule: Callable[[Example], Side],
+        near: float | None,
+        report: DatasetReport,
+    ) -> None:
+        self._rest: Iterator[tuple[int, Example]] = enumerate(report.reading(_STEP, examples))
+        self._rule: Callable[[Example], Side] = rule
+        self._report = report
+        self._waiting: dict[Side, deque[Example]] = {"train": deque(), "validation": deque()}
+        self._seen: dict[Side, Seen] = {"train": Seen(near), "validation": Seen(near)}
+        self._across = 0
+
+    def read(self, side: Side) -> Iterator[Example]:
+        return self._report.writing(_STEP, self._read(side))
+
+    def _read(self, side: Side) -> Iterator[Example]:
+        while True:
+            while self._waiting[side]:
+                yield self._waiting[side].popleft()
+            following = next(self._rest, None)
+            if following is None:
+                return self._tell()
+            index, example = following
+            found = self._rule(example)
+            self._compare(name_of(example, index), example, found)
+            self._waiting[found].append(example)
+
+    def _compare(self, name: str, example: TrainingExample | PreferenceExample, side: Side) -> None:
+        line = example.line["input"] if isinstance(example, PreferenceExample) else example.line
+        features = self._seen[side].features(line)
+        match = self._seen["train" if side == "validation" else "validation"].match(features)
+        if match is not None:
+            self._across += 1
+            detail = "" if match.likeness is None else f"{match.likeness:.2f} alike"
+            what = "duplicate across" if match.likeness is None else "near duplicate across"
+            self._report.add(Change(step=_STEP, what=what, example=name, kept=match.name, detail=detail))
+        self._seen[side].add(name, features)
+
+    def _tell(self) -> None:
+        if self._across:
+            logger.warning(
+                "%d examples of one side of the split have a duplicate on the other, so validation will look "
+                "better than it is: drop_duplicates(examples) before the split, or split by a larger group",
+                self._across,
+            )
+            self._across = 0
