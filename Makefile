@@ -26,9 +26,9 @@ types: .venv/dev
 docs: .venv/dev ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q docs docs/_build
 
-bench: .venv/dev ## Measure, beside langchain-community and a loop written by hand
-	$(BIN)/python -m pip install --quiet langchain-community orjson
-	$(BIN)/python benchmarks/convert.py
+bench: .venv/dev ## Measure, each beside the obvious alternative
+	$(BIN)/python -m pip install --quiet langchain-community orjson jsonschema fastjsonschema datasketch
+	for each in convert bulk dataset check; do $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 record: .venv/dev ## Record the cassettes anew: from the stand-ins, or from live services where keys are set
 	$(BIN)/python -m tests.record_langsmith

@@ -28,6 +28,7 @@ from langsmith_finetune.dataset.preferences import (
 from langsmith_finetune.dataset.prices import Price, price
 from langsmith_finetune.dataset.redact import PERSONAL_RULES, redact
 from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.shards import WrittenShards, write_shards
 from langsmith_finetune.dataset.split import split, split_of
 from langsmith_finetune.dataset.tokens import (
     TokenCount,
@@ -61,7 +62,9 @@ from langsmith_finetune.jobs import FineTunedModel, FineTuneJob
 from langsmith_finetune.ledger import FileSeen, Ledger, Rebuilt, Seen
 from langsmith_finetune.ledger_rows import JobRow, SourceRow
 from langsmith_finetune.providers.base import JobEvent, JobRequest, JobStatus, Provider
+from langsmith_finetune.run_files import run_files
 from langsmith_finetune.runs import aselect_runs, select_runs
+from langsmith_finetune.saved_runs import save_runs
 from langsmith_finetune.sessions import (
     LangSmithDatasetChatLoader,
     LangSmithRunChatLoader,
@@ -115,6 +118,7 @@ __all__ = [
     "TrainingLine",
     "TrainingMessage",
     "WrittenFile",
+    "WrittenShards",
     "aselect_runs",
     "check",
     "convert_messages_for_finetuning",
@@ -138,6 +142,8 @@ __all__ = [
     "price",
     "read_jsonl",
     "redact",
+    "run_files",
+    "save_runs",
     "select_runs",
     "split",
     "split_of",
@@ -146,4 +152,5 @@ __all__ = [
     "total_tokens",
     "training_examples",
     "write_jsonl",
+    "write_shards",
 ]

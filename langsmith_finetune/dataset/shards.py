@@ -1,0 +1,156 @@
+"""From files of runs to shards of training lines, one of each: any engine that can map shares the work."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from langsmith_finetune.dataset.jsonl import WrittenFile, write_jsonl
+from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
+from langsmith_finetune.examples import TrainingExample, TrainingLine, examples_from_runs
+from langsmith_finetune.run_files import Paths, RunFile, files_of, run_files
+
+
+class OnSkip(Protocol):
+    """What is told of everything left out."""
+
+    def __call__(self, error: InvalidExampleError | RunNotUsableError, /) -> None:
+        """Take note of a run, a line or a file that is left out."""
+
+
+def examples_of_file(file: RunFile, on_skip: OnSkip, **conditions: Any) -> Iterator[TrainingExample]:
+    """The examples of the llm runs in one file.
+
+    Args:
+        file: The file.
+        on_skip: Told of everything left out.
+        conditions: As for `run_files`.
+    """
+    runs = run_files(file, **{"run_type": "llm", "decode": False, **conditions}, on_skip=on_skip)
+    return examples_from_runs(runs, on_skip=on_skip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenShards:
+    """What `write_shards` wrote.
+
+    Args:
+        files: The shards, in the order of the files of runs.
+        skipped: How many runs, lines or files were left out, by reason. `part-00000.skipped.jsonl` beside a
+            shard lists each, with its id and without content.
+    """
+
+    files: tuple[WrittenFile, ...]
+    skipped: Mapping[str, int]
+
+    @property
+    def count(self) -> int:
+        """Lines in all shards."""
+        return sum(file.count for file in self.files)
+
+
+def write_shards(
+    paths: Paths,
+    folder: str | os.PathLike[str],
+    examples: Callable[[RunFile, OnSkip], Iterable[TrainingExample]] = examples_of_file,
+    *,
+    check: Callable[[TrainingLine], str | None] | None = None,
+    filesystem: Any = None,
+    map: Callable[..., Iterable[Any]] = map,  # noqa: A002 - it is one
+) -> WrittenShards:
+    """Turn files of runs into training files: `part-00000.jsonl` and so on, a shard for each file.
+
+    A shard is the same bytes whoever makes it, and appears whole or not at all: one whose maker died is
+    simply made again. In the order of their names, the shards hold the lines that one machine would write.
+
+    Args:
+        paths: As for `run_files`.
+        folder: Where to write: a folder that all who work can reach, or a URL such as `s3://bucket/prefix`.
+        examples: What makes examples of one file: `functools.partial(examples_of_file, start_time=...)`, or
+            a function of your own with further steps. It must be importable where the work is done.
+        check: Called with each line; one for which it returns a text is left out, for that reason.
+        filesystem: What holds `paths`, as for `run_files`.
+        map: Who does the work: Python's own `map`, that of a `ProcessPoolExecutor`, or
+            `langsmith_finetune.dataset.on_ray.ray_map`.
+
+    Example:
+        >>> import tempfile
+        >>> from langsmith_finetune.saved_runs import save_runs
+        >>> run = {
+        ...     "id": "d2a3", "run_type": "llm", "status": "success",
+        ...     "inputs": {"messages": [{"role": "user", "content": "Hi"}]},
+        ...     "outputs": {"choices": [{"message": {"role": "assistant", "content": "Hello!"}}]},
+        ... }
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     count = save_runs([run, {**run, "id": "e7c1", "outputs": {}}], folder + "/runs.jsonl")
+        ...     written = write_shards(folder + "/runs.jsonl", folder + "/shards")
+        >>> written.count, dict(written.skipped)
+        (1, {'hidden': 1})
+    """
+    folder = os.fspath(folder)
+    if "://" not in folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    work = partial(_make_shard, folder=folder, examples=examples, check=check)
+    done = list(map(work, list(enumerate(files_of(paths, filesystem)))))
+    if "://" not in folder:
+        for left_behind in Path(folder).glob(f"{_UNFINISHED}*"):  # by makers that were killed
+            shutil.rmtree(left_behind)
+    skipped = sum((reasons for _, reasons in done), Counter[str]())
+    return WrittenShards(files=tuple(file for file, _ in done), skipped=skipped)
+
+
+_UNFINISHED = ".unfinished-"
+
+
+def _make_shard(
+    item: tuple[int, RunFile],
+    *,
+    folder: str,
+    examples: Callable[[RunFile, OnSkip], Iterable[TrainingExample]],
+    check: Callable[[TrainingLine], str | None] | None,
+) -> tuple[WrittenFile, Counter[str]]:
+    number, file = item
+    reasons = Counter[str]()
+    remote = "://" in folder
+    with tempfile.TemporaryDirectory(dir=None if remote else folder, prefix=_UNFINISHED) as here:
+        name = f"part-{number:05}.jsonl"
+        with Path(here, f"part-{number:05}.skipped.jsonl").open("w", encoding="utf-8") as skipped:
+
+            def skip(run: str, reason: str, detail: str) -> None:
+                reasons[reason] += 1
+                skipped.write(json.dumps({"run": run, "reason": reason, "detail": detail}) + "\n")
+
+            def on_skip(error: InvalidExampleError | RunNotUsableError) -> None:
+                if isinstance(error, RunNotUsableError):
+                    skip(error.run_id, error.reason, error.detail)
+                else:
+                    skip(error.where, "unreadable", f"{error.field} {error.reason}".strip())
+
+            def checked() -> Iterator[TrainingExample]:
+                for example in examples(file, on_skip):
+                    problem = check(example.line) if check else None
+                    if problem is None:
+                        yield example
+                    else:
+                        skip(example.source.run_id if example.source else "", "check", problem)
+
+            written = write_jsonl(checked(), Path(here, name))
+        made = sorted(Path(here).iterdir(), reverse=True)  # the shard itself comes last
+        if remote:
+            from langsmith_finetune.run_parquet import upload  # noqa: PLC0415 - needs pyarrow
+
+            place = upload(made, folder)
+        else:
+            place = Path(folder)
+            for one in made:
+                one.replace(place / one.name)
+    ledger = written.ledger and place / written.ledger.name
+    return replace(written, path=place / name, ledger=ledger), reasons

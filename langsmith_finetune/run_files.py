@@ -1,0 +1,304 @@
+"""Runs from files: JSON lines, and the Parquet of LangSmith's bulk export; on disk or in object storage."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
+from uuid import UUID
+
+import msgspec
+
+from langsmith_finetune.errors import InvalidExampleError
+
+JSON_COLUMNS = ("inputs", "outputs", "extra", "events", "feedback_stats")
+"""Fields that may stay JSON text until somebody looks into them."""
+
+FIELDS = (
+    *("id", "run_type", *JSON_COLUMNS, "error", "status", "start_time", "end_time"),
+    *("trace_id", "parent_run_id", "parent_run_ids", "dotted_order", "session_id", "project_id"),
+    *("tags", "name", "prompt_tokens", "completion_tokens", "reference_example_id"),
+    *("metadata", "thread_id", "attachments"),
+)
+"""What the rest of the library reads of a run; nothing else is kept."""
+
+OnSkip: TypeAlias = Callable[[InvalidExampleError], None]
+
+
+class RunFile(NamedTuple):
+    """A file with runs in it, and where it lies."""
+
+    path: str
+    filesystem: Any = None  # pyarrow's; None is this machine's
+
+
+AnyPath: TypeAlias = str | os.PathLike[str] | RunFile
+Paths: TypeAlias = AnyPath | Iterable[AnyPath]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which runs to read; None asks for nothing."""
+
+    project_id: str | None = None
+    run_type: str | None = None
+    status: str | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+    def takes(self, row: Mapping[str, Any]) -> bool:
+        """Whether a run is among them. A field that is null fits no condition.
+
+        Raises:
+            KeyError: A field that is asked about is not there at all.
+        """
+        if self.project_id and (row.get("project_id") or row["session_id"]) != self.project_id:
+            return False
+        for name, wanted in (("run_type", self.run_type), ("status", self.status)):
+            if wanted and str(row[name]).lower() != wanted:
+                return False
+        if self.start_time is None and self.end_time is None:
+            return True
+        started = _moment(row["start_time"])
+        return (
+            started is not None
+            and (self.start_time is None or self.start_time <= started)
+            and (self.end_time is None or started < self.end_time)
+        )
+
+
+def run_files(
+    paths: Paths,
+    *,
+    project_id: str | UUID | None = None,
+    run_type: str | None = None,
+    status: str | None = None,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    filesystem: Any = None,
+    decode: bool = True,
+    on_skip: OnSkip | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield the runs that lie in files, one at a time, as dicts of the fields that this library reads.
+
+    Reads JSON lines (`save_runs`, the `langsmith` command line, a dump of the SDK's runs), also as `.gz` and
+    `.zst`; and Parquet as LangSmith's bulk export writes it, in both format versions, where the conditions
+    also spare the reading of row groups. Memory does not grow with the files.
+
+    Args:
+        paths: Files, or folders to search (hidden files and the export's stray `tmp/` folders are left
+            out); on this machine, or URLs such as `s3://bucket/prefix` and `gs://bucket/prefix`. Files are
+            read in the order of their names.
+        project_id: Only runs of this project.
+        run_type: Only runs of this type: `"llm"`, `"chain"`, `"tool"` and so on.
+        status: Only runs that ended so: `"success"` or `"error"`.
+        start_time: The first start time wanted; one without a time zone is UTC.
+        end_time: The first start time not wanted.
+        filesystem: A pyarrow or fsspec file system that holds the paths. Default: found from each path.
+        decode: False leaves inputs, outputs, extra, events and feedback_stats as JSON text, as bytes.
+        on_skip: Called for each line, cell, row group or file that is broken, and reading goes on with the
+            next. Without it, the first one raises.
+
+    Raises:
+        InvalidExampleError: A line, row group or file is broken; says which.
+        FileNotFoundError: There is no such file, or no runs in the folder.
+        ImportError: Parquet, `.zst` and object storage need pyarrow.
+
+    Example:
+        >>> import tempfile
+        >>> from langsmith_finetune.run_files import run_files
+        >>> from langsmith_finetune.saved_runs import save_runs
+        >>> runs = [{"id": "d2a3", "run_type": "llm"}, {"id": "e7c1", "run_type": "chain"}]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     count = save_runs(runs, folder + "/runs.jsonl.gz")
+        ...     [run["id"] for run in run_files(folder, run_type="llm")]
+        ['d2a3']
+    """
+    wanted = Wanted(
+        project_id=str(project_id) if project_id else None,
+        run_type=run_type.lower() if run_type else None,
+        status=status.lower() if status else None,
+        start_time=start_time and _moment(start_time),
+        end_time=end_time and _moment(end_time),
+    )
+    skip = on_skip or _refuse
+    return (
+        run
+        for file in files_of(paths, filesystem)
+        for run in runs_of(file, wanted, decode=decode, on_skip=skip)
+    )
+
+
+def runs_of(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) -> Iterator[dict[str, Any]]:
+    """The runs of one file."""
+    if file.path.endswith(".parquet"):
+        from langsmith_finetune.run_parquet import parquet_runs  # noqa: PLC0415 - needs pyarrow
+
+        return parquet_runs(file, wanted, decode=decode, on_skip=on_skip)
+    return _json_runs(file, wanted, decode=decode, on_skip=on_skip)
+
+
+def files_of(paths: Paths, filesystem: Any = None) -> Iterator[RunFile]:
+    """The files with runs under these paths, in the order of their names."""
+    for each in [paths] if isinstance(paths, (str, os.PathLike, RunFile)) else paths:
+        if isinstance(each, RunFile):
+            yield each
+            continue
+        path = os.fspath(each)
+        if filesystem is None and "://" not in path:
+            found = [RunFile(name) for name in _local_files(path)]
+        else:
+            from langsmith_finetune.run_parquet import remote_files  # noqa: PLC0415 - needs pyarrow
+
+            found = remote_files(path, filesystem)
+        if not found:
+            raise FileNotFoundError(f"{path} holds no files of runs: {', '.join(_SUFFIXES)}")
+        yield from found
+
+
+_SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
+
+
+def holds_runs(path: str) -> bool:
+    """Whether a file that was found in a folder, under this relative path, is one of runs."""
+    *folders, name = path.split("/")
+    # An export that was interrupted can leave a tmp/ folder behind.
+    return name.endswith(_SUFFIXES) and name[0] not in "._" and "tmp" not in folders
+
+
+def _local_files(path: str) -> list[str]:
+    if not os.path.isdir(path):  # noqa: PTH112 - the path stays as the caller wrote it
+        if not os.path.exists(path):  # noqa: PTH110
+            raise FileNotFoundError(f"there is no file or folder {path}")
+        return [path]
+    found = (file.relative_to(path).as_posix() for file in Path(path).rglob("*") if file.is_file())
+    return [f"{path.rstrip('/')}/{name}" for name in sorted(found) if holds_runs(name)]
+
+
+def _refuse(error: InvalidExampleError) -> None:
+    raise error
+
+
+def _json_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) -> Iterator[dict[str, Any]]:
+    number = 0
+    try:
+        with _reading(file) as lines:
+            for number, data in enumerate(lines, start=1):
+                text = data.removeprefix(b"\xef\xbb\xbf") if number == 1 else data
+                if not text.strip():
+                    continue
+                try:
+                    row = _row(f"{file.path}:{number}", text, wanted, decode=decode)
+                except InvalidExampleError as error:
+                    on_skip(error)
+                else:
+                    if row is not None:
+                        yield row
+    except (EOFError, OSError, zlib.error) as error:
+        if isinstance(error, OSError) and is_of_the_system(file, error):
+            error.add_note(f"while reading {file.path}:{number + 1}")
+            raise
+        why = f"the file breaks off here or is damaged ({type(error).__name__})"
+        on_skip(InvalidExampleError(f"{file.path}:{number + 1}", "", why, "Write or copy it again"))
+
+
+def is_of_the_system(file: RunFile, error: OSError) -> bool:
+    """Whether reading failed for another reason than damage, or may have: that must not cost runs.
+
+    pyarrow has one error for a damaged file and for a lost connection to the store.
+    """
+    return file.filesystem is not None or error.errno is not None
+
+
+def _reading(file: RunFile) -> AbstractContextManager[Iterable[bytes]]:
+    if file.filesystem is None and not file.path.endswith(".zst"):
+        return cast("BinaryIO", (gzip.open if file.path.endswith(".gz") else open)(file.path, "rb"))
+    from langsmith_finetune.run_parquet import byte_stream  # noqa: PLC0415 - needs pyarrow
+
+    return io.BufferedReader(byte_stream(file), 1 << 20)
+
+
+def _row(where: str, data: bytes, wanted: Wanted, *, decode: bool) -> dict[str, Any] | None:
+    """The run that a line holds, or None if it is not wanted."""
+    try:
+        row = _fields(data, decode=decode)
+    except (ValueError, RecursionError) as error:
+        # The decoder's own text may quote the line; its column does not.
+        at = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InvalidExampleError(where, "", f"the line is not JSON{at}", "Write one run a line") from None
+    if isinstance(row, dict) and "run_id" in row:
+        _name_as_langsmith_does(row)
+    if not isinstance(row, dict) or not row.keys() >= {"id", "run_type"}:
+        raise InvalidExampleError(
+            where,
+            "",
+            "the line is not a run, an object with id and run_type",
+            "Write one run a line, as save_runs(runs, path) does",
+        )
+    try:
+        return row if wanted.takes(row) else None
+    except KeyError as missing:
+        field = str(missing.args[0])
+        fix = f"Export {field} too, or do not ask for it"
+        raise InvalidExampleError(where, field, "is not there, and is asked for", fix) from None
+
+
+_LINE = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_WANTED = frozenset((*FIELDS, "run_id", "custom_metadata", "token_usage"))
+
+
+def _fields(data: bytes, *, decode: bool) -> Any:
+    """The wanted fields of a line. The rest is passed over, not built."""
+    try:
+        return {
+            name: bytes(raw)
+            if name in JSON_COLUMNS and not decode and bytes(raw) != b"null"
+            else msgspec.json.decode(raw)
+            for name, raw in _LINE.decode(data).items()
+            if name in _WANTED
+        }
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        # Python's own reader also takes what its writer wrote: NaN, half a surrogate pair, 1e400.
+        row = json.loads(data)
+        return {name: row[name] for name in row.keys() & _WANTED} if isinstance(row, dict) else row
+
+
+def decoded(text: Any) -> Any:
+    """The value of a JSON text; what is not a text is its own value.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    if not isinstance(text, (str, bytes)):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return json.loads(text)
+
+
+def _name_as_langsmith_does(row: dict[str, Any]) -> None:
+    """LangSmith's command line renames some fields: `langsmith run export --full`."""
+    row["id"] = row.pop("run_id")
+    row["metadata"] = row.pop("custom_metadata", None)
+    row.update(row.pop("token_usage", None) or {})
+    row.pop("total_tokens", None)
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

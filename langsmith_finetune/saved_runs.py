@@ -1,0 +1,105 @@
+"""Runs saved as JSON lines."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.run_files import FIELDS, JSON_COLUMNS, decoded
+from langsmith_finetune.shapes.run import getter
+
+
+def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
+    """Save runs as JSON lines, for `run_files` to read: what this library reads of them, and no more.
+
+    The file appears under its name only when it is whole, and is readable by its owner alone.
+
+    Args:
+        runs: Runs (langsmith's `Run` of the v1 or the v2 API, or dicts of either), such as those of
+            `select_runs`.
+        path: Where to write; `.gz` and `.zst` compress. An existing file is replaced.
+
+    Returns:
+        How many runs were saved.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        InvalidExampleError: A run holds something that JSON has no form for.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     count = save_runs([{"id": "d2a3", "run_type": "llm", "serialized": {}}], folder + "/runs.jsonl")
+        ...     print(Path(folder, "runs.jsonl").read_text(), end="")
+        {"id":"d2a3","run_type":"llm","status":null,"start_time":null}
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
+    count = 0
+    with whole_file(path) as file, _compressing(file, path.suffix) as out:
+        for run in runs:
+            out.write(_line(run))
+            count += 1
+    return count
+
+
+def _compressing(file: BinaryIO, suffix: str) -> AbstractContextManager[Any]:
+    if suffix == ".gz":
+        return gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)  # the same runs, the same bytes
+    if suffix == ".zst":
+        from langsmith_finetune.run_parquet import zstd_stream  # noqa: PLC0415 - needs pyarrow
+
+        return zstd_stream(file)  # type: ignore[no-any-return]
+    return nullcontext(file)
+
+
+def _line(run: Any) -> bytes:
+    get = getter(run)
+    row = {name: get(name) for name in FIELDS}
+    for name in JSON_COLUMNS:
+        if isinstance(row[name], bytes):  # of run_files(..., decode=False)
+            row[name] = decoded(row[name])
+    extra = row["extra"]
+    if isinstance(extra, Mapping) and extra.get("metadata") == row["metadata"]:
+        del row["metadata"]  # v1 runs tell it twice
+    if row["attachments"]:
+        row["attachments"] = dict.fromkeys(row["attachments"])  # the addresses expire, the names stay
+    # Null says that there is none; what can be asked for is always there.
+    kept = {k: v for k, v in row.items() if v is not None or k in ("status", "start_time", "run_type")}
+    try:
+        return json.dumps(kept, ensure_ascii=False, separators=(",", ":"), default=_plain).encode() + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair: only an escape can say it
+        return json.dumps(kept, separators=(",", ":"), default=_plain).encode() + b"\n"
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidExampleError(
+            f"run {str(row['id'])[:200]}",
+            "",
+            f"is not JSON ({type(error).__name__})",
+            "Use text, numbers, lists and dicts only",
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    raise TypeError(type(value).__name__)
