@@ -62,9 +62,19 @@ from langsmith_finetune.jobs import FineTunedModel, FineTuneJob
 from langsmith_finetune.ledger import FileSeen, Ledger, Rebuilt, Seen
 from langsmith_finetune.ledger_rows import JobRow, SourceRow
 from langsmith_finetune.providers.base import JobEvent, JobRequest, JobStatus, Provider
-from langsmith_finetune.run_files import run_files
-from langsmith_finetune.runs import aselect_runs, select_runs
-from langsmith_finetune.saved_runs import save_runs
+from langsmith_finetune.runs.files import run_files
+from langsmith_finetune.runs.lists import (
+    aruns_from_annotation_queue,
+    aruns_from_dataset,
+    aruns_from_experiment,
+    runs_from_annotation_queue,
+    runs_from_dataset,
+    runs_from_experiment,
+)
+from langsmith_finetune.runs.saved import save_runs
+from langsmith_finetune.runs.select import aselect_runs, select_runs
+from langsmith_finetune.runs.selection import AsyncSelection, Selection, SelectionState
+from langsmith_finetune.runs.versions import RUN_FIELDS
 from langsmith_finetune.sessions import (
     LangSmithDatasetChatLoader,
     LangSmithRunChatLoader,
@@ -76,7 +86,9 @@ from langsmith_finetune.targets import TARGETS, Problem, TargetRules, from_targe
 
 __all__ = [
     "PERSONAL_RULES",
+    "RUN_FIELDS",
     "TARGETS",
+    "AsyncSelection",
     "Change",
     "CheckReport",
     "DatasetReport",
@@ -109,6 +121,8 @@ __all__ = [
     "RunNotUsableError",
     "RunSource",
     "Seen",
+    "Selection",
+    "SelectionState",
     "SourceRow",
     "Spread",
     "TargetRules",
@@ -119,6 +133,9 @@ __all__ = [
     "TrainingMessage",
     "WrittenFile",
     "WrittenShards",
+    "aruns_from_annotation_queue",
+    "aruns_from_dataset",
+    "aruns_from_experiment",
     "aselect_runs",
     "check",
     "convert_messages_for_finetuning",
@@ -143,6 +160,9 @@ __all__ = [
     "read_jsonl",
     "redact",
     "run_files",
+    "runs_from_annotation_queue",
+    "runs_from_dataset",
+    "runs_from_experiment",
     "save_runs",
     "select_runs",
     "split",

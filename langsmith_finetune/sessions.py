@@ -30,8 +30,8 @@ from langchain_core.messages import (
 )
 
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.langsmith_api import PAGE_SIZE
-from langsmith_finetune.runs import afetch_runs, fetch_runs, not_found
+from langsmith_finetune.runs.select import afetch_runs, fetch_runs, not_found
+from langsmith_finetune.runs.versions import PAGE_SIZE
 from langsmith_finetune.shapes import conversation_from_run, lacks_something
 from langsmith_finetune.shapes.canonical import (
     Content,

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 import langsmith
 import vcr
 
-from langsmith_finetune.runs import select_runs
+from langsmith_finetune.runs.select import select_runs
 
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith
 from .vcr_config import same_body, tidy_response

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from langsmith_finetune import examples_from_runs, write_jsonl
-from langsmith_finetune.run_files import run_files
-from langsmith_finetune.saved_runs import save_runs
 from langsmith_finetune.dataset.shards import examples_of_file, write_shards
+from langsmith_finetune.runs.files import run_files
+from langsmith_finetune.runs.saved import save_runs
 from tests.test_run_files import NOON, OTHER, PROJECT, a_run, bulk_export, pq, put, s3  # noqa: F401 - a fixture
 
 FILES = 12

@@ -16,8 +16,9 @@ import pytest
 import vcr
 from langsmith.utils import LangSmithError, LangSmithNotFoundError
 
-from langsmith_finetune import LangSmithRunChatLoader, langsmith_api
-from langsmith_finetune.runs import (
+from langsmith_finetune import LangSmithRunChatLoader
+from langsmith_finetune.runs import talk as langsmith_talk
+from langsmith_finetune.runs.select import (
     afetch_runs,
     aselect_runs,
     fetch_runs,
@@ -25,6 +26,7 @@ from langsmith_finetune.runs import (
 )
 
 from . import record_langsmith
+from .standins.clock import FakeClock
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 from .standins.server import Drop, Response
 
@@ -50,6 +52,15 @@ def no_settings_of_this_machine(monkeypatch):
     for name in ("API_KEY", "ENDPOINT", "WORKSPACE_ID", "TENANT_ID", "PROJECT", "BASE_URL"):
         for prefix in ("LANGSMITH_", "LANGCHAIN_"):
             monkeypatch.delenv(prefix + name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """Waiting takes no time, and no limit of another test's server is left."""
+    fake = FakeClock()
+    monkeypatch.setattr(langsmith_talk, "CLOCK", fake)
+    monkeypatch.setattr(langsmith_talk, "_limits", {})
+    return fake
 
 
 def number(n: int) -> str:
@@ -154,21 +165,24 @@ def test_runs_older_than_a_day_are_found_without_a_window(apis):
         assert len(list(select_runs(client_of(server), project_name="support-bot"))) == 2
 
 
-def test_pages_are_asked_for_only_when_needed_and_none_is_lost(apis):
-    with LangSmith(hours(250), **apis) as server:
-
-        def asked() -> int:
-            return sum(r.path.endswith("runs/query") and r.method == "POST" for r in server.requests)
-
+def test_nothing_is_asked_for_before_it_is_needed_and_no_more_than_a_few_pages_ahead(apis):
+    with LangSmith(hours(2000), **apis) as server:
         stream = select_runs(client_of(server), project_name="support-bot")
         assert server.requests == []
         first = next(stream)
-        before = asked()
-        hundred = [first, *(next(stream) for _ in range(99))]
-        assert asked() == before
+        ahead = len(server.queried)
+        assert ahead <= 1 + 5  # the look at everything, this page and four more
+        page = [first, *(next(stream) for _ in range(50))]
         rest = list(stream)
-        assert asked() == before + 2
-        assert numbers(hundred + rest) == sorted(number(n) for n in range(250))
+        assert len(server.queried) > ahead
+        assert numbers(page + rest) == sorted(number(n) for n in range(2000))
+
+
+def test_a_small_limit_asks_for_little(apis):
+    with LangSmith(hours(2000), **apis) as server:
+        assert len(list(select_runs(client_of(server), project_name="support-bot", limit=10))) == 10
+        asked = [r.json() for r in server.requests if r.path.endswith("runs/query") and r.method == "POST"]
+    assert sum(body.get("page_size", body.get("limit")) for body in asked) <= 60
 
 
 @pytest.mark.parametrize("limit", [1, 99, 100, 101, 150, 1000])
@@ -217,18 +231,19 @@ FAULTS = {
     "429": Response(429, {"detail": "Rate limit exceeded"}, {"retry-after": "0.01"}),
     "503": Response(503, {"detail": "unavailable"}, {"retry-after": "0.01"}),
     "dropped": Drop(),
+    "half an answer": Response(200, b'{"items": [{"id": "'),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("offers", "path"), [({}, V2_QUERY), ({"v2": False, "version": "0.13"}, V1_QUERY)])
 def test_a_passing_fault_loses_neither_the_place_nor_a_run(fault, offers, path):
-    with LangSmith(hours(250), **offers) as server:
+    with LangSmith(hours(600), **offers) as server:
         server.fault("POST", path, FAULTS[fault], times=2)
         stream = select_runs(client_of(server), project_id=PROJECT_ID)
         runs = [next(stream) for _ in range(100)]
         server.fault("POST", path, FAULTS[fault])
-        assert numbers([*runs, *stream]) == sorted(number(n) for n in range(250))
+        assert numbers([*runs, *stream]) == sorted(number(n) for n in range(600))
 
 
 def test_a_client_with_fewer_retries_is_given_more_without_being_changed():
@@ -240,18 +255,18 @@ def test_a_client_with_fewer_retries_is_given_more_without_being_changed():
 
 
 def test_a_lasting_fault_is_langsmiths_own_error(monkeypatch):
-    monkeypatch.setattr(langsmith_api, "MAX_RETRIES", 1)
+    monkeypatch.setattr(langsmith_talk, "MAX_RETRIES", 4)
     with LangSmith(hours(1)) as server:
         server.fault("POST", V2_QUERY, FAULTS["429"], times=5)
         with pytest.raises(langsmith.RateLimitError):
             list(select_runs(client_of(server, max_retries=0), project_id=PROJECT_ID))
 
 
-def test_a_page_that_vanishes_is_an_error_and_not_the_end():
-    with LangSmith(hours(250)) as server:
+def test_an_api_that_vanishes_is_an_error_and_not_the_end():
+    with LangSmith(hours(2500), v1=False) as server:
         stream = select_runs(client_of(server), project_id=PROJECT_ID)
         next(stream)
-        server.fault("POST", V2_QUERY, Response(404, {"detail": "cursor expired"}))
+        server.fault("POST", V2_QUERY, Response(404, {"detail": "no such project"}), times=99)
         with pytest.raises(langsmith.NotFoundError):
             list(stream)
 

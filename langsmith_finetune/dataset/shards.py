@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from langsmith_finetune.dataset.jsonl import WrittenFile, write_jsonl
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.examples import TrainingExample, TrainingLine, examples_from_runs
-from langsmith_finetune.run_files import Paths, RunFile, files_of, run_files
+from langsmith_finetune.runs.files import Paths, RunFile, files_of, run_files
 
 
 class OnSkip(Protocol):
@@ -83,7 +83,7 @@ def write_shards(
 
     Example:
         >>> import tempfile
-        >>> from langsmith_finetune.saved_runs import save_runs
+        >>> from langsmith_finetune.runs.saved import save_runs
         >>> run = {
         ...     "id": "d2a3", "run_type": "llm", "status": "success",
         ...     "inputs": {"messages": [{"role": "user", "content": "Hi"}]},
@@ -145,7 +145,7 @@ def _make_shard(
             written = write_jsonl(checked(), Path(here, name))
         made = sorted(Path(here).iterdir(), reverse=True)  # the shard itself comes last
         if remote:
-            from langsmith_finetune.run_parquet import upload  # noqa: PLC0415 - needs pyarrow
+            from langsmith_finetune.runs.parquet import upload  # noqa: PLC0415 - needs pyarrow
 
             place = upload(made, folder)
         else:

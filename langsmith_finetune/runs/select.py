@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,17 +12,11 @@ from typing import TYPE_CHECKING, Any
 import langsmith
 
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.langsmith_api import (
-    PAGE_SIZE,
-    Conditions,
-    IdLookup,
-    aconnected,
-    all_of,
-    arun,
-    connected,
-    first_page,
-    run,
-)
+from langsmith_finetune.runs.api import IdLookup
+from langsmith_finetune.runs.conditions import selection_of
+from langsmith_finetune.runs.selection import AsyncSelection, Selection, SelectionState
+from langsmith_finetune.runs.talk import aconnected, arun, connected, run
+from langsmith_finetune.runs.versions import PAGE_SIZE
 
 if TYPE_CHECKING:
     from langsmith.types import Run
@@ -33,56 +27,98 @@ def select_runs(
     *,
     project_name: str | None = None,
     project_id: str | uuid.UUID | None = None,
+    feedback: Mapping[str, float | str] | None = None,
     root_error: bool | None = False,
+    error: bool | None = False,
+    tags: str | Iterable[str] | None = None,
+    models: str | Iterable[str] | None = None,
+    names: str | Iterable[str] | None = None,
     start_time: datetime | None = None,
     end_time: datetime | None = None,
     filter: str | None = None,  # noqa: A002 - LangSmith's own name for it
     trace_filter: str | None = None,
+    tree_filter: str | None = None,
+    sample: float | None = None,
+    seed: int | str | None = None,
     limit: int | None = None,
-) -> Iterator[Run]:
-    """Yield the llm runs of a project that did not fail, within a time window.
+    fields: Iterable[str] | None = None,
+    resume: SelectionState | Mapping[str, Any] | None = None,
+) -> Selection:
+    """Yield the llm runs of a project that meet all conditions, the newest first.
 
-    Nothing is requested before the first run is asked for, and no page before its first run is. The same
-    code works in a script, a thread and a notebook, against any LangSmith server that has either read API.
+    Nothing is requested before the first run is asked for; from then on a few pages are read ahead. LangSmith's
+    rate limits are kept to from the outset, and what passes by itself (429, 5xx, a lost connection) is waited
+    for. The same code works in a script, a thread and a notebook, against any LangSmith server that has either
+    read API.
 
     Args:
         client: A `langsmith.Langsmith` or a `langsmith.Client`. Default: one made from LANGSMITH_API_KEY,
             LANGSMITH_ENDPOINT and LANGSMITH_WORKSPACE_ID, and closed at the end.
         project_name: The project's name; or give `project_id`.
         project_id: The project's id.
+        feedback: By key, the score that the root of the run's trace was given, or a comparison with one:
+            `{"user_score": 1, "quality": ">= 0.8"}`. If it has several scores under a key, one must fit.
         root_error: False keeps runs of traces that ended well as a whole (a good answer inside a failed
             trace is seldom worth learning), True those of failed traces, None those of any trace.
+        error: False keeps runs that did not fail themselves, True those that did, None both.
+        tags: Tags that the run itself has, all of them.
+        models: Models, one of which answered, by the name that the tracer recorded (`ls_model_name`).
+        names: Names, one of which the run has, such as "ChatOpenAI".
         start_time: The first start time wanted; one without a time zone is UTC. Default: all since the
             project began (LangSmith's own default is the last 24 hours). Runs past the plan's retention,
-            14 or 400 days, are gone.
+            14 or 400 days, are gone; a warning says so where it is known.
         end_time: The first start time not wanted. Default: none.
         filter: A further condition on the run, in LangSmith's filter language
             (https://docs.langchain.com/langsmith/trace-query-syntax).
         trace_filter: A further condition on the root of the run's trace, in the same language.
+        tree_filter: A condition on any run of the same trace.
+        sample: Keep this fraction of the runs, above 0 and up to 1. Whether a run is kept depends on its id
+            and the seed alone: a larger fraction holds the smaller one.
+        seed: Another seed is another sample.
         limit: At most so many runs. Default: all.
+        fields: What to ask for of each run, by LangSmith's names. Default: `RUN_FIELDS`, from which
+            examples are made; `[*RUN_FIELDS, "EVENTS"]` is more.
+        resume: The `state` of an earlier selection with the same conditions (it may be the dict that it
+            gave): go on after the last run that was taken then. `limit` counts those before, too.
 
-    Yields:
-        Runs in the form of LangSmith's v2 API, whichever API they came from. Newest first, as a rule;
-        LangSmith promises no order.
+    Returns:
+        An iterator over runs in the form of LangSmith's v2 API, whichever API they came from, ordered by
+        start time and then id, both descending; each run once. Its `state` says how far it is.
 
     Raises:
-        ValueError: If not exactly one of `project_name` and `project_id` is given, or there is no API key.
-        langsmith.utils.LangSmithNotFoundError: If there is no such project.
+        ValueError: If not exactly one of `project_name` and `project_id` is given, a condition makes no
+            sense, `resume` belongs to other conditions, or there is no API key.
+        langsmith.utils.LangSmithNotFoundError: At the first run, if there is no such project.
 
     Example:
         >>> from langsmith_finetune import select_runs
-        >>> runs = select_runs(project_name="support-bot", limit=1000)  # nothing is requested yet
+        >>> runs = select_runs(project_name="support-bot", feedback={"user_score": 1}, limit=1000)
+        >>> runs.state.count  # nothing is requested yet
+        0
     """
-    _check(project_name, project_id, limit)
-    conditions = Conditions(
-        project_name=project_name,
-        project_id=str(project_id) if project_id else None,
-        start_time=start_time,
-        end_time=end_time,
-        filter=filter,
-        trace_filter=all_of(_ROOT[root_error], trace_filter),
+    return Selection(
+        client,
+        *selection_of(
+            project_name=project_name,
+            project_id=project_id,
+            feedback=feedback,
+            root_error=root_error,
+            error=error,
+            tags=tags,
+            models=models,
+            names=names,
+            start_time=start_time,
+            end_time=end_time,
+            filter=filter,
+            trace_filter=trace_filter,
+            tree_filter=tree_filter,
+            sample=sample,
+            seed=seed,
+            limit=limit,
+            fields=fields,
+            resume=resume,
+        ),
     )
-    return _stream(client, conditions, limit)
 
 
 def aselect_runs(
@@ -90,13 +126,23 @@ def aselect_runs(
     *,
     project_name: str | None = None,
     project_id: str | uuid.UUID | None = None,
+    feedback: Mapping[str, float | str] | None = None,
     root_error: bool | None = False,
+    error: bool | None = False,
+    tags: str | Iterable[str] | None = None,
+    models: str | Iterable[str] | None = None,
+    names: str | Iterable[str] | None = None,
     start_time: datetime | None = None,
     end_time: datetime | None = None,
     filter: str | None = None,  # noqa: A002 - LangSmith's own name for it
     trace_filter: str | None = None,
+    tree_filter: str | None = None,
+    sample: float | None = None,
+    seed: int | str | None = None,
     limit: int | None = None,
-) -> AsyncIterator[Run]:
+    fields: Iterable[str] | None = None,
+    resume: SelectionState | Mapping[str, Any] | None = None,
+) -> AsyncSelection:
     """Do as `select_runs`, without blocking the event loop.
 
     Args:
@@ -104,15 +150,25 @@ def aselect_runs(
             thread. Default: one from the environment.
         project_name: See `select_runs`, as for all that follow.
         project_id: The project's id.
+        feedback: Scores of the root, by key.
         root_error: Whether the root of the run's trace failed.
+        error: Whether the run failed.
+        tags: Tags of the run.
+        models: Models, one of which answered.
+        names: Names, one of which the run has.
         start_time: The first start time wanted.
         end_time: The first start time not wanted.
         filter: A further condition on the run.
         trace_filter: A further condition on the root.
+        tree_filter: A condition on any run of the trace.
+        sample: A fraction of the runs.
+        seed: Which sample.
         limit: At most so many runs.
+        fields: What to ask for of each run.
+        resume: The `state` of an earlier selection, sync or async.
 
-    Yields:
-        Runs in the form of LangSmith's v2 API.
+    Returns:
+        An async iterator over runs in the form of LangSmith's v2 API.
 
     Raises:
         ValueError: As `select_runs`.
@@ -123,60 +179,29 @@ def aselect_runs(
         >>> async def count(project: str) -> int:
         ...     return sum([1 async for run in aselect_runs(project_name=project)])
     """
-    _check(project_name, project_id, limit)
-    conditions = Conditions(
-        project_name=project_name,
-        project_id=str(project_id) if project_id else None,
-        start_time=start_time,
-        end_time=end_time,
-        filter=filter,
-        trace_filter=all_of(_ROOT[root_error], trace_filter),
+    return AsyncSelection(
+        client,
+        *selection_of(
+            project_name=project_name,
+            project_id=project_id,
+            feedback=feedback,
+            root_error=root_error,
+            error=error,
+            tags=tags,
+            models=models,
+            names=names,
+            start_time=start_time,
+            end_time=end_time,
+            filter=filter,
+            trace_filter=trace_filter,
+            tree_filter=tree_filter,
+            sample=sample,
+            seed=seed,
+            limit=limit,
+            fields=fields,
+            resume=resume,
+        ),
     )
-    return _astream(client, conditions, limit)
-
-
-# Not eq(error, false): the API refuses it, although `error` is a field of the filter language.
-_ROOT = {False: 'eq(status, "success")', True: 'eq(status, "error")', None: None}
-
-
-def _check(project_name: str | None, project_id: str | uuid.UUID | None, limit: int | None) -> None:
-    if (project_name is None) == (project_id is None):
-        raise ValueError("say which project: give either project_name or project_id")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, not {limit}; leave it out for all runs")
-
-
-def _stream(
-    client: langsmith.Client | langsmith.Langsmith | None, conditions: Conditions, limit: int | None
-) -> Iterator[Run]:
-    with connected(client) as api:
-        page = run(api, first_page(conditions, page_size=_page_size(limit)))
-        while True:
-            yield from page.runs[:limit]
-            limit = limit and max(0, limit - len(page.runs))
-            if page.next is None or limit == 0:
-                return
-            page = run(api, page.next)
-
-
-async def _astream(
-    client: langsmith.Client | langsmith.AsyncLangsmith | langsmith.Langsmith | None,
-    conditions: Conditions,
-    limit: int | None,
-) -> AsyncIterator[Run]:
-    async with aconnected(client) as api:
-        page = await arun(api, first_page(conditions, page_size=_page_size(limit)))
-        while True:
-            for found in page.runs[:limit]:
-                yield found
-            limit = limit and max(0, limit - len(page.runs))
-            if page.next is None or limit == 0:
-                return
-            page = await arun(api, page.next)
-
-
-def _page_size(limit: int | None) -> int:
-    return min(limit or PAGE_SIZE, PAGE_SIZE)
 
 
 def fetch_runs(run_ids: Iterable[str | uuid.UUID], client: Any = None) -> Iterator[tuple[str, Any]]:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.run_files import FIELDS, JSON_COLUMNS, decoded
+from langsmith_finetune.runs.files import FIELDS, JSON_COLUMNS, decoded
 from langsmith_finetune.shapes.run import getter
 
 
@@ -59,7 +59,7 @@ def _compressing(file: BinaryIO, suffix: str) -> AbstractContextManager[Any]:
     if suffix == ".gz":
         return gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)  # the same runs, the same bytes
     if suffix == ".zst":
-        from langsmith_finetune.run_parquet import zstd_stream  # noqa: PLC0415 - needs pyarrow
+        from langsmith_finetune.runs.parquet import zstd_stream  # noqa: PLC0415 - needs pyarrow
 
         return zstd_stream(file)  # type: ignore[no-any-return]
     return nullcontext(file)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.run_files import (
+from langsmith_finetune.runs.files import (
     FIELDS,
     JSON_COLUMNS,
     OnSkip,

@@ -114,8 +114,8 @@ def run_files(
 
     Example:
         >>> import tempfile
-        >>> from langsmith_finetune.run_files import run_files
-        >>> from langsmith_finetune.saved_runs import save_runs
+        >>> from langsmith_finetune.runs.files import run_files
+        >>> from langsmith_finetune.runs.saved import save_runs
         >>> runs = [{"id": "d2a3", "run_type": "llm"}, {"id": "e7c1", "run_type": "chain"}]
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     count = save_runs(runs, folder + "/runs.jsonl.gz")
@@ -140,7 +140,7 @@ def run_files(
 def runs_of(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) -> Iterator[dict[str, Any]]:
     """The runs of one file."""
     if file.path.endswith(".parquet"):
-        from langsmith_finetune.run_parquet import parquet_runs  # noqa: PLC0415 - needs pyarrow
+        from langsmith_finetune.runs.parquet import parquet_runs  # noqa: PLC0415 - needs pyarrow
 
         return parquet_runs(file, wanted, decode=decode, on_skip=on_skip)
     return _json_runs(file, wanted, decode=decode, on_skip=on_skip)
@@ -156,7 +156,7 @@ def files_of(paths: Paths, filesystem: Any = None) -> Iterator[RunFile]:
         if filesystem is None and "://" not in path:
             found = [RunFile(name) for name in _local_files(path)]
         else:
-            from langsmith_finetune.run_parquet import remote_files  # noqa: PLC0415 - needs pyarrow
+            from langsmith_finetune.runs.parquet import remote_files  # noqa: PLC0415 - needs pyarrow
 
             found = remote_files(path, filesystem)
         if not found:
@@ -221,7 +221,7 @@ def is_of_the_system(file: RunFile, error: OSError) -> bool:
 def _reading(file: RunFile) -> AbstractContextManager[Iterable[bytes]]:
     if file.filesystem is None and not file.path.endswith(".zst"):
         return cast("BinaryIO", (gzip.open if file.path.endswith(".gz") else open)(file.path, "rb"))
-    from langsmith_finetune.run_parquet import byte_stream  # noqa: PLC0415 - needs pyarrow
+    from langsmith_finetune.runs.parquet import byte_stream  # noqa: PLC0415 - needs pyarrow
 
     return io.BufferedReader(byte_stream(file), 1 << 20)
 

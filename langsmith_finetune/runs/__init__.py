@@ -1,0 +1,1 @@
+"""Choose the runs worth learning from: from LangSmith, from its lists, from files."""

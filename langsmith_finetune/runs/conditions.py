@@ -1,0 +1,100 @@
+"""From the arguments of a selection to what is asked of the server, and what is done with the answer."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from langsmith_finetune.runs.api import Conditions
+from langsmith_finetune.runs.filters import all_of, any_of, equals, has_feedback, has_metadata, has_tag
+from langsmith_finetune.runs.selection import SelectionState, Share, start_of
+from langsmith_finetune.runs.versions import RUN_FIELDS, run_fields, utc
+
+# Not eq(error, false): the API refuses it, although `error` is a field of the filter language.
+_ROOT = {False: equals("status", "success"), True: equals("status", "error"), None: None}
+
+
+def selection_of(
+    *,
+    project_name: str | None = None,
+    project_id: str | uuid.UUID | None = None,
+    feedback: Mapping[str, float | str] | None = None,
+    root_error: bool | None = False,
+    error: bool | None = False,
+    tags: str | Iterable[str] | None = None,
+    models: str | Iterable[str] | None = None,
+    names: str | Iterable[str] | None = None,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    filter: str | None = None,  # noqa: A002 - LangSmith's own name for it
+    trace_filter: str | None = None,
+    tree_filter: str | None = None,
+    sample: float | None = None,
+    seed: int | str | None = None,
+    limit: int | None = None,
+    fields: Iterable[str] | None = None,
+    resume: SelectionState | Mapping[str, Any] | None = None,
+    example_of_root: bool = False,
+) -> tuple[Conditions, SelectionState, Share]:
+    """Check the arguments of `select_runs`, and divide them.
+
+    Raises:
+        ValueError: If one of them makes no sense.
+    """
+    if (project_name is None) == (project_id is None):
+        raise ValueError("say which project: give either project_name or project_id")
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1, not {limit}; leave it out for all runs")
+    if sample is not None and not 0 < sample <= 1:
+        raise ValueError(f"sample must be above 0 and at most 1, not {sample}: it is a fraction of the runs")
+    since, until = start_time and utc(start_time), end_time and utc(end_time)
+    if since and until and since >= until:
+        raise ValueError("start_time must be before end_time: no run can be between them")
+    tags, models, names = _several("tags", tags), _several("models", models), _several("names", names)
+    asked = Conditions(
+        project_name=project_name,
+        project_id=str(project_id) if project_id else None,
+        start_time=since,
+        end_time=until,
+        error=error,
+        filter=all_of(
+            *map(has_tag, tags),
+            any_of(has_metadata("ls_model_name", model) for model in models),
+            any_of(equals("name", name) for name in names),
+            filter,
+        ),
+        trace_filter=all_of(_ROOT[root_error], has_feedback(feedback or {}), trace_filter),
+        tree_filter=tree_filter,
+        fields=RUN_FIELDS if fields is None else run_fields(_several("fields", fields)),
+        example_of_root=example_of_root,
+    )
+    # What decides which runs there are, by the names that the caller gave it.
+    decisive = {
+        "project_name": project_name,
+        "project_id": asked.project_id,
+        "feedback": dict(feedback) if feedback else None,
+        "root_error": root_error,
+        "error": error,
+        "tags": tags or None,
+        "models": models or None,
+        "names": names or None,
+        "start_time": since,
+        "end_time": until,
+        "filter": filter,
+        "trace_filter": trace_filter,
+        "tree_filter": tree_filter,
+        "sample": sample,
+        "seed": seed,
+    }
+    return asked, start_of(decisive, resume), Share(limit=limit, sample=sample, seed=seed)
+
+
+def _several(what: str, given: str | Iterable[str] | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    values = (given,) if isinstance(given, str) else tuple(given)
+    if not values:
+        raise ValueError(f"{what} is empty: leave it out where it is no condition")
+    return values

@@ -1,0 +1,314 @@
+"""Runs that somebody has put on a list: an annotation queue, a dataset, an experiment.
+
+A list mostly names roots of traces; what a model saw and said is in the llm runs below them, and those are
+what is given. A run that is an llm run itself stands for itself.
+"""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import langsmith
+
+from langsmith_finetune.runs.api import ExampleSources, IdLookup, QueueItems, place_of
+from langsmith_finetune.runs.conditions import selection_of
+from langsmith_finetune.runs.selection import AsyncSelection, Selection, SelectionState
+from langsmith_finetune.runs.talk import Talk, aconnected, arun, connected, run
+from langsmith_finetune.shapes.run import ids_above
+
+if TYPE_CHECKING:
+    from langsmith.types import Run
+
+ReviewStatus: TypeAlias = Literal["archived", "needs_my_review", "needs_others_review"]
+Client: TypeAlias = "langsmith.Client | langsmith.Langsmith"
+AnyClient: TypeAlias = "langsmith.Client | langsmith.AsyncLangsmith | langsmith.Langsmith"
+
+
+def runs_from_annotation_queue(
+    client: Client | None = None,
+    *,
+    queue_name: str | None = None,
+    queue_id: str | uuid.UUID | None = None,
+    status: ReviewStatus | None = "archived",
+) -> Iterator[Run]:
+    """Yield the llm runs of the runs in an annotation queue, in the queue's order.
+
+    Args:
+        client: As for `select_runs`.
+        queue_name: The queue's name; or give `queue_id`.
+        queue_id: The queue's id.
+        status: Which runs: "archived" are those that have been reviewed as the queue requires. None: all.
+
+    Yields:
+        Runs in the form of LangSmith's v2 API, each once; within a trace, the oldest first.
+
+    Raises:
+        ValueError: If not exactly one of `queue_name` and `queue_id` is given.
+        langsmith.utils.LangSmithNotFoundError: If there is no such queue.
+
+    Example:
+        >>> from langsmith_finetune.runs.lists import runs_from_annotation_queue
+        >>> runs = runs_from_annotation_queue(queue_name="good answers")  # nothing is requested yet
+    """
+    return _stream(client, _queue(queue_name, queue_id, status))
+
+
+def aruns_from_annotation_queue(
+    client: AnyClient | None = None,
+    *,
+    queue_name: str | None = None,
+    queue_id: str | uuid.UUID | None = None,
+    status: ReviewStatus | None = "archived",
+) -> AsyncIterator[Run]:
+    """Do as `runs_from_annotation_queue`, without blocking the event loop.
+
+    Args:
+        client: As for `aselect_runs`.
+        queue_name: The queue's name; or give `queue_id`.
+        queue_id: The queue's id.
+        status: Which runs.
+
+    Yields:
+        Runs in the form of LangSmith's v2 API.
+
+    Raises:
+        ValueError: As `runs_from_annotation_queue`.
+        langsmith.utils.LangSmithNotFoundError: As `runs_from_annotation_queue`.
+    """
+    return _astream(client, _queue(queue_name, queue_id, status))
+
+
+def runs_from_dataset(
+    client: Client | None = None,
+    *,
+    dataset_name: str | None = None,
+    dataset_id: str | uuid.UUID | None = None,
+    splits: Iterable[str] | None = None,
+) -> Iterator[Run]:
+    """Yield the llm runs of the runs that a dataset's examples were made from.
+
+    An example without a source run has none to give. A source run that LangSmith no longer keeps is missing,
+    and a warning says how many are; the examples themselves are read by `LangSmithDatasetChatLoader`.
+
+    Args:
+        client: As for `select_runs`.
+        dataset_name: The dataset's name; or give `dataset_id`.
+        dataset_id: The dataset's id.
+        splits: Only examples of these splits.
+
+    Yields:
+        Runs in the form of LangSmith's v2 API, each once, in the order of the examples' ids.
+
+    Raises:
+        ValueError: If not exactly one of `dataset_name` and `dataset_id` is given.
+        langsmith.utils.LangSmithNotFoundError: If there is no such dataset.
+
+    Example:
+        >>> from langsmith_finetune.runs.lists import runs_from_dataset
+        >>> runs = runs_from_dataset(dataset_name="support", splits=["train"])  # nothing is requested yet
+    """
+    return _stream(client, _dataset(dataset_name, dataset_id, splits))
+
+
+def aruns_from_dataset(
+    client: AnyClient | None = None,
+    *,
+    dataset_name: str | None = None,
+    dataset_id: str | uuid.UUID | None = None,
+    splits: Iterable[str] | None = None,
+) -> AsyncIterator[Run]:
+    """Do as `runs_from_dataset`, without blocking the event loop.
+
+    Args:
+        client: As for `aselect_runs`.
+        dataset_name: The dataset's name; or give `dataset_id`.
+        dataset_id: The dataset's id.
+        splits: Only examples of these splits.
+
+    Yields:
+        Runs in the form of LangSmith's v2 API.
+
+    Raises:
+        ValueError: As `runs_from_dataset`.
+        langsmith.utils.LangSmithNotFoundError: As `runs_from_dataset`.
+    """
+    return _astream(client, _dataset(dataset_name, dataset_id, splits))
+
+
+def runs_from_experiment(
+    client: Client | None = None,
+    *,
+    experiment_name: str | None = None,
+    experiment_id: str | uuid.UUID | None = None,
+    feedback: Mapping[str, float | str] | None = None,
+    root_error: bool | None = False,
+    limit: int | None = None,
+    fields: Iterable[str] | None = None,
+    resume: SelectionState | Mapping[str, Any] | None = None,
+) -> Selection:
+    """Yield the llm runs of an experiment, each with the dataset example that it was made for.
+
+    LangSmith notes the example on the root of a trace; here its llm runs have it too.
+
+    Args:
+        client: As for `select_runs`.
+        experiment_name: The experiment's name; or give `experiment_id`.
+        experiment_id: The experiment's id.
+        feedback: By key, the score that an evaluator gave, or a comparison with one: `{"correct": 1}`.
+        root_error: As for `select_runs`.
+        limit: At most so many runs. Default: all.
+        fields: As for `select_runs`.
+        resume: As for `select_runs`.
+
+    Returns:
+        An iterator as of `select_runs`.
+
+    Raises:
+        ValueError: If not exactly one of `experiment_name` and `experiment_id` is given.
+        langsmith.utils.LangSmithNotFoundError: At the first run, if there is no such experiment.
+
+    Example:
+        >>> from langsmith_finetune.runs.lists import runs_from_experiment
+        >>> runs = runs_from_experiment(experiment_name="gpt-4o-1a2b3c", feedback={"correct": 1})
+    """
+    name, project_id = _one_of("experiment", experiment_name, experiment_id)
+    return Selection(
+        client,
+        *selection_of(
+            project_name=name,
+            project_id=project_id,
+            feedback=feedback,
+            root_error=root_error,
+            limit=limit,
+            fields=fields,
+            resume=resume,
+            example_of_root=True,
+        ),
+    )
+
+
+def aruns_from_experiment(
+    client: AnyClient | None = None,
+    *,
+    experiment_name: str | None = None,
+    experiment_id: str | uuid.UUID | None = None,
+    feedback: Mapping[str, float | str] | None = None,
+    root_error: bool | None = False,
+    limit: int | None = None,
+    fields: Iterable[str] | None = None,
+    resume: SelectionState | Mapping[str, Any] | None = None,
+) -> AsyncSelection:
+    """Do as `runs_from_experiment`, without blocking the event loop.
+
+    Args:
+        client: As for `aselect_runs`.
+        experiment_name: The experiment's name; or give `experiment_id`.
+        experiment_id: The experiment's id.
+        feedback: Scores, by key.
+        root_error: As for `select_runs`.
+        limit: At most so many runs.
+        fields: As for `select_runs`.
+        resume: As for `select_runs`.
+
+    Returns:
+        An async iterator as of `aselect_runs`.
+
+    Raises:
+        ValueError: As `runs_from_experiment`.
+        langsmith.utils.LangSmithNotFoundError: As `runs_from_experiment`.
+    """
+    name, project_id = _one_of("experiment", experiment_name, experiment_id)
+    return AsyncSelection(
+        client,
+        *selection_of(
+            project_name=name,
+            project_id=project_id,
+            feedback=feedback,
+            root_error=root_error,
+            limit=limit,
+            fields=fields,
+            resume=resume,
+            example_of_root=True,
+        ),
+    )
+
+
+def _queue(name: str | None, queue_id: str | uuid.UUID | None, status: ReviewStatus | None) -> _LlmRuns:
+    statuses = ["archived", "needs_my_review", "needs_others_review"] if status is None else [status]
+    items = QueueItems(*_one_of("queue", name, queue_id), statuses)
+    return _LlmRuns(items, "annotation queue")
+
+
+def _dataset(name: str | None, dataset_id: str | uuid.UUID | None, splits: Iterable[str] | None) -> _LlmRuns:
+    return _LlmRuns(ExampleSources(*_one_of("dataset", name, dataset_id), splits), "dataset")
+
+
+def _one_of(what: str, name: str | None, given_id: str | uuid.UUID | None) -> tuple[str | None, str | None]:
+    if (name is None) == (given_id is None):
+        raise ValueError(f"say which {what}: give either {what}_name or {what}_id")
+    return name, str(given_id) if given_id else None
+
+
+class _LlmRuns:
+    """The llm runs of listed runs, a page of the list at a time."""
+
+    def __init__(self, items: QueueItems | ExampleSources, what: str) -> None:
+        self._items, self._what = items, what
+        self._lookup = IdLookup()
+        self._listed, self._missing = 0, 0
+        self._given: set[str | None] = set()
+
+    def more(self) -> Talk[list[Run] | None]:
+        """The next runs; None at the end."""
+        ids = yield from self._items.more()
+        if ids is None:
+            return None
+        found: dict[str | None, Run] = {}
+        wanted = list(dict.fromkeys(ids))
+        for at in range(0, len(wanted), 100):
+            found |= {run.id: run for run in (yield from self._lookup.find(wanted[at : at + 100]))}
+        self._listed += len(wanted)
+        self._missing += len(wanted) - len(found)
+        others = [other for other in found.values() if other.run_type != "LLM"]
+        below: dict[str, list[Run]] = {}
+        for llm_run in (yield from self._lookup.llm_runs_of(others)):
+            for above in ids_above(llm_run):
+                below.setdefault(above, []).append(llm_run)
+        return [
+            llm_run
+            for listed in wanted
+            for llm_run in self._of(found.get(listed), sorted(below.get(listed, []), key=place_of))
+        ]
+
+    def _of(self, listed: Run | None, below: list[Run]) -> Iterator[Run]:
+        for llm_run in [listed] if listed and listed.run_type == "LLM" else below:
+            if llm_run.id not in self._given:
+                self._given.add(llm_run.id)
+                yield llm_run
+
+    def tell_what_is_missing(self) -> None:
+        """Warn of listed runs that are not there any more."""
+        if self._missing:
+            warnings.warn(
+                f"{self._missing} of {self._listed} runs of the {self._what} are not in LangSmith any more, "
+                "or not in this workspace: it keeps runs for 14 days, or for 400",
+                stacklevel=3,
+            )
+
+
+def _stream(client: Client | None, listed: _LlmRuns) -> Iterator[Run]:
+    with connected(client) as api:
+        while (runs := run(api, listed.more())) is not None:
+            yield from runs
+    listed.tell_what_is_missing()
+
+
+async def _astream(client: AnyClient | None, listed: _LlmRuns) -> AsyncIterator[Run]:
+    async with aconnected(client) as api:
+        while (runs := await arun(api, listed.more())) is not None:
+            for found in runs:
+                yield found
+    listed.tell_what_is_missing()
