@@ -307,8 +307,7 @@ def line_json(line: Mapping[str, Any]) -> bytes:
         TypeError: Something in it has no form in JSON.
         ValueError: A number is not finite, or the line holds itself.
     """
-    messages = line.get("messages")
-    if len(line) == 1 and type(messages) is list and all(map(_is_plain, messages)):
+    if _is_plain(line):
         try:
             return msgspec.json.encode(line)  # ten times as fast, but writes NaN, dates and sets as it likes
         except UnicodeEncodeError:
@@ -320,13 +319,17 @@ def line_json(line: Mapping[str, Any]) -> bytes:
         return json.dumps(line, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _is_plain(message: Any) -> bool:
-    return (
-        type(message) is dict
-        and len(message) == 2
-        and type(message.get("role")) is str
-        and type(message.get("content")) is str
-    )
+def _is_plain(line: Mapping[str, Any]) -> bool:
+    """A line of messages that are a role and a text."""
+    messages = line.get("messages")
+    if len(line) != 1 or type(messages) is not list:
+        return False
+    for message in messages:
+        if type(message) is not dict or len(message) != 2:
+            return False
+        if type(message.get("role")) is not str or type(message.get("content")) is not str:
+            return False
+    return True
 
 
 def object_of(text: str) -> dict[str, Any] | None:
