@@ -49,7 +49,9 @@ def read_generations(run: RunPayload, notes: Notes) -> Conversation:
         turns.messages.insert(0, {"role": "system", "content": said})
     conversation = _conversation(run, notes, turns, answer, whole_request=True)
     if not (conversation.tools or conversation.functions or run.has_settings):
-        notes.add("tools_missing", "the run came without its settings, where LangChain's tracer posts the tools")
+        notes.add(
+            "tools_missing", "the run came without its settings, where LangChain's tracer posts the tools"
+        )
     return conversation
 
 
