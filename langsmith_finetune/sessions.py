@@ -308,12 +308,16 @@ _BLANK = {"user": HumanMessage(""), "assistant": AIMessage(""), "system": System
 
 
 def _filled(blank: BaseMessage, content: Any) -> BaseMessage:
-    """A copy that says this: half of what making and validating one costs, and it was validated before."""
-    message = blank.__copy__()
-    fields = message.__dict__
-    fields["content"], fields["additional_kwargs"], fields["response_metadata"] = content, {}, {}
-    if "tool_calls" in fields:
+    """A copy that says this: made as pydantic's own copies are, which were validated once, too."""
+    kind = type(blank)
+    fields = {**blank.__dict__, "content": content, "additional_kwargs": {}, "response_metadata": {}}
+    if kind is AIMessage:
         fields["tool_calls"], fields["invalid_tool_calls"] = [], []
+    message = kind.__new__(kind)
+    object.__setattr__(message, "__dict__", fields)
+    object.__setattr__(message, "__pydantic_fields_set__", {"content"})
+    object.__setattr__(message, "__pydantic_extra__", {})
+    object.__setattr__(message, "__pydantic_private__", None)
     return message
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import itertools
+import pickle
 import uuid
 import weakref
 
 import pytest
 from langchain_core.chat_loaders import BaseChatLoader
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langsmith.types import Run as V2Run
 from langsmith.utils import LangSmithNotFoundError
 
@@ -302,3 +303,22 @@ def test_a_run_whose_ids_are_no_ids_never_ends_the_stream(broken):
     _, sound = loader.load()
     assert sound["tools"] == [WEATHER]
     assert len(list(examples_from_runs([bad, call], trace_runs=trace_runs))) == 2
+
+
+@pytest.mark.parametrize(
+    ("role", "kind"), [("user", HumanMessage), ("assistant", AIMessage), ("system", SystemMessage)]
+)
+def test_a_message_of_text_alone_is_what_langchain_itself_would_make(role, kind):
+    line = {"messages": [{"role": role, "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
+    one, other = (LangSmithRunChatLoader([wrap_openai_run(line)]).load()[0]["messages"][0] for _ in range(2))
+    made = kind("Hi")
+    assert one == made
+    assert (one.model_dump(), one.model_fields_set, repr(one)) == (
+        made.model_dump(), made.model_fields_set, repr(made)
+    )  # fmt: skip
+    for key in ("__pydantic_extra__", "__pydantic_private__"):
+        assert getattr(one, key) == getattr(made, key)
+    assert pickle.loads(pickle.dumps(one)) == one.model_copy(deep=True) == made
+    one.additional_kwargs["x"] = 1
+    one.response_metadata["x"] = 1
+    assert other == made  # nothing is shared between two
