@@ -58,10 +58,24 @@ from langsmith_finetune.examples import (
     examples_from_runs,
     training_examples,
 )
-from langsmith_finetune.jobs import FineTunedModel, FineTuneJob
+from langsmith_finetune.jobs.job import FineTuneJob
+from langsmith_finetune.jobs.journal import JobRecord, Journal
+from langsmith_finetune.jobs.models import Deployment, FineTunedModel
+from langsmith_finetune.jobs.plan import JobPlan
 from langsmith_finetune.ledger import FileSeen, Ledger, Rebuilt, Seen
 from langsmith_finetune.ledger_rows import JobRow, SourceRow
-from langsmith_finetune.providers.base import JobEvent, JobRequest, JobStatus, Provider
+from langsmith_finetune.providers.base import (
+    Capabilities,
+    Checkpoint,
+    DeploymentStatus,
+    JobEvent,
+    JobRequest,
+    JobStatus,
+    Provider,
+    ProviderDefaults,
+    TunedModel,
+    UploadedFile,
+)
 from langsmith_finetune.runs.files import run_files
 from langsmith_finetune.runs.lists import (
     aruns_from_annotation_queue,
@@ -89,9 +103,13 @@ __all__ = [
     "RUN_FIELDS",
     "TARGETS",
     "AsyncSelection",
+    "Capabilities",
     "Change",
     "CheckReport",
+    "Checkpoint",
     "DatasetReport",
+    "Deployment",
+    "DeploymentStatus",
     "Description",
     "FileSeen",
     "FineTuneError",
@@ -100,10 +118,13 @@ __all__ = [
     "InvalidExampleError",
     "JobEvent",
     "JobFailedError",
+    "JobPlan",
+    "JobRecord",
     "JobRequest",
     "JobRow",
     "JobStatus",
     "JobTimeoutError",
+    "Journal",
     "LangSmithDatasetChatLoader",
     "LangSmithRunChatLoader",
     "Ledger",
@@ -115,6 +136,7 @@ __all__ = [
     "Price",
     "Problem",
     "Provider",
+    "ProviderDefaults",
     "ProviderError",
     "Rebuilt",
     "RunChatSession",
@@ -131,6 +153,8 @@ __all__ = [
     "TrainingExample",
     "TrainingLine",
     "TrainingMessage",
+    "TunedModel",
+    "UploadedFile",
     "WrittenFile",
     "WrittenShards",
     "aruns_from_annotation_queue",

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune.jobs import FineTunedModel, FineTuneJob
+from langsmith_finetune.jobs.job import FineTunedModel, FineTuneJob
 from langsmith_finetune.providers.local import LocalProvider, tiny_model
 
 SYSTEM = "You are an accounting assistant."

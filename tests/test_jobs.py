@@ -1,11 +1,12 @@
 import asyncio
 import io
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -14,6 +15,7 @@ from pathlib import Path
 import openai
 import pytest
 
+from langsmith_finetune.dataset.jsonl import write_jsonl
 from langsmith_finetune.errors import (
     InvalidExampleError,
     JobFailedError,
@@ -21,10 +23,14 @@ from langsmith_finetune.errors import (
     NotSupportedError,
     ProviderError,
 )
-from langsmith_finetune.jobs import FineTuneJob
-from langsmith_finetune.progress import JobProgress
+from langsmith_finetune.examples import TrainingExample
+from langsmith_finetune.jobs.job import FineTuneJob
+from langsmith_finetune.jobs.journal import Journal
+from langsmith_finetune.jobs.progress import JobProgress
+from langsmith_finetune.ledger import Ledger
 from langsmith_finetune.providers.base import JobStatus
 from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.shapes.run import RunSource
 from tests.standins.clock import FakeClock
 from tests.standins.openai import (
     NOT_JSON,
@@ -40,6 +46,12 @@ from tests.standins.server import Drop, Request, Response
 
 FILES, JOBS = "/v1/files", "/v1/fine_tuning/jobs"
 MODEL = "gpt-4o-mini"
+
+
+@pytest.fixture(autouse=True)
+def journal(tmp_path, monkeypatch):
+    monkeypatch.setenv("LANGSMITH_FINETUNE_JOURNAL", str(tmp_path / "journal"))
+    return Journal()
 
 
 @pytest.fixture
@@ -73,7 +85,8 @@ def train(tmp_path):
 def create(provider, clock, train):
     def create(**settings):
         return FineTuneJob.create(
-            settings.pop("training_file", train), model=MODEL, provider=provider, clock=clock, **settings
+            settings.pop("training_file", train),
+            **{"model": MODEL, "provider": provider, "clock": clock} | settings,
         )
 
     return create
@@ -255,6 +268,51 @@ def test_cancelling_the_awaiting_task_leaves_the_job(server, provider, train):
         asyncio.run(wait())
     assert server.jobs[job.id]["status"] == "queued"
     assert server.count("POST", f"{JOBS}/{job.id}/cancel") == 0
+
+
+def test_ctrl_c_says_how_to_return(server, provider, train):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    job = FineTuneJob.create(train, model=MODEL, provider=provider, clock=FakeClock(on_sleep=interrupt))
+    with (
+        redirect_stderr(io.StringIO()),
+        redirect_stdout(io.StringIO()) as shown,
+        pytest.raises(KeyboardInterrupt) as caught,
+    ):
+        job.wait()
+    text = f'job {job.id} goes on: FineTuneJob.attach("{job.id}", provider=...).wait() returns to it'
+    assert caught.value.__notes__ == [text]
+    assert text in shown.getvalue()
+
+
+def test_each_change_of_status_is_told_once(server, create):
+    server.script("queued", "queued", "running", "made_up", "other_word", "running", "succeeded")
+    seen = []
+    create().wait(progress=False, on_change=lambda job: seen.append((job.status, job.provider_status)))
+    assert seen == [
+        ("queued", "queued"),
+        ("running", "running"),
+        ("unknown", "made_up"),
+        ("unknown", "other_word"),
+        ("running", "running"),
+        ("succeeded", "succeeded"),
+    ]
+
+
+def test_a_callback_that_fails_does_not_end_the_wait(create, caplog):
+    def fail(_):
+        raise RuntimeError("sk-made-up is wrong")
+
+    assert create().wait(progress=False, on_change=fail)
+    assert "on_change raised RuntimeError; the waiting goes on" in caplog.text
+    assert "sk-made-up" not in caplog.text
+
+
+async def test_the_async_wait_tells_changes_too(create):
+    seen = []
+    await create().await_(progress=False, on_change=lambda job: seen.append(job.status))
+    assert seen == ["queued", "running", "succeeded"]
 
 
 # --- a server that misbehaves while a job is waited for ----------------------------------------------------
@@ -631,7 +689,7 @@ def test_another_process_returns_to_a_job_from_its_dict(server, create):
     assert "sk-" not in data
     code = """if True:
         import json, sys
-        from langsmith_finetune.jobs import FineTuneJob
+        from langsmith_finetune.jobs.job import FineTuneJob
         from langsmith_finetune.providers.openai import OpenAIProvider
         provider = OpenAIProvider(api_key="sk-other", base_url=sys.argv[1])
         job = FineTuneJob.from_dict(json.loads(sys.argv[2]), provider=provider)
@@ -668,7 +726,7 @@ def test_a_process_killed_at_any_point_leaves_one_upload_and_one_job(tmp_path, t
 
     code = """if True:
         import sys
-        from langsmith_finetune.jobs import FineTuneJob
+        from langsmith_finetune.jobs.job import FineTuneJob
         from langsmith_finetune.providers.openai import OpenAIProvider
         provider = OpenAIProvider(api_key="sk-made-up", base_url=sys.argv[1])
         FineTuneJob.create(sys.argv[2], model="gpt-4o-mini", provider=provider)
@@ -722,7 +780,7 @@ def test_a_file_that_is_not_there_is_refused(create, tmp_path):
 
 def test_a_validation_file_is_uploaded_beside(server, create, tmp_path, train):
     held_out = tmp_path / "held_out.jsonl"
-    held_out.write_text('{"messages": []}\n')
+    held_out.write_text(train.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
     job = create(validation_file=held_out)
     assert paid(server) == (2, 1)
     shown = server.jobs[job.id]
@@ -769,6 +827,74 @@ def test_the_line_never_counts_backwards():
     assert "5/9" in shown.getvalue()
     assert "4/9" not in shown.getvalue()
     assert "6/9" in shown.getvalue()
+
+
+def test_the_line_tells_the_time_left_tokens_and_cost(server, create, clock):
+    handle, looks = server.handle, 0
+
+    def step_by_step(request):
+        nonlocal looks
+        answer = handle(request)
+        if request.path.endswith("/events"):
+            looks += 1
+            shown = [e for e in answer.body["data"] if not e["data"] or e["data"]["step"] <= looks]
+            return Response(200, answer.body | {"data": shown})
+        return answer
+
+    server.handle = step_by_step
+    server.script("running", "running", "running", "succeeded")
+    with redirect_stderr(io.StringIO()) as shown:
+        job = create(model="gpt-4.1-mini", parameters={"n_epochs": 3})
+        job.wait(poll_seconds=600)
+    text = shown.getvalue()
+    assert re.search(r"1/3 .*tokens=\d+, cost=\$0\.00", text)
+    assert re.search(r"2/3 .*left=(9|10|11)min, tokens=\d+", text)
+    assert "tokens=5,049" in text.rstrip().split("\r")[-1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (59, "59s"), (60, "1min"), (6000, "1h40min"), (5900, "98min"), (36000, "10h00min")],
+)
+def test_the_time_left_is_legible(seconds, text):
+    finish = datetime.now(UTC) + timedelta(seconds=seconds + 0.4)
+    status = JobStatus(
+        id="j",
+        status="running",
+        provider_status="r",
+        model="m",
+        estimated_finish=finish if seconds else datetime.now(UTC),
+    )
+    with redirect_stderr(io.StringIO()) as shown, JobProgress() as line:
+        line.show(status)
+    assert f"left={text}" in shown.getvalue()
+
+
+def test_what_the_provider_says_it_costs_is_shown():
+    status = JobStatus(id="j", status="running", provider_status="r", model="m")
+    with redirect_stderr(io.StringIO()) as shown, JobProgress() as line:
+        line.show(status, tokens=1_234_567, usd=12.345)
+    assert "tokens=1,234,567, cost=$12.35" in shown.getvalue() or "cost=$12.34" in shown.getvalue()
+
+
+def test_a_job_is_written_into_the_ledger_when_it_is_made_and_when_it_ends(create, provider, tmp_path):
+    examples = [
+        TrainingExample(
+            line={"messages": [{"role": "user", "content": f"{n}"}, {"role": "assistant", "content": "Hi"}]},
+            source=RunSource(run_id=f"run-{n}"),
+        )
+        for n in range(10)
+    ]
+    path = write_jsonl(examples, tmp_path / "with_ledger.jsonl").path
+    job = create(training_file=path, validation_file=path)
+    assert {(row["job_id"], row["role"], row["status"]) for row in Ledger(path).jobs()} == {
+        (job.id, "training", "validating"),
+        (job.id, "validation", "validating"),
+    }
+    model = FineTuneJob.attach(job.id, provider=provider, clock=FakeClock()).wait(progress=False)
+    row = next(row for row in Ledger(path).jobs() if row["role"] == "training")
+    assert (row["status"], row["fine_tuned_model"]) == ("succeeded", model.id)
+    assert Ledger(path).seen(run_ids=["run-3"]).models == (model.id,)
 
 
 def test_the_handle_shows_itself_without_a_key(create):

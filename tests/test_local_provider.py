@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from langsmith_finetune.errors import InvalidExampleError, JobFailedError, NotSupportedError, ProviderError
-from langsmith_finetune.jobs import FineTuneJob, _sha256_of_folder
+from langsmith_finetune.jobs.creation import sha256_of_folder
+from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.local.run_folder import RunFolder, write_json
@@ -150,7 +151,7 @@ def test_a_killed_training_has_failed_and_says_where_its_last_words_are(provider
 
 def test_a_training_outlives_the_kernel_that_started_it(provider, train_file):
     code = (
-        "import sys; from langsmith_finetune.jobs import FineTuneJob; "
+        "import sys; from langsmith_finetune.jobs.job import FineTuneJob; "
         "from langsmith_finetune.providers.local import LocalProvider; "
         f"job = FineTuneJob.create({str(train_file)!r}, model={str(untrained())!r}, "
         f"provider=LocalProvider({str(provider.runs_dir)!r}), parameters={LONG!r}); "
@@ -197,7 +198,7 @@ def request_for(train_file, **changes):
         "training_file": train_file,
         "training_sha256": hashlib.sha256(train_file.read_bytes()).hexdigest(),
         "model": str(untrained()),
-        "model_sha256": _sha256_of_folder(untrained()),
+        "model_sha256": sha256_of_folder(untrained()),
         "parameters": LONG,
     }
     return JobRequest(**(settings | changes))
@@ -216,7 +217,7 @@ def test_a_line_that_cannot_be_trained_on_is_known_before_anything_is_started(pr
     bad = {"messages": [{"role": "user", "content": "hi"}]}
     write_lines(train_file, [lines()[0], bad])
     with pytest.raises(InvalidExampleError, match=r"^train\.jsonl:2: messages: has no assistant message"):
-        create(train_file, provider)
+        create(train_file, provider, check=False)
     assert provider.find_jobs(request_for(train_file)) == []
 
 

@@ -9,7 +9,7 @@ from transformers import AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from langsmith_finetune.errors import InvalidExampleError, JobFailedError
-from langsmith_finetune.jobs import FineTuneJob
+from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.local import LocalChatModel, LocalProvider, tiny_model
 from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.local.run_folder import RunFolder, write_json

@@ -12,7 +12,7 @@ import pytest
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.providers.openai_answers import job_event_from_answer, job_status_from_answer
+from langsmith_finetune.providers.openai.answers import job_event_from_answer, job_status_from_answer
 from tests.standins.clock import FakeClock
 from tests.standins.openai import OpenAIStandIn, error
 from tests.standins.server import Drop, Response
@@ -106,9 +106,11 @@ def test_an_unknown_parameter_is_refused_before_anything_is_sent(connect, make):
 def test_another_method_is_refused_before_anything_is_sent(connect, make):
     with OpenAIStandIn() as server:
         with pytest.raises(NotSupportedError) as caught:
-            connect(server).create_job(make(method="dpo"))
+            connect(server).create_job(make(method="distillation"))
         assert server.requests == []
-    assert str(caught.value) == "openai does not support method='dpo' yet; use method='supervised'"
+    assert str(caught.value) == (
+        "openai does not support method='distillation'; it trains dpo, reinforcement, supervised"
+    )
 
 
 def test_an_upload_is_streamed_from_disk(connect, tmp_path):

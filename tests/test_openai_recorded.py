@@ -12,7 +12,7 @@ import pytest
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import JobFailedError, ProviderError
-from langsmith_finetune.jobs import FineTuneJob
+from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.openai import OpenAIProvider
 from tests.standins.clock import FakeClock
 from tests.standins.openai import OpenAIStandIn
@@ -31,6 +31,11 @@ def server(record_mode):
     else:
         with OpenAIStandIn(port=PORT) as server:
             yield server
+
+
+@pytest.fixture(autouse=True)
+def journal(tmp_path, monkeypatch):
+    monkeypatch.setenv("LANGSMITH_FINETUNE_JOURNAL", str(tmp_path / "journal"))
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +105,7 @@ def test_a_job_on_too_few_examples_fails_with_openais_reason(server, connect, cl
         message = "Training file has 7 example(s), but must have at least 10 examples"
         error = {"code": "invalid_n_examples", "param": "training_file", "message": message}
         server.script("validating_files", {"status": "failed", "error": error})
-    job = FineTuneJob.create(file_of(tmp_path, 7), model=MODEL, provider=connect(), clock=clock)
+    job = FineTuneJob.create(file_of(tmp_path, 7), model=MODEL, provider=connect(), clock=clock, check=False)
     with pytest.raises(JobFailedError, match="must have at least 10 examples"):
         job.wait(progress=False)
     assert job.details.fine_tuned_model is None

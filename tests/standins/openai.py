@@ -14,20 +14,29 @@ Ids and times are counted, so that two recordings of the same requests are equal
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections import deque
 from typing import Any
+from urllib.parse import unquote
 
+from tests.standins.faults import NOT_JSON, STALLED, TRUNCATED
 from tests.standins.server import Request, Response, StandIn
+
+__all__ = [
+    "NOT_JSON",
+    "RATE_LIMIT",
+    "SERVER_FAULT",
+    "STALLED",
+    "TOO_MANY_JOBS",
+    "TRUNCATED",
+    "OpenAIStandIn",
+    "error",
+]
 
 EPOCH = 1_790_000_000
 STEPS = 3
-
-TRUNCATED = Response(200, b'{"id": "ftjob-', {"content-length": "500", "connection": "close"})
-"""The connection ends in the middle of the answer."""
-STALLED = Response(200, b'{"id": "ftjob-', {"content-length": "500"})
-"""The answer begins and never ends: a read time-out."""
-NOT_JSON = Response(200, b"<html>Sign in to this network</html>", {"content-type": "text/html"})
 
 
 def error(
@@ -86,6 +95,9 @@ class OpenAIStandIn(StandIn):
         self.contents: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.uploads: list[str] = []
+        self.parts: dict[str, dict[str, Any]] = {}  # uploads in parts
+        self.models_deleted: list[str] = []
+        self.deployments: dict[str, dict[str, Any]] = {}
         self.default_script: tuple[str | dict[str, Any], ...] = ("queued", "running", "running", "succeeded")
         self._scripts: dict[str, deque[str | dict[str, Any]]] = {}
         self._pending: dict[str, int] = {}
@@ -143,6 +155,9 @@ class OpenAIStandIn(StandIn):
                 400, f"'{purpose}' is not one of {allowed} - 'purpose'", param="purpose", detail=True
             )
         filename, content = fields["file"]
+        return Response(201 if self.azure else 200, self._new_file(purpose, filename, content))
+
+    def _new_file(self, purpose: str, filename: str, content: bytes) -> dict[str, Any]:
         id_ = self._next("file-")
         file: dict[str, Any] = {
             "object": "file",
@@ -160,7 +175,7 @@ class OpenAIStandIn(StandIn):
         self.files[id_], self.contents[id_] = file, content
         self.uploads.append(id_)
         self._pending[id_] = self.files_pending
-        return Response(201 if self.azure else 200, self._file(id_))
+        return self._file(id_)
 
     def _file(self, id_: str) -> dict[str, Any]:
         return self.files[id_] | ({"status": "pending"} if self._pending[id_] else {})
@@ -188,6 +203,47 @@ class OpenAIStandIn(StandIn):
             return error(404, f"No such File object: {id_}", param="id", detail=True)
         return Response(200, self.contents[id_], {"content-type": "application/octet-stream"})
 
+    # --- uploads in parts ------------------------------------------------------------------------------
+
+    def _begin_upload(self, request: Request) -> Response:
+        id_ = self._next("upload_")
+        asked = request.json()
+        shown = {
+            "id": id_,
+            "object": "upload",
+            "bytes": asked["bytes"],
+            "created_at": self._now(),
+            "filename": asked["filename"],
+            "purpose": asked["purpose"],
+            "status": "pending",
+            "expires_at": self._now() + 3600,
+        }
+        self.parts[id_] = {"shown": shown, "parts": {}}
+        return Response(200, shown)
+
+    def _add_part(self, request: Request, id_: str) -> Response:
+        upload = self.parts.get(id_)
+        if upload is None or upload["shown"]["status"] != "pending":
+            return error(400, f"Upload {id_} is expired or completed.", param="upload_id")
+        part = self._next("part_")
+        upload["parts"][part] = _multipart(request)["data"][1]
+        shown = {"id": part, "object": "upload.part", "created_at": self._now(), "upload_id": id_}
+        return Response(200, shown)
+
+    def _complete_upload(self, request: Request, id_: str) -> Response:
+        upload, asked = self.parts[id_], request.json()
+        shown = upload["shown"]
+        if shown["status"] != "pending":
+            return error(400, f"Upload {id_} is expired or completed.", param="upload_id")
+        content = b"".join(upload["parts"][part] for part in asked["part_ids"])
+        if len(content) != shown["bytes"]:
+            return error(400, "The number of bytes does not match.", param="bytes")
+        if asked.get("md5") not in (None, hashlib.md5(content, usedforsecurity=False).hexdigest()):
+            return error(400, "The checksum does not match.", param="md5")
+        file = self._new_file(shown["purpose"], shown["filename"], content)
+        shown |= {"status": "completed", "file": file}
+        return Response(200, shown)
+
     # --- jobs ------------------------------------------------------------------------------------------
 
     def _create_job(self, request: Request) -> Response:
@@ -201,6 +257,8 @@ class OpenAIStandIn(StandIn):
         id_ = self._next("ftjob-")
         kind = asked.get("method", {"type": "supervised"})["type"]
         given = asked.get("method", {}).get(kind, {}).get("hyperparameters", {})
+        if kind == "reinforcement" and not asked["method"]["reinforcement"].get("grader"):
+            return error(400, "Missing required parameter: 'method.reinforcement.grader'.", param="method")
         auto: Any = -1 if self.azure else "auto"
         settings = {
             name: auto if given.get(name, "auto") == "auto" else given[name]
@@ -251,10 +309,26 @@ class OpenAIStandIn(StandIn):
                     "fine_tuned_model": f"ft:{job['model']}:made-up::{id_[-8:]}",
                     "finished_at": self._now() + 600,
                     "trained_tokens": 5049,
-                    "result_files": [self._next("file-")],
+                    "result_files": [self._result_file()],
                 }
                 job |= made_up
         return job
+
+    def _result_file(self) -> str:
+        id_ = self._next("file-")
+        rows = ["step,train_loss,train_accuracy"] + [f"{n},{1 / n:.4f},0.5" for n in range(1, STEPS + 1)]
+        self.files[id_] = {
+            "object": "file",
+            "id": id_,
+            "purpose": "fine-tune-results",
+            "filename": "step_metrics.csv",
+            "bytes": 0,
+            "created_at": self._now(),
+            "status": "processed",
+        }
+        self.contents[id_] = base64.b64encode("\n".join(rows).encode())
+        self._pending[id_] = 0
+        return id_
 
     def _list_jobs(self, request: Request) -> Response:
         jobs = list(self.jobs.values())[::-1]
@@ -277,6 +351,67 @@ class OpenAIStandIn(StandIn):
             return error(400, f"Job has already completed: {id_}", code="invalid_job_status")
         self.jobs[id_]["status"] = "cancelled"
         return Response(200, self.jobs[id_])
+
+    def _pause_job(self, request: Request, id_: str) -> Response:
+        return self._turn(id_, "running", "paused")
+
+    def _resume_job(self, request: Request, id_: str) -> Response:
+        return self._turn(id_, "paused", "running")
+
+    def _turn(self, id_: str, before: str, then: str) -> Response:
+        if id_ not in self.jobs:
+            return _no_job(id_)
+        job = self.jobs[id_]
+        if job["status"] != before:
+            return error(400, f"Job is {job['status']}, not {before}.", code="invalid_job_status")
+        job["status"] = then
+        return Response(200, job)
+
+    # --- models ----------------------------------------------------------------------------------------
+
+    def _tuned(self) -> list[str]:
+        made = [job.get("fine_tuned_model") for job in self.jobs.values()]
+        return [id_ for id_ in made if id_ and id_ not in self.models_deleted]
+
+    def _list_models(self, request: Request) -> Response:
+        models = [
+            {"id": id_, "object": "model", "owned_by": "org-made-up"} for id_ in ["gpt-4o", *self._tuned()]
+        ]
+        return Response(200, {"object": "list", "data": models})
+
+    def _delete_model(self, request: Request, id_: str) -> Response:
+        id_ = unquote(id_)
+        if id_ not in self._tuned():
+            return error(404, f"The model '{id_}' does not exist", param="model", code="model_not_found")
+        self.models_deleted.append(id_)
+        return Response(200, {"id": id_, "object": "model", "deleted": True})
+
+    # --- deployments, for hosts that serve a model only when they are asked to -------------------------
+
+    def _deploy(self, request: Request) -> Response:
+        asked = request.json()
+        if asked["model"] not in self._tuned():
+            return error(404, f"The model '{asked['model']}' does not exist", param="model")
+        id_ = self._next("deploy-")
+        self.deployments[id_] = {"id": id_, "model": asked["model"], "status": "creating", "looks": 0}
+        return Response(200, self.deployments[id_])
+
+    def _list_deployments(self, request: Request) -> Response:
+        return Response(200, self._page(list(self.deployments.values())[::-1], request))
+
+    def _get_deployment(self, request: Request, id_: str) -> Response:
+        found = self.deployments.get(id_)
+        if found is None:
+            return error(404, f"There is no deployment {id_}")
+        found["looks"] += 1
+        if found["looks"] >= 2 and found["status"] == "creating":
+            found["status"] = "ready"
+        return Response(200, found)
+
+    def _delete_deployment(self, request: Request, id_: str) -> Response:
+        if self.deployments.pop(id_, None) is None:
+            return error(404, f"There is no deployment {id_}")
+        return Response(200, {"id": id_, "deleted": True})
 
     def _list_events(self, request: Request, id_: str) -> Response:
         if id_ not in self.jobs:
@@ -375,10 +510,21 @@ class OpenAIStandIn(StandIn):
         ("GET", "/files/([^/]+)", _get_file),
         ("DELETE", "/files/([^/]+)", _delete_file),
         ("GET", "/files/([^/]+)/content", _file_content),
+        ("POST", "/uploads", _begin_upload),
+        ("POST", "/uploads/([^/]+)/parts", _add_part),
+        ("POST", "/uploads/([^/]+)/complete", _complete_upload),
         ("POST", "/fine_tuning/jobs", _create_job),
         ("GET", "/fine_tuning/jobs", _list_jobs),
         ("GET", "/fine_tuning/jobs/([^/]+)", _get_job),
         ("POST", "/fine_tuning/jobs/([^/]+)/cancel", _cancel_job),
+        ("POST", "/fine_tuning/jobs/([^/]+)/pause", _pause_job),
+        ("POST", "/fine_tuning/jobs/([^/]+)/resume", _resume_job),
+        ("GET", "/models", _list_models),
+        ("DELETE", "/models/([^/]+)", _delete_model),
+        ("POST", "/deployments", _deploy),
+        ("GET", "/deployments", _list_deployments),
+        ("GET", "/deployments/([^/]+)", _get_deployment),
+        ("DELETE", "/deployments/([^/]+)", _delete_deployment),
         ("GET", "/fine_tuning/jobs/([^/]+)/events", _list_events),
         ("GET", "/fine_tuning/jobs/([^/]+)/checkpoints", _list_checkpoints),
         ("POST", "/chat/completions", _chat),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,12 +27,17 @@ class Request:
 @dataclass(frozen=True)
 class Response:
     status: int = 200
-    body: Any = None  # bytes as they are, anything else as JSON
+    body: Any = None  # bytes as they are, a tuple of bytes one after the other, anything else as JSON
     headers: dict[str, str] = field(default_factory=dict)
+    pause_seconds: float = 0.0  # before each piece of a tuple
 
 
 class Drop(Exception):  # noqa: N818 - an instruction, not an error
     """Raised by a handler: close the connection without an answer."""
+
+
+class Cut(Drop):
+    """Close the connection while the request is still being sent."""
 
 
 class StandIn:
@@ -74,6 +80,15 @@ class StandIn:
     def handle(self, request: Request) -> Response:
         raise NotImplementedError
 
+    def _cut(self, method: str, path: str) -> bool:
+        with self._lock:
+            fault = next((f for f in self._faults if f[:2] == (method, path)), None)
+            if fault is None or not isinstance(fault[2], Cut):
+                return False
+            self._faults.remove(fault)
+            self.requests.append(Request(method, path, {}, {}, b""))
+            return True
+
     def _answer(self, request: Request) -> Response:
         with self._lock:
             self.requests.append(request)
@@ -97,6 +112,9 @@ class StandIn:
 
             def _serve(self) -> None:
                 url = urlsplit(self.path)
+                if stand_in._cut(self.command, url.path):
+                    self.close_connection = True
+                    return
                 request = Request(
                     method=self.command,
                     path=url.path,
@@ -104,14 +122,18 @@ class StandIn:
                     headers={k.lower(): v for k, v in self.headers.items()},
                     body=self._body(),
                 )
+                if len(request.body) < int(request.headers.get("content-length") or 0):
+                    self.close_connection = True  # whoever sent it is gone
+                    return
                 try:
                     response = stand_in._answer(request)
                 except Drop:
                     self.close_connection = True
                     return
                 body = response.body
-                if body is None:
-                    body = b""
+                pieces = body if isinstance(body, tuple) else ()
+                if body is None or pieces:
+                    body = b"".join(pieces)
                 elif not isinstance(body, bytes):
                     body = json.dumps(body).encode()
                 self.send_response(response.status)
@@ -119,7 +141,11 @@ class StandIn:
                 for name, value in (headers | response.headers).items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                for piece in pieces or (body,):
+                    if pieces:
+                        self.wfile.flush()
+                        time.sleep(response.pause_seconds)
+                    self.wfile.write(piece)
 
             def _body(self) -> bytes:
                 if "chunked" not in self.headers.get("transfer-encoding", ""):

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.errors import NotSupportedError, ProviderError
-from langsmith_finetune.providers.base import ENDED, JobEvent, JobRequest, JobStatus
+from langsmith_finetune.providers.base import (
+    ENDED,
+    Capabilities,
+    JobEvent,
+    JobRequest,
+    JobStatus,
+    ProviderDefaults,
+)
 from langsmith_finetune.providers.local.extra import require_local_extra
 from langsmith_finetune.providers.local.parameters import check_parameters
 from langsmith_finetune.providers.local.process import is_alive, record_process, start_training, stop
@@ -34,7 +41,7 @@ _JOB_ID = re.compile(r"ft-[0-9a-f]{16}-[1-9][0-9]{0,5}")
 _SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class LocalProvider:
+class LocalProvider(ProviderDefaults):
     """Trains on this machine, in a process that goes on when the notebook's kernel ends.
 
     A job is a folder of `runs_dir` that holds everything about it, the training data too; its files can be
@@ -61,15 +68,22 @@ class LocalProvider:
         self.runs_dir = Path(runs_dir).absolute()
         self._seen = threading.local()
 
-    @property
-    def name(self) -> str:
-        """`"local"`."""
-        return "local"
+    name = "local"
 
     @property
     def poll_seconds(self) -> float:
         """A look costs one small file."""
         return 0.5
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What training on this machine can do."""
+        return Capabilities(target="trl", result="folder", costs_money=False)
+
+    @property
+    def home(self) -> str:
+        """The folder of its jobs."""
+        return str(self.runs_dir)
 
     def __repr__(self) -> str:
         return f"LocalProvider(runs_dir={str(self.runs_dir)!r})"

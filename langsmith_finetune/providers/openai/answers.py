@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from langsmith_finetune.providers.base import JobEvent, JobStatus, Status
+from langsmith_finetune.providers.base import Checkpoint, JobEvent, JobStatus, Status
 
 _STATUSES: Mapping[str, Status] = {
     "validating_files": "validating",
@@ -46,8 +46,9 @@ def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
         model=str(job.get("model") or "unknown"),
         fine_tuned_model=str(tuned) if tuned else None,
         error=_job_error(job.get("error")),
-        created_at=_time(job.get("created_at")),
-        finished_at=_time(job.get("finished_at")),
+        created_at=time_from(job.get("created_at")),
+        finished_at=time_from(job.get("finished_at")),
+        estimated_finish=time_from(job.get("estimated_finish")),
         trained_tokens=_whole(number_from(job.get("trained_tokens"))),
     )
 
@@ -77,11 +78,34 @@ def job_event_from_answer(event: Mapping[str, Any]) -> JobEvent:
     level = event.get("level")
     return JobEvent(
         id=event["id"],
-        created_at=_time(event.get("created_at")) or datetime.fromtimestamp(0, UTC),
+        created_at=time_from(event.get("created_at")) or datetime.fromtimestamp(0, UTC),
         level="error" if level == "error" else "warning" if level in {"warn", "warning"} else "info",
         message=message,
         step=_whole(step),
         total_steps=_whole(total),
+        metrics=numbers,
+    )
+
+
+def checkpoint_from_answer(point: Mapping[str, Any]) -> Checkpoint:
+    """A `fine_tuning.job.checkpoint` object as a `Checkpoint`.
+
+    Example:
+        >>> checkpoint_from_answer({"id": "ftckpt-1", "step_number": 8, "metrics": {"step": 8, "train_loss": 0.5}})
+        Checkpoint(id='ftckpt-1', step=8, created_at=None, model=None, metrics={'train_loss': 0.5})
+    """
+    shown = point.get("metrics")
+    numbers = {
+        name: number
+        for name, value in (shown.items() if isinstance(shown, Mapping) else ())
+        if name != "step" and (number := number_from(value)) is not None
+    }
+    model = point.get("fine_tuned_model_checkpoint")
+    return Checkpoint(
+        id=point["id"],
+        step=_whole(number_from(point.get("step_number"))),
+        created_at=time_from(point.get("created_at")),
+        model=str(model) if model else None,
         metrics=numbers,
     )
 
@@ -109,7 +133,8 @@ def _whole(value: float | None) -> int | None:
     return int(value) if value is not None and math.isfinite(value) else None
 
 
-def _time(value: Any) -> datetime | None:
+def time_from(value: Any) -> datetime | None:
+    """Seconds since 1970 as a time."""
     seconds = number_from(value)
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

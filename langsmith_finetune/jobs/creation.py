@@ -1,0 +1,317 @@
+"""Creating a job once, whatever happens in between: a lost answer, a killed process, two kernels at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from langsmith_finetune.clock import Clock
+from langsmith_finetune.errors import FineTuneError, InvalidExampleError, NotSupportedError, ProviderError
+from langsmith_finetune.jobs.journal import ENVIRONMENT, JobRecord, Journal, home_of
+from langsmith_finetune.jobs.plan import JobPlan, capabilities_of, is_free
+from langsmith_finetune.jobs.waiting import ATTEMPTS, patiently, retry_delay
+from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, JobRequest, JobStatus, Provider, optional
+
+logger = logging.getLogger(__name__)
+
+_LOST = frozenset({"failed", "cancelled", "cancelling"})
+
+_LOOK_AGAIN_SECONDS = (*LOOK_AGAIN_SECONDS, 27.0)
+"""For a job longer than for a file: it costs money to be wrong."""
+
+
+class JobCreation:
+    """One request, on its way to one job.
+
+    Args:
+        provider: Who trains.
+        request: What is asked.
+        journal: Where it is written down.
+        name: What the caller calls the job.
+        force_new: Make another job beside one that lives.
+        clock: Tells the time.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        request: JobRequest,
+        *,
+        journal: Journal,
+        name: str | None,
+        force_new: bool,
+        clock: Clock,
+    ) -> None:
+        self.provider = provider
+        self.request = request
+        self.journal = journal
+        self.name = name
+        self.force_new = force_new
+        self.clock = clock
+        self._can_ask = True
+
+    def run(self, plan: Callable[[], JobPlan]) -> JobStatus:
+        """The job: an earlier one of the same request, or a new one.
+
+        Args:
+            plan: Called before anything is sent that costs money; raises if it should not be.
+        """
+        # By the file, so that jobs of other settings wait for the upload that they share.
+        with self.journal.lock(
+            "create", self.provider.name, home_of(self.provider), self.request.training_sha256
+        ):
+            self._check_name()
+            records = self.journal.of_request(self.provider, self.request)
+            open_record = records[0] if records and records[0].job_id is None else None
+            before = self._jobs(records)
+            if open_record is not None and open_record.stage == "creating":
+                lost = self._job_of(open_record, records, before)
+                if lost is not None:
+                    return self._attached(lost, open_record, "was being created when the process ended")
+            living = [job for job in before if job.status not in _LOST]
+            if living and not self.force_new:
+                record = next((r for r in records if r.job_id == living[0].id), None) or open_record
+                return self._attached(living[0], record, "was created from the same file and settings")
+            planned = plan()
+            known = {"tokens": planned.price and planned.price.tokens, "usd": planned.usd}
+            record = self._begun(open_record, known)
+            patiently(lambda: optional(self.provider, "upload_files")(self.request), self.clock)
+            record = self.journal.write(record, stage="creating")
+            job = self._created(record, before)
+            self._note(record, job)
+            return job
+
+    # --- what is there ---------------------------------------------------------------------------------
+
+    def _jobs(self, records: Sequence[JobRecord]) -> list[JobStatus]:
+        """The jobs of this fingerprint, newest first: the provider's, and those that only the journal knows.
+
+        Raises:
+            ProviderError: A job that the journal knows is not there any more.
+        """
+        jobs = list(self._find())
+        for record in records:
+            job_id = record.job_id
+            if job_id is None or record.status in _LOST or job_id in {job.id for job in jobs}:
+                continue
+            try:
+                jobs.append(patiently(partial(self.provider.retrieve_job, job_id), self.clock))
+            except ProviderError as error:
+                if error.temporary:
+                    raise
+                if not self.force_new and not is_free(self.provider):
+                    raise ProviderError(
+                        self.provider.name,
+                        f"job {job_id}, created on {record.created_at[:10]} from the same file and settings, is not "
+                        f"there ({error.message}). It was deleted, or belongs to another account: "
+                        "create(..., force_new=True) starts another, which is paid for too",
+                    ) from error
+        return jobs
+
+    def _find(self) -> Sequence[JobStatus]:
+        try:
+            return patiently(lambda: self.provider.find_jobs(self.request), self.clock)
+        except NotSupportedError:
+            self._can_ask = False
+            return []
+
+    def _job_of(
+        self, record: JobRecord, records: Sequence[JobRecord], before: Sequence[JobStatus]
+    ) -> JobStatus | None:
+        """The job of a creation whose end the journal does not know, if it was made.
+
+        Raises:
+            ProviderError: Nobody can be asked.
+        """
+        known = {r.job_id for r in records}
+        if made := [job for job in before if job.id not in known]:
+            return made[0]
+        if self.force_new:
+            return None  # the caller has looked
+        if not self._can_ask:
+            raise ProviderError(self.provider.name, self._open_text(record.created_at), ambiguous=True)
+        return self._look_again(known)
+
+    def _look_again(self, known: Collection[str | None]) -> JobStatus | None:
+        """A job that is not known yet; it may take a moment until the provider lists it."""
+        for seconds in (0.0,) if is_free(self.provider) else _LOOK_AGAIN_SECONDS:
+            self.clock.sleep(seconds)
+            for job in self._find():
+                if job.id not in known:
+                    return job
+        return None
+
+    # --- what is written down --------------------------------------------------------------------------
+
+    def _check_name(self) -> None:
+        if self.name is None:
+            return
+        named = self.journal.named(self.provider, self.name)
+        if named is None or named.fingerprint == self.request.fingerprint:
+            return
+        same = named.training_sha256 == self.request.training_sha256
+        raise ValueError(
+            f"the name {self.name!r} stands for job {named.job_id or '(not yet created)'} of "
+            f"{named.created_at[:10]}, made from {'other settings' if same else 'other training data'}. Take "
+            f"another name, or return to it with FineTuneJob.attach({self.name!r}, provider=...)"
+        )
+
+    def _begun(self, open_record: JobRecord | None, known: Mapping[str, Any]) -> JobRecord:
+        with self.journal.lock("names"):
+            self._check_name()
+            if open_record is None:
+                names = () if self.name is None else (self.name,)
+                return self.journal.begin(self.provider, self.request, names=names, **known)
+            return self.journal.write(open_record, names=self._names(open_record), stage="intended", **known)
+
+    def _names(self, record: JobRecord) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*record.names, *([] if self.name is None else [self.name])]))
+
+    def _attached(self, job: JobStatus, record: JobRecord | None, why: str) -> JobStatus:
+        logger.warning(
+            "%s: job %s (%s) %s; attached to it. force_new=True starts another",
+            self.provider.name,
+            job.id,
+            job.status,
+            why,
+        )
+        with self.journal.lock("names"):
+            self._check_name()
+            if record is None:
+                record = self.journal.begin(self.provider, self.request)
+            self._note(record, job)
+        return job
+
+    def _note(self, record: JobRecord, job: JobStatus) -> None:
+        """Write down which job it is. It is paid for now, so nothing that goes wrong here may lose it."""
+        stage = "created" if record.stage in {"intended", "creating"} else record.stage
+        try:
+            self.journal.write(
+                record,
+                stage=stage,
+                job_id=job.id,
+                names=self._names(record),
+                status=job.status,
+                fine_tuned_model=job.fine_tuned_model,
+            )
+        except OSError as error:
+            logger.warning("job %s is not written into %s: %s", job.id, self.journal.folder, error.strerror)
+
+    # --- what is sent ----------------------------------------------------------------------------------
+
+    def _created(self, record: JobRecord, before: Sequence[JobStatus]) -> JobStatus:
+        """Create a job, and never send the same creation twice without looking."""
+        attempt = 1
+        while True:
+            try:
+                return self.provider.create_job(self.request)
+            except ProviderError as error:
+                if error.ambiguous:
+                    if created := self._new_since(before, error):
+                        return created
+                    # A server fault or a closed connection ends the request: looked for and not there, it may
+                    # be sent again. After a time-out it may still be carried out, and so be paid for twice.
+                    if not self._can_ask or not error.temporary:
+                        raise self._left_open(error) from error
+                if not error.temporary or attempt == ATTEMPTS:
+                    self.journal.write(record, stage="intended")  # there is no job, and that is certain
+                    raise
+                self.clock.sleep(retry_delay(error, attempt))
+                attempt += 1
+            except FineTuneError:
+                self.journal.write(record, stage="intended")  # refused, before or after it was sent
+                raise
+
+    def _new_since(self, before: Sequence[JobStatus], error: ProviderError) -> JobStatus | None:
+        """The job that a creation left behind although it ended in this ambiguous error."""
+        if not self._can_ask:
+            return None
+        try:
+            return self._look_again({job.id for job in before})
+        except ProviderError as unseen:
+            raise self._left_open(error) from unseen
+
+    def _left_open(self, error: ProviderError) -> ProviderError:
+        return ProviderError(self.provider.name, f"{error.message}. {self._open_text()}", ambiguous=True)
+
+    def _open_text(self, since: str | None = None) -> str:
+        begun = "" if since is None else f"a process that began to create it on {since[:16]} UTC has ended. "
+        can = capabilities_of(self.provider)
+        again = (
+            "call create again" if can is None or can.finds_jobs else "create(..., force_new=True) makes it"
+        )
+        return (
+            f"{begun}It is open whether a job was created. Look among your jobs for one with metadata "
+            f"langsmith_finetune={self.request.fingerprint[:32]}: if it is there, FineTuneJob.attach(its id, "
+            f"provider=...) returns to it; if it is not there after some minutes, {again}"
+        )
+
+
+def usable_journal(journal: Journal | str | Path | None, provider: Provider) -> Journal:
+    """The journal to use; where its folder cannot be written, one for this process alone.
+
+    Raises:
+        OSError: It cannot be written, and the provider could not be asked for an earlier job instead.
+    """
+    chosen = journal if isinstance(journal, Journal) else Journal(journal)
+    try:
+        with chosen.lock("names"):
+            return chosen
+    except OSError as error:
+        can = capabilities_of(provider)
+        what = f"the journal of jobs, {chosen.folder}, cannot be written ({error.strerror})"
+        if can is None or not can.finds_jobs:
+            raise OSError(
+                error.errno,
+                f"{what}, and {provider.name} cannot be asked for earlier jobs. Give another folder with "
+                f"journal= or {ENVIRONMENT}",
+            ) from error
+        logger.warning("%s; %s is asked for earlier jobs instead", what, provider.name)
+        return Journal(tempfile.mkdtemp(prefix="langsmith-finetune-"))
+
+
+def sha256_of_folder(path: Path) -> str:
+    """Tell a model folder's content: names, sizes, and the first and last MiB of each file.
+
+    Weights are many GB, and training changes every part of them: reading their ends is enough.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            size = file.stat().st_size
+            digest.update(f"{file.relative_to(path).as_posix()}\0{size}\0".encode())
+            with file.open("rb") as content:
+                digest.update(content.read(1 << 20))
+                content.seek(max(size - (1 << 20), content.tell()))
+                digest.update(content.read())
+    return digest.hexdigest()
+
+
+def sha256_and_first_line(path: Path) -> tuple[str, dict[str, Any]]:
+    """Hash a file in constant memory, and read its first line.
+
+    Raises:
+        InvalidExampleError: The first line is not a JSON object.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        first = file.readline()
+        try:
+            line = json.loads(first.removeprefix(b"\xef\xbb\xbf"))
+        except ValueError:
+            line = None
+        if not isinstance(line, dict):
+            what = "is not a JSON object" if first.strip() else "is empty"
+            raise InvalidExampleError(
+                f"{path.name}:1", "", f"the line {what}", "Write the file with write_jsonl(examples, path)"
+            )
+        digest.update(first)
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest(), line

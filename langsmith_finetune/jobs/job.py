@@ -1,0 +1,637 @@
+"""A fine-tuning job: created once, waited for, returned to, and turned into a chat model."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+from langsmith_finetune.clock import Clock
+from langsmith_finetune.errors import JobFailedError, JobTimeoutError, NotSupportedError, ProviderError
+from langsmith_finetune.jobs.creation import (
+    JobCreation,
+    sha256_and_first_line,
+    sha256_of_folder,
+    usable_journal,
+)
+from langsmith_finetune.jobs.journal import JobRecord, Journal
+from langsmith_finetune.jobs.log import frame_of, metrics_of, plot_of, save_log
+from langsmith_finetune.jobs.models import FineTunedModel
+from langsmith_finetune.jobs.plan import JobPlan, check_request, is_free, plan_of, refuse_above
+from langsmith_finetune.jobs.progress import JobProgress, UploadProgress
+from langsmith_finetune.jobs.rejections import rejected_line
+from langsmith_finetune.jobs.waiting import looks
+from langsmith_finetune.providers.base import (
+    ENDED,
+    Checkpoint,
+    JobEvent,
+    JobRequest,
+    JobStatus,
+    Method,
+    Provider,
+    Status,
+    optional,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["FineTuneJob", "FineTunedModel"]
+
+logger = logging.getLogger(__name__)
+
+_PRICED_BYTES = 32 << 20
+"""The tokens of larger files are counted only where somebody asks for the price: it takes a while."""
+
+
+class FineTuneJob:
+    """A handle on a job that runs elsewhere: at a provider, or in a process of its own on this machine.
+
+    Make one with `create` (which may cost money) or `attach` (which never does). The handle holds no
+    state worth keeping: drop it, restart the kernel, and `attach` or the same `create` finds the job again.
+
+    Example:
+        >>> from langsmith_finetune import FineTuneJob
+        >>> job = FineTuneJob.create("train.jsonl", model="some-model", provider=provider)  # doctest: +SKIP
+        >>> model = job.wait().chat_model(temperature=0)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        status: JobStatus,
+        *,
+        clock: Clock | None = None,
+        journal: Journal | str | Path | None = None,
+    ) -> None:
+        self.provider = provider
+        self.details = status
+        self._clock = clock or Clock()
+        self._journal = journal if isinstance(journal, Journal) else Journal(journal)
+        self._ended = status.status in ENDED
+
+    # --- making a handle -------------------------------------------------------------------------------
+
+    @overload
+    @classmethod
+    def create(
+        cls,
+        training_file: str | Path,
+        *,
+        dry_run: Literal[True],
+        model: str | Path,
+        provider: Provider,
+        method: Method = "supervised",
+        parameters: Mapping[str, Any] | None = None,
+        validation_file: str | Path | None = None,
+        suffix: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        check: bool = True,
+        max_cost_usd: float | None = None,
+        force_new: bool = False,
+        progress: bool = True,
+        journal: Journal | str | Path | None = None,
+        clock: Clock | None = None,
+    ) -> JobPlan: ...
+
+    @overload
+    @classmethod
+    def create(
+        cls,
+        training_file: str | Path,
+        *,
+        model: str | Path,
+        provider: Provider,
+        method: Method = "supervised",
+        parameters: Mapping[str, Any] | None = None,
+        validation_file: str | Path | None = None,
+        suffix: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        check: bool = True,
+        max_cost_usd: float | None = None,
+        dry_run: Literal[False] = False,
+        force_new: bool = False,
+        progress: bool = True,
+        journal: Journal | str | Path | None = None,
+        clock: Clock | None = None,
+    ) -> Self: ...
+
+    @classmethod
+    def create(
+        cls,
+        training_file: str | Path,
+        *,
+        model: str | Path,
+        provider: Provider,
+        method: Method = "supervised",
+        parameters: Mapping[str, Any] | None = None,
+        validation_file: str | Path | None = None,
+        suffix: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        check: bool = True,
+        max_cost_usd: float | None = None,
+        dry_run: bool = False,
+        force_new: bool = False,
+        progress: bool = True,
+        journal: Journal | str | Path | None = None,
+        clock: Clock | None = None,
+    ) -> Self | JobPlan:
+        """Start a job, or return to the one that the same file and settings started before.
+
+        Running the same cell twice pays once: a job of the same fingerprint (the data's hash, model,
+        method, parameters, suffix, seed) that has not failed is attached to, whether the journal on this
+        machine knows it or the provider does. A process that is killed on the way leaves nothing that the
+        next run does not find. Creating is never resent blindly: after an answer that leaves open whether a
+        job was created, the provider is asked first.
+
+        Args:
+            training_file: A JSONL file of training lines, as `write_jsonl` makes it.
+            model: The model to start from: the provider's name for it, or a folder for a local provider.
+            provider: Who trains.
+            method: How to train. `"dpo"` wants a file of preferences, `"reinforcement"` a grader in
+                `parameters`.
+            parameters: The provider's own settings; each provider documents its own.
+            validation_file: Lines to measure on while training.
+            suffix: Goes into the tuned model's name, where the provider allows it.
+            seed: For the provider's random choices.
+            name: What to call the job on this machine: `attach(name, provider=...)` returns to it. A name
+                stands for one file and one set of settings.
+            check: See first that the target's rules take every line, as `check(path, target)` does.
+            max_cost_usd: Refuse a job that would cost more, or of which nobody knows what it costs.
+            dry_run: Send nothing, and return a `JobPlan` of what would be sent and what it would cost.
+            force_new: Start another job even if an equal one exists. This may be paid for again.
+            progress: Show a line while a large file is sent.
+            journal: The folder that remembers jobs, in place of the usual one; see `Journal`.
+            clock: For tests.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            InvalidExampleError: A file is empty, is not JSON lines, or has a line that the target refuses.
+            NotSupportedError: The provider does not train by this method.
+            ProviderError: The provider refused, or could not be reached, or it stayed open whether a job
+                was created; the text then says what to look for.
+            ValueError: The job would cost too much, the name stands for another job, or a setting is unknown.
+        """
+        _check_provider(provider)
+        if max_cost_usd is not None and not max_cost_usd >= 0:
+            raise ValueError(f"max_cost_usd must not be negative, but is {max_cost_usd}")
+        training = Path(training_file)
+        sha256, first_line = sha256_and_first_line(training)
+        validation = Path(validation_file) if validation_file is not None else None
+        book = Journal() if dry_run else usable_journal(journal, provider)
+        upload = UploadProgress(enabled=progress)
+        request = JobRequest(
+            training_file=training,
+            training_sha256=sha256,
+            model=str(model),
+            model_sha256=sha256_of_folder(Path(model)) if Path(model).is_dir() else None,
+            method=method,
+            parameters=dict(parameters or {}),
+            validation_file=validation,
+            validation_sha256=sha256_and_first_line(validation)[0] if validation is not None else None,
+            suffix=suffix,
+            seed=seed,
+            memory={} if dry_run else book.memory(provider),
+            on_upload=upload,
+        )
+        check_request(provider, request, first_line)
+
+        def plan() -> JobPlan:
+            if not dry_run:
+                _check_lifecycle(provider, request)
+            small = training.stat().st_size <= _PRICED_BYTES
+            price = dry_run or max_cost_usd is not None or (check and small)
+            found = plan_of(provider, request, check=check, price=price, count=dry_run)
+            if not dry_run:
+                refuse_above(max_cost_usd, found, free=is_free(provider))
+                logger.info("%s: %s: %s", provider.name, training.name, found.price or found.price_unknown)
+            return found
+
+        if dry_run:
+            return plan()
+        clock = clock or Clock()
+        creation = JobCreation(provider, request, journal=book, name=name, force_new=force_new, clock=clock)
+        try:
+            job = cls(provider, creation.run(plan), clock=clock, journal=book)
+        finally:
+            upload.close()
+        job._into_ledger()
+        if validation is not None and request.validation_sha256 is not None:
+            _record(validation, job.details, provider, request.validation_sha256, role="validation")
+        return job
+
+    @classmethod
+    async def acreate(cls, training_file: str | Path, **settings: Any) -> Self:
+        """`create` without blocking the event loop. Takes the same arguments."""
+        return await asyncio.to_thread(lambda: cls.create(training_file, **settings))
+
+    @classmethod
+    def attach(
+        cls,
+        job_id: str,
+        *,
+        provider: Provider,
+        clock: Clock | None = None,
+        journal: Journal | str | Path | None = None,
+    ) -> Self:
+        """Return to a job, wherever and by whomever it was created. Creates nothing.
+
+        Args:
+            job_id: The provider's id of the job, or the `name` that it was created with on this machine.
+            provider: Who has it.
+            clock: For tests.
+            journal: The folder that remembers names, in place of the usual one.
+
+        Raises:
+            ProviderError: The provider has no such job, or cannot be reached.
+        """
+        _check_provider(provider)
+        book = journal if isinstance(journal, Journal) else Journal(journal)
+        if record := book.named(provider, job_id):
+            if record.job_id is None:
+                raise ProviderError(
+                    provider.name,
+                    f"the job named {job_id!r} was begun on {record.created_at[:16]} UTC, and it is not known "
+                    "whether it was created; the same create(...) again finds out",
+                )
+            job_id = record.job_id
+        job = cls(provider, provider.retrieve_job(job_id), clock=clock, journal=book)
+        job._saw()
+        return job
+
+    @classmethod
+    async def aattach(cls, job_id: str, **settings: Any) -> Self:
+        """`attach` without blocking the event loop. Takes the same arguments."""
+        return await asyncio.to_thread(lambda: cls.attach(job_id, **settings))
+
+    @staticmethod
+    def list(
+        provider: Provider | None = None, *, journal: Journal | str | Path | None = None
+    ) -> Sequence[JobRecord]:
+        """The jobs that were created on this machine, newest first, as they were last seen. Asks nobody.
+
+        Args:
+            provider: Only this provider's, at its address.
+            journal: The folder that remembers them, in place of the usual one.
+
+        Example:
+            >>> for record in FineTuneJob.list():  # doctest: +SKIP
+            ...     print(record.created_at, record.names, record.job_id, record.status)
+        """
+        book = journal if isinstance(journal, Journal) else Journal(journal)
+        return book.records(provider)
+
+    # --- looking ---------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The provider's id of the job."""
+        return self.details.id
+
+    @property
+    def status(self) -> Status:
+        """Where the job stood when it was last looked at; `refresh` looks again."""
+        return self.details.status
+
+    def refresh(self) -> JobStatus:
+        """Ask the provider where the job stands now."""
+        self.details = self.provider.retrieve_job(self.id)
+        self._saw()
+        return self.details
+
+    async def arefresh(self) -> JobStatus:
+        """`refresh` without blocking the event loop."""
+        return await asyncio.to_thread(self.refresh)
+
+    def events(self, newest: int | None = None) -> Sequence[JobEvent]:
+        """What the provider told about the job, oldest first.
+
+        Args:
+            newest: Only the last so many; no more pages are fetched than they need.
+        """
+        return self.provider.job_events(self.id, newest=newest)
+
+    async def aevents(self, newest: int | None = None) -> Sequence[JobEvent]:
+        """`events` without blocking the event loop."""
+        return await asyncio.to_thread(self.events, newest)
+
+    @overload
+    def metrics(self, *, as_frame: Literal[False] = False) -> Sequence[dict[str, float]]: ...
+
+    @overload
+    def metrics(self, *, as_frame: Literal[True]) -> pd.DataFrame: ...
+
+    def metrics(self, *, as_frame: bool = False) -> Sequence[dict[str, float]] | pd.DataFrame:
+        """The numbers of each step: `{"step": 1, "train_loss": 0.5}`.
+
+        Args:
+            as_frame: As a pandas table with a row a step.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        records = metrics_of(self.events())
+        return frame_of(records) if as_frame else records
+
+    def plot(self) -> Axes:
+        """The losses over the steps, as matplotlib axes; `.figure` shows in a notebook and can be saved.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: There is no loss yet.
+        """
+        return plot_of(metrics_of(self.events()), self.id)
+
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        """The checkpoints that can still be had, oldest first.
+
+        Raises:
+            NotSupportedError: The provider keeps none.
+        """
+        found: Sequence[Checkpoint] = optional(self.provider, "checkpoints")(self.id)
+        return found
+
+    def save(self, path: str | Path) -> Path:
+        """Write the job, its events, numbers, checkpoints and result files into a folder.
+
+        Args:
+            path: The folder; made if needed, for its owner alone. Files of the same names are replaced.
+        """
+        checkpoints: Sequence[Checkpoint] = ()
+        with suppress(NotSupportedError):
+            checkpoints = self.checkpoints()
+        try:
+            files = optional(self.provider, "result_files")(self.id)
+        except NotSupportedError:
+            files = iter(())
+        job = self.to_dict() | dataclasses.asdict(self.details)
+        return save_log(Path(path), job=job, events=self.events(), checkpoints=checkpoints, files=files)
+
+    # --- changing --------------------------------------------------------------------------------------
+
+    def cancel(self) -> JobStatus:
+        """Ask for the job to be stopped. What was trained so far may still be billed.
+
+        A job that has ended meanwhile stays as it is, and is returned so.
+        """
+        try:
+            self.details = self.provider.cancel_job(self.id)
+        except ProviderError as error:
+            if error.temporary:
+                raise
+            try:
+                self.details = self.provider.retrieve_job(self.id)
+            except ProviderError:
+                raise error from None
+            if self.status not in ENDED:
+                raise
+        self._saw()
+        return self.details
+
+    async def acancel(self) -> JobStatus:
+        """`cancel` without blocking the event loop."""
+        return await asyncio.to_thread(self.cancel)
+
+    def pause(self) -> JobStatus:
+        """Stop the job for a while, and keep what it has learned.
+
+        Raises:
+            NotSupportedError: The provider cannot.
+        """
+        self.details = optional(self.provider, "pause_job")(self.id)
+        return self.details
+
+    def resume(self) -> JobStatus:
+        """Let a paused job go on.
+
+        Raises:
+            NotSupportedError: The provider cannot.
+        """
+        self.details = optional(self.provider, "resume_job")(self.id)
+        return self.details
+
+    def delete(self) -> None:
+        """Remove a job that has ended from the provider's list. The same `create` then starts a new one.
+
+        Raises:
+            NotSupportedError: The provider cannot.
+        """
+        optional(self.provider, "delete_job")(self.id)
+        self._journal.saw(self.provider, dataclasses.replace(self.details, status="cancelled"))
+
+    # --- waiting ---------------------------------------------------------------------------------------
+
+    def wait(
+        self,
+        timeout: float | None = None,
+        poll_seconds: float | None = None,
+        *,
+        on_change: Callable[[JobStatus], object] | None = None,
+        progress: bool = True,
+    ) -> FineTunedModel:
+        """Wait until the job ends, and return its model.
+
+        Lost connections, rate limits and server faults are waited out. Interrupting (Ctrl-C, or the
+        notebook's stop button) ends the waiting, never the job.
+
+        Args:
+            timeout: Give up after this many seconds; the job itself goes on. Without one, give up only
+                when the provider has been unreachable for six hours at a stretch.
+            poll_seconds: Seconds between two looks. By default the provider's own pace, growing slower.
+            on_change: Called with the first status seen, and with each that differs from the one before. What
+                it raises is logged; the waiting goes on.
+            progress: Show a line with status, steps, losses, the time left, tokens and cost.
+
+        Returns:
+            The tuned model.
+
+        Raises:
+            JobFailedError: The job failed or was cancelled; carries the provider's reason.
+            JobTimeoutError: `timeout` has passed.
+            ProviderError: The provider refuses to tell (a wrong key, no such job), or is gone for long.
+            ValueError: `poll_seconds` is negative.
+        """
+        with JobProgress(enabled=progress, clock=self._clock) as line:
+            try:
+                for delay in self._looks(timeout, poll_seconds, line, on_change):
+                    self._clock.sleep(delay)
+            except KeyboardInterrupt as stop:
+                how = f'job {self.id} goes on: FineTuneJob.attach("{self.id}", provider=...).wait() returns to it'
+                line.say(how)
+                stop.add_note(how)
+                raise
+        return self._outcome()
+
+    async def await_(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - the same arguments as `wait`
+        poll_seconds: float | None = None,
+        *,
+        on_change: Callable[[JobStatus], object] | None = None,
+        progress: bool = True,
+    ) -> FineTunedModel:
+        """`wait` without blocking the event loop. `await job` is the same with its defaults."""
+        with JobProgress(enabled=progress, clock=self._clock) as line:
+            delays = self._looks(timeout, poll_seconds, line, on_change)
+            while (delay := await asyncio.to_thread(next, delays, None)) is not None:
+                await self._clock.asleep(delay)
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, FineTunedModel]:
+        return self.await_().__await__()
+
+    def _looks(
+        self,
+        timeout: float | None,
+        poll_seconds: float | None,
+        line: JobProgress,
+        on_change: Callable[[JobStatus], object] | None,
+    ) -> Generator[float, None, None]:
+        last: tuple[str, str] | None = None
+
+        def look() -> bool:
+            nonlocal last
+            self.refresh()
+            if line.enabled:
+                shown = self._with_newest_metrics()
+                tokens, usd = self._so_far(shown)
+                line.show(shown, tokens=tokens, usd=usd)
+            now = (self.status, self.details.provider_status)
+            if on_change is not None and now != last:
+                try:
+                    on_change(self.details)
+                except Exception as error:  # noqa: BLE001 - a message that is not sent must not end the wait
+                    logger.warning("on_change raised %s; the waiting goes on", type(error).__name__)
+            last = now
+            return self.status in ENDED
+
+        return looks(
+            look,
+            clock=self._clock,
+            first_poll_seconds=self.provider.poll_seconds,
+            timeout=timeout,
+            poll_seconds=poll_seconds,
+            on_silence=line.note,
+            on_timeout=lambda waited: JobTimeoutError(self.details, waited),
+        )
+
+    def _with_newest_metrics(self) -> JobStatus:
+        """The status, with the newest step and losses from the events where the status has none."""
+        if self.details.step is not None or self.status != "running":
+            return self.details
+        try:
+            events = self.provider.job_events(self.id, newest=20)
+        except (ProviderError, NotSupportedError):
+            return self.details  # only a display: never a reason to stop waiting
+        for event in reversed(events):
+            if event.metrics:
+                return dataclasses.replace(
+                    self.details, step=event.step, total_steps=event.total_steps, metrics=event.metrics
+                )
+        return self.details
+
+    def _so_far(self, job: JobStatus) -> tuple[int | None, float | None]:
+        """Tokens trained on and dollars spent: the provider's figures, or the plan's share of the steps done."""
+        tokens, usd = job.trained_tokens, job.cost_usd
+        record = self._journal.of_job(self.provider, self.id)
+        if record is None or record.tokens is None:
+            return tokens, usd
+        done = 1.0 if job.status == "succeeded" else 0.0
+        if job.step is not None and job.total_steps:
+            done = max(done, min(1.0, job.step / job.total_steps))
+        if tokens is None and done:
+            tokens = round(record.tokens * done)
+        if usd is None and record.usd is not None and done:
+            usd = record.usd * done
+        return tokens, usd
+
+    def _outcome(self) -> FineTunedModel:
+        if self.status != "succeeded" or self.details.fine_tuned_model is None:
+            record = self._journal.of_job(self.provider, self.id)
+            file = Path(record.training_file).name if record else "training file"
+            raise JobFailedError(self.details) from rejected_line(self.details.error or "", file)
+        return FineTunedModel(
+            id=self.details.fine_tuned_model,
+            base_model=self.details.model,
+            job_id=self.id,
+            provider=self.provider,
+            journal=self._journal,
+            clock=self._clock,
+        )
+
+    # --- keeping ---------------------------------------------------------------------------------------
+
+    def _saw(self) -> None:
+        """Let the journal know, and at the end the ledger."""
+        self._journal.saw(self.provider, self.details)
+        if self.status in ENDED and not self._ended:
+            self._ended = True
+            self._into_ledger()
+
+    def _into_ledger(self) -> None:
+        if record := self._journal.of_job(self.provider, self.id):
+            _record(Path(record.training_file), self.details, self.provider, record.training_sha256)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What another process needs to return to this job: plain JSON values, no key, no content."""
+        return {
+            "job_id": self.id,
+            "provider": self.provider.name,
+            "model": self.details.model,
+            "status": self.status,
+        }
+
+    @classmethod
+    def from_dict(
+        cls,
+        data: Mapping[str, Any],
+        *,
+        provider: Provider,
+        clock: Clock | None = None,
+        journal: Journal | str | Path | None = None,
+    ) -> Self:
+        """The handle that `to_dict` wrote down. Asks nobody: `refresh` or `wait` brings it up to date.
+
+        Raises:
+            ValueError: The job belongs to another provider.
+        """
+        if data["provider"] != provider.name:
+            raise ValueError(
+                f"job {data['job_id']} belongs to {data['provider']!r}, but the provider given is "
+                f"{provider.name!r}"
+            )
+        status = JobStatus(
+            id=data["job_id"], status=data["status"], provider_status=data["status"], model=data["model"]
+        )
+        return cls(provider, status, clock=clock, journal=journal)
+
+    def __repr__(self) -> str:
+        return f"FineTuneJob({self.id!r}, {self.status!r}, provider={self.provider.name!r})"
+
+
+def _check_provider(provider: object) -> None:
+    if isinstance(provider, (str, type)):
+        found = repr(provider) if isinstance(provider, str) else f"the class {provider.__name__}"
+        raise TypeError(f"provider must be an object, such as LocalProvider(), not {found}")
+
+
+def _check_lifecycle(provider: Provider, request: JobRequest) -> None:
+    """Refuse what is gone, and warn of a model that has days to live."""
+    from langsmith_finetune.providers.lifecycle import check_lifecycle  # noqa: PLC0415 - only who pays needs it
+
+    check_lifecycle(provider, request.model, request.method)
+
+
+def _record(path: Path, job: JobStatus, provider: Provider, sha256: str, *, role: str = "training") -> None:
+    """Write a job into the ledger beside the file, if there is one."""
+    from langsmith_finetune.ledger import Ledger  # noqa: PLC0415 - only files with a ledger need it
+
+    Ledger.record_job(path, job, provider=provider.name, sha256=sha256, role=role)

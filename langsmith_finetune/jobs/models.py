@@ -1,0 +1,282 @@
+"""What a job leaves behind: a model, and where the provider asks for it, a deployment that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from langsmith_finetune.clock import Clock
+from langsmith_finetune.errors import NotSupportedError, ProviderError
+from langsmith_finetune.jobs.journal import Journal, home_of
+from langsmith_finetune.jobs.progress import JobProgress
+from langsmith_finetune.jobs.waiting import looks, patiently
+from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, DeploymentStatus, Provider, optional
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineTunedModel:
+    """What a job leaves behind.
+
+    Args:
+        id: The tuned model's name at the provider, or its folder.
+        base_model: The model it was tuned from.
+        job_id: The job that made it.
+        provider: Who has it.
+        journal: Where deployments are written down; by default the usual place.
+        clock: For tests.
+    """
+
+    id: str
+    base_model: str
+    job_id: str
+    provider: Provider
+    journal: Journal = field(default_factory=Journal, repr=False, compare=False)
+    clock: Clock = field(default_factory=Clock, repr=False, compare=False)
+
+    def chat_model(self, **kwargs: Any) -> BaseChatModel:
+        """The model as a LangChain chat model. Where it must be deployed first, ask the deployment instead.
+
+        Args:
+            **kwargs: Settings of the chat model's class, such as `temperature=0`.
+        """
+        return self.provider.chat_model(self.id, **kwargs)
+
+    def deploy(self, *, force_new: bool = False, **settings: Any) -> Deployment:
+        """Let the provider serve the model, where it does not do so by itself. This may cost money by the hour.
+
+        What it costs is logged first. A deployment of this model that lives is returned to, not doubled.
+
+        Args:
+            force_new: Deploy it again even if it is deployed. This is paid for again.
+            **settings: The provider's own, such as the hardware.
+
+        Raises:
+            NotSupportedError: The provider serves its models without being asked, or not at all.
+            ProviderError: It refused, or it stayed open whether the model is deployed.
+        """
+        provider = self.provider
+        with self.journal.lock("deploy", provider.name, home_of(provider), self.id):
+            before = self._deployments(force_new=force_new)
+            if not force_new and (
+                living := [one for one in before if one.status not in {"stopped", "failed"}]
+            ):
+                logger.warning("%s: deployment %s serves %s already", provider.name, living[0].id, self.id)
+                return self._noted(living[0])
+            price = optional(provider, "deployment_usd_per_hour")(self.id, **settings)
+            cost = "at a price that is not known" if price is None else f"for ${price:,.2f} an hour"
+            logger.warning("%s: deploying %s %s, until Deployment.delete()", provider.name, self.id, cost)
+            self._write(stage="deploying")
+            return self._noted(patiently(lambda: self._deployed(before, settings), self.clock))
+
+    async def adeploy(self, *, force_new: bool = False, **settings: Any) -> Deployment:
+        """`deploy` without blocking the event loop."""
+        return await asyncio.to_thread(lambda: self.deploy(force_new=force_new, **settings))
+
+    def download(self, path: str | Path) -> Path:
+        """Fetch the weights into a folder, where the provider gives them.
+
+        Raises:
+            NotSupportedError: It does not.
+        """
+        found: Path = optional(self.provider, "download")(self.id, Path(path))
+        return found
+
+    async def adownload(self, path: str | Path) -> Path:
+        """`download` without blocking the event loop."""
+        return await asyncio.to_thread(self.download, path)
+
+    def delete(self) -> None:
+        """Remove the model from the provider for good.
+
+        Raises:
+            NotSupportedError: The provider cannot.
+        """
+        optional(self.provider, "delete_model")(self.id)
+
+    def _deployments(self, *, force_new: bool = False) -> list[DeploymentStatus]:
+        """The deployments of this model, as the provider lists them or the journal remembers them."""
+        try:
+            return list(patiently(lambda: optional(self.provider, "list_deployments")(self.id), self.clock))
+        except NotSupportedError:
+            record = self.journal.of_job(self.provider, self.job_id)
+            if record is None:
+                return []
+            if record.deployment_id is None:
+                if record.stage == "deploying" and not force_new:
+                    raise ProviderError(
+                        self.provider.name,
+                        f"a process that began to deploy {self.id} has ended, and it is open whether it is "
+                        "deployed. Look among your deployments: Deployment.attach(its id, provider=...) returns "
+                        "to it, and deploy(force_new=True) makes one",
+                        ambiguous=True,
+                    ) from None
+                return []
+        try:
+            return [optional(self.provider, "retrieve_deployment")(record.deployment_id)]
+        except ProviderError as error:
+            if error.temporary:
+                raise
+            return []  # deleted
+
+    def _deployed(self, before: list[DeploymentStatus], settings: dict[str, Any]) -> DeploymentStatus:
+        try:
+            made: DeploymentStatus = optional(self.provider, "deploy")(self.id, **settings)
+        except ProviderError as error:
+            if not error.ambiguous:
+                raise
+            seen = {one.id for one in before}
+            for seconds in LOOK_AGAIN_SECONDS:
+                self.clock.sleep(seconds)
+                if new := [one for one in self._deployments() if one.id not in seen]:
+                    return new[0]
+            raise ProviderError(
+                self.provider.name,
+                f"{error.message}. It is open whether {self.id} is being deployed, which may cost money: look "
+                "among your deployments; deploy() again returns to one that is there",
+                ambiguous=True,
+            ) from error
+        return made
+
+    def _noted(self, deployment: DeploymentStatus) -> Deployment:
+        self._write(stage="deployed", deployment_id=deployment.id)
+        return Deployment(self.provider, deployment, clock=self.clock)
+
+    def _write(self, **changes: Any) -> None:
+        try:
+            if record := self.journal.of_job(self.provider, self.job_id):
+                self.journal.write(record, **changes)
+        except OSError as error:
+            logger.warning("%s cannot be written: %s", self.journal.folder, error.strerror)
+
+
+class Deployment:
+    """A model that a provider serves, or is about to. While it lives, it may cost money.
+
+    Args:
+        provider: Who serves it.
+        status: Where it stands.
+        clock: For tests.
+
+    Example:
+        >>> deployment = model.deploy().wait()  # doctest: +SKIP
+        >>> deployment.chat_model(temperature=0).invoke("Hi")  # doctest: +SKIP
+        >>> deployment.delete()  # doctest: +SKIP
+    """
+
+    def __init__(self, provider: Provider, status: DeploymentStatus, *, clock: Clock | None = None) -> None:
+        self.provider = provider
+        self.details = status
+        self._clock = clock or Clock()
+
+    @classmethod
+    def attach(cls, deployment_id: str, *, provider: Provider, clock: Clock | None = None) -> Self:
+        """Return to a deployment by its id."""
+        return cls(provider, optional(provider, "retrieve_deployment")(deployment_id), clock=clock)
+
+    @property
+    def id(self) -> str:
+        """The provider's id of the deployment."""
+        return self.details.id
+
+    @property
+    def status(self) -> str:
+        """Where it stood when it was last looked at; `refresh` looks again."""
+        return self.details.status
+
+    def refresh(self) -> DeploymentStatus:
+        """Ask the provider where it stands now."""
+        self.details = optional(self.provider, "retrieve_deployment")(self.id)
+        return self.details
+
+    def wait(
+        self, timeout: float | None = None, poll_seconds: float | None = None, *, progress: bool = True
+    ) -> Self:
+        """Wait until the model answers, and return this deployment.
+
+        Args:
+            timeout: Give up after this many seconds; the deployment goes on, and so does what it costs.
+            poll_seconds: Seconds between two looks.
+            progress: Show a line.
+
+        Raises:
+            ProviderError: It failed or was stopped.
+            TimeoutError: `timeout` has passed.
+        """
+        with JobProgress(enabled=progress) as line:
+            for delay in self._looks(timeout, poll_seconds, line):
+                self._clock.sleep(delay)
+        return self._outcome()
+
+    async def await_(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - the same arguments as `wait`
+        poll_seconds: float | None = None,
+        *,
+        progress: bool = True,
+    ) -> Self:
+        """`wait` without blocking the event loop. `await deployment` is the same with its defaults."""
+        with JobProgress(enabled=progress) as line:
+            delays = self._looks(timeout, poll_seconds, line)
+            while (delay := await asyncio.to_thread(next, delays, None)) is not None:
+                await self._clock.asleep(delay)
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self.await_().__await__()
+
+    def chat_model(self, **kwargs: Any) -> BaseChatModel:
+        """The deployed model as a LangChain chat model.
+
+        Args:
+            **kwargs: Settings of the chat model's class, such as `temperature=0`.
+        """
+        return self.provider.chat_model(self.details.serves_as or self.details.model_id, **kwargs)
+
+    def delete(self) -> None:
+        """End the deployment, and what it costs. The model stays."""
+        optional(self.provider, "delete_deployment")(self.id)
+
+    def __repr__(self) -> str:
+        return f"Deployment({self.id!r}, {self.status!r}, provider={self.provider.name!r})"
+
+    def _looks(
+        self, timeout: float | None, poll_seconds: float | None, line: JobProgress
+    ) -> Generator[float, None, None]:
+        def look() -> bool:
+            self.refresh()
+            line.note(f"deployment {self.id}: {self.status}")
+            return self.status in {"ready", "failed", "stopped"}
+
+        def too_long(waited: float) -> TimeoutError:
+            return TimeoutError(
+                f"deployment {self.id} was still {self.status} ({self.details.provider_status}) after "
+                f"{waited:.0f} s; it goes on, and may cost money until delete()"
+            )
+
+        return looks(
+            look,
+            clock=self._clock,
+            first_poll_seconds=self.provider.poll_seconds,
+            timeout=timeout,
+            poll_seconds=poll_seconds,
+            on_silence=line.note,
+            on_timeout=too_long,
+        )
+
+    def _outcome(self) -> Self:
+        if self.status != "ready":
+            raise ProviderError(
+                self.provider.name,
+                f"deployment {self.id} ended as {self.status} ({self.details.provider_status}): "
+                f"{self.details.error or 'the provider gave no reason'}",
+            )
+        return self

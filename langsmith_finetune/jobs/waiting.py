@@ -1,0 +1,91 @@
+"""Asking again and again without asking too much: for a job's end, a deployment, a file."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator
+from typing import TypeVar
+
+from langsmith_finetune.clock import Clock
+from langsmith_finetune.errors import ProviderError
+
+Answer = TypeVar("Answer")
+
+ATTEMPTS = 4
+_LONGEST_RETRY_SECONDS = 60.0
+_LONGEST_RETRY_AFTER_SECONDS = 300.0
+_LONGEST_SILENCE_SECONDS = 6 * 3600.0
+"""Without a timeout of the caller's, a provider may be unreachable for this long at a stretch."""
+
+
+def looks(
+    look: Callable[[], bool],
+    *,
+    clock: Clock,
+    first_poll_seconds: float,
+    timeout: float | None,
+    poll_seconds: float | None,
+    on_silence: Callable[[str], None],
+    on_timeout: Callable[[float], Exception],
+) -> Generator[float, None, None]:
+    """Look until it has ended, and yield the seconds to wait between two looks.
+
+    Args:
+        look: Asks, and says whether it is over.
+        clock: Tells the time, on a clock that nobody can set.
+        first_poll_seconds: The pace at first; it grows slower, up to six times.
+        timeout: The seconds that all may take.
+        poll_seconds: A pace of the caller's, which does not change.
+        on_silence: Told when there is no answer.
+        on_timeout: Makes the error for the seconds waited.
+
+    Raises:
+        ProviderError: The provider refuses to tell, or is gone for long.
+        ValueError: `poll_seconds` is negative.
+    """
+    if poll_seconds is not None and poll_seconds < 0:
+        raise ValueError(f"poll_seconds must not be negative, but is {poll_seconds}")
+    started = last_answer = clock.now()
+    pace = first_poll_seconds if poll_seconds is None else poll_seconds
+    failures = 0
+    while True:
+        try:
+            if look():
+                return
+            failures, last_answer = 0, clock.now()
+            delay = pace
+            if poll_seconds is None:
+                pace = min(pace * 1.2, 6 * first_poll_seconds)
+        except ProviderError as error:
+            silence = clock.now() - last_answer
+            if not error.temporary or (timeout is None and silence > _LONGEST_SILENCE_SECONDS):
+                raise
+            failures += 1
+            delay = retry_delay(error, failures)
+            on_silence(f"no answer for {silence:.0f} s, asking again in {delay:.0f} s")
+        waited = clock.now() - started
+        if timeout is not None and waited >= timeout:
+            raise on_timeout(waited)
+        # Jitter, so that many notebooks started together do not ask together.
+        delay *= random.uniform(0.9, 1.1)  # noqa: S311
+        yield delay if timeout is None else min(delay, timeout - waited)
+
+
+def patiently(ask: Callable[[], Answer], clock: Clock) -> Answer:
+    """Ask what can be asked twice without harm; a temporary failure is waited out, up to four times."""
+    attempt = 1
+    while True:
+        try:
+            return ask()
+        except ProviderError as error:
+            if not error.temporary or attempt == ATTEMPTS:
+                raise
+            clock.sleep(retry_delay(error, attempt))
+            attempt += 1
+
+
+def retry_delay(error: ProviderError, attempt: int) -> float:
+    """Seconds until the next try: what the provider asked for, within reason, or twice as long each time."""
+    if error.retry_after_seconds is not None:
+        return min(max(error.retry_after_seconds, 0.1), _LONGEST_RETRY_AFTER_SECONDS)
+    return min(2.0 ** (attempt - 1), _LONGEST_RETRY_SECONDS)

@@ -1,0 +1,448 @@
+"""Fine-tuning at OpenAI, and at every host that speaks OpenAI's files and fine-tuning API."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict
+
+import openai
+
+from langsmith_finetune.clock import Clock
+from langsmith_finetune.errors import NotSupportedError, ProviderError
+from langsmith_finetune.jobs.rejections import rejected_line
+from langsmith_finetune.providers.base import (
+    ENDED,
+    Capabilities,
+    Checkpoint,
+    JobEvent,
+    JobRequest,
+    JobStatus,
+    Method,
+    ProviderDefaults,
+    TunedModel,
+    UploadedFile,
+)
+from langsmith_finetune.providers.openai.answers import (
+    checkpoint_from_answer,
+    job_event_from_answer,
+    job_status_from_answer,
+    number_from,
+    time_from,
+)
+from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
+from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, status_code
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+METADATA_KEY: Final = "langsmith_finetune"
+"""The key under which a job's metadata holds the first 32 digits of its request's fingerprint."""
+
+_LOOK_TIMEOUT_SECONDS = 60.0
+"""A look at a job is small. The SDK's ten minutes would keep `wait(timeout=...)` from its word."""
+
+_JOBS_PAGES = 10
+_EVENTS_PAGES = 100
+_PAGE_ITEMS = 100
+
+
+class OpenAIParameters(TypedDict, total=False):
+    """What `FineTuneJob.create(..., parameters=)` takes here. What is left out, OpenAI chooses.
+
+    Source: the SDK's `types/fine_tuning/*_hyperparameters_param.py` and `reinforcement_method_param.py`.
+    """
+
+    n_epochs: int | Literal["auto"]
+    """How often the whole file is trained on, 1 to 50."""
+    batch_size: int | Literal["auto"]
+    """Examples in a batch, 1 to 256."""
+    learning_rate_multiplier: float | Literal["auto"]
+    """A factor on the learning rate that OpenAI chooses; above 0."""
+    beta: float | Literal["auto"]
+    """For `dpo`: the weight of staying close to the base model, 0 to 2."""
+    grader: Mapping[str, Any]
+    """For `reinforcement`: what gives the answers their points, passed on as it is."""
+    compute_multiplier: float | Literal["auto"]
+    """For `reinforcement`: a factor on the search for better answers."""
+    eval_interval: int | Literal["auto"]
+    """For `reinforcement`: steps between two evaluations."""
+    eval_samples: int | Literal["auto"]
+    """For `reinforcement`: answers to each example of an evaluation."""
+    reasoning_effort: Literal["default", "low", "medium", "high"]
+    """For `reinforcement`: how long the model thinks."""
+
+
+_SUPERVISED = ("n_epochs", "batch_size", "learning_rate_multiplier")
+_REINFORCEMENT = ("compute_multiplier", "eval_interval", "eval_samples", "reasoning_effort")
+
+
+class OpenAIProvider(ProviderDefaults):
+    """Trains at OpenAI, or at any host of the same API: Azure's `/openai/v1/`, Nebius and others.
+
+    OpenAI itself is closing this service. Organizations that never fine-tuned have been refused since
+    2026-05-07, inactive ones since 2026-07-02; nobody can create a job from 2027-01-06 on, and a tuned
+    model lives as long as its base: gpt-4o, gpt-4o-mini, gpt-4.1 and gpt-4.1-mini end on 2027-01-14
+    (https://developers.openai.com/api/docs/deprecations, read 2026-11-22).
+
+    A file is uploaded under a name made from its hash, so one that is already there is used again; more than
+    512 MB go in parts. Neither a key nor a line of the file appears in any error text.
+
+    A host with its own ways is a subclass: it has another `name` and `capabilities`, and overrides `as_sent`
+    (the file as the host reads it) and `body` (the request that creates a job).
+
+    Args:
+        api_key: The key; by default `OPENAI_API_KEY`.
+        base_url: The host's address with its version, `"https://api.openai.com/v1"`; by default
+            `OPENAI_BASE_URL`, or OpenAI.
+        client: A client of the official SDK, in place of both. Its `max_retries` is not used: the SDK
+            would send a paid request three times on a lost connection; `FineTuneJob` looks first.
+        clock: For tests.
+
+    Raises:
+        ValueError: `client` was given beside a key or address, or the key cannot be sent in a header.
+        openai.OpenAIError: There is no key.
+
+    Example:
+        >>> provider = OpenAIProvider(api_key="sk-made-up", base_url="http://localhost:8000/v1")
+        >>> provider
+        OpenAIProvider('http://localhost:8000/v1/')
+    """
+
+    name = "openai"
+    poll_seconds = 10.0
+    parameters: ClassVar[Mapping[Method, Sequence[str]]] = {
+        "supervised": _SUPERVISED,
+        "dpo": (*_SUPERVISED, "beta"),
+        "reinforcement": (*_SUPERVISED, *_REINFORCEMENT, "grader"),
+    }
+    """The names that `parameters` may have, by method."""
+
+    largest_upload: int | None = 512 << 20
+    """Larger files go in parts; None for a host that takes any file in one request."""
+
+    part_bytes: int = 64 << 20
+
+    capabilities = Capabilities(
+        target="openai",
+        min_examples=10,
+        methods=frozenset({"supervised", "dpo", "reinforcement"}),
+        max_file_bytes=8 << 30,
+        longest_suffix=64,
+        pauses=True,
+        result="served",
+    )
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        client: openai.OpenAI | None = None,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        if client is None:
+            client = openai.OpenAI(api_key=api_key, base_url=base_url)
+            if not re.fullmatch(r"[!-~]*", client.api_key):
+                raise ValueError(
+                    "OpenAIProvider: the API key holds a space, a line break or a character outside ASCII; "
+                    "copy it again"
+                )
+        elif api_key is not None or base_url is not None:
+            raise ValueError("OpenAIProvider: pass either client=, or api_key= and base_url=, not both")
+        self.client = client
+        self._clock = clock or Clock()
+        # Raw responses, because the SDK's types have what hosts leave out, and take what no host should send.
+        patient = client.with_options(max_retries=0)
+        brisk = patient
+        if client.timeout == openai.DEFAULT_TIMEOUT:
+            brisk = patient.with_options(timeout=_LOOK_TIMEOUT_SECONDS)
+        self._uploaded: dict[str, tuple[str, str | None]] = {}
+        self._api = OpenAIRequests(self.name, client)
+        self._files = OpenAIFiles(
+            self._api,
+            patient,
+            brisk,
+            self._clock,
+            largest_upload=self.largest_upload,
+            part_bytes=self.part_bytes,
+        )
+        self._create_job = patient.fine_tuning.jobs.with_raw_response.create
+        self._jobs = brisk.fine_tuning.jobs.with_raw_response
+        self._checkpoints = brisk.fine_tuning.jobs.checkpoints.with_raw_response
+        self._models = brisk.models.with_raw_response
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.client.base_url)!r})"
+
+    @property
+    def home(self) -> str:
+        """The host's address."""
+        return str(self.client.base_url)
+
+    # --- jobs ------------------------------------------------------------------------------------------
+
+    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+        """The jobs created from a request with the same fingerprint, newest first.
+
+        They are known by their metadata. Where a host keeps no metadata, a job counts that was trained
+        from the same upload and base model, unless its shown settings differ. The newest 1,000 jobs are
+        looked at (all of them where the host filters by metadata, as OpenAI does).
+
+        Raises:
+            NotSupportedError: The host cannot list jobs.
+            ProviderError: It refused, or could not be reached.
+            ValueError: `parameters` has a name that this provider does not know.
+        """
+        self._check(request)
+        tag = request.fingerprint[:32]
+        files: set[str] | None = None
+        found = []
+        try:
+            for job in self._api.pages(
+                self._jobs.list, _JOBS_PAGES, limit=_PAGE_ITEMS, metadata={METADATA_KEY: tag}
+            ):
+                metadata = job.get("metadata")
+                if not metadata and _may_be(job, request):
+                    if files is None:
+                        named = self._files.named(file_name(request.training_sha256))
+                        files = {file["id"] for file in named}
+                    same = job.get("training_file") in files
+                else:
+                    same = isinstance(metadata, dict) and metadata.get(METADATA_KEY) == tag
+                if same:
+                    found.append(job)
+        except ProviderError as error:
+            if status_code(error) in NO_SUCH_PATH:
+                raise NotSupportedError(
+                    self.name, "listing jobs at this host, so an earlier equal job cannot be looked up"
+                ) from error
+            raise
+        found.sort(key=lambda job: number_from(job.get("created_at")) or 0.0, reverse=True)
+        return [job_status_from_answer(job) for job in found]
+
+    def create_job(self, request: JobRequest) -> JobStatus:
+        """Upload what is not there yet, wait until it is processed, and start the job.
+
+        It may be called again after any error: the upload is then found and not repeated.
+
+        Raises:
+            ProviderError: `ambiguous` if a job may have been started all the same.
+            ValueError: `parameters` has a name that this provider does not know.
+        """
+        self._check(request)
+        known = self._uploaded.pop(request.fingerprint) if request.fingerprint in self._uploaded else None
+        training, validation = known or self._file_ids(request)
+        try:
+            answer = self._api.ask(self._create_job, creates=True, **self.body(request, training, validation))
+        except ProviderError as error:
+            line = rejected_line(error.message, request.training_file.name)
+            if line is None or status_code(error) != 400:
+                raise
+            raise line from error
+        return job_status_from_answer(answer)
+
+    def upload_files(self, request: JobRequest) -> None:
+        """Upload what is not there yet, and wait until it is processed."""
+        self._check(request)
+        self._uploaded[request.fingerprint] = self._file_ids(request)
+
+    def preview(self, request: JobRequest) -> Mapping[str, Any]:
+        """The body that `create_job` will send, with the names of files in place of their ids."""
+        self._check(request)
+        validation = request.validation_sha256
+        return self.body(
+            request, file_name(request.training_sha256), file_name(validation) if validation else None
+        )
+
+    def body(self, request: JobRequest, training_file: str, validation_file: str | None) -> dict[str, Any]:
+        """The arguments of the SDK's `fine_tuning.jobs.create`.
+
+        Args:
+            request: What is asked.
+            training_file: The id of the uploaded file.
+            validation_file: The id of the other one, if there is one.
+        """
+        settings = dict(request.parameters)
+        method: dict[str, Any] = {"grader": settings.pop("grader")} if "grader" in settings else {}
+        if settings:
+            method["hyperparameters"] = settings
+        body: dict[str, Any] = {
+            "model": request.model,
+            "training_file": training_file,
+            "method": {"type": request.method} | ({request.method: method} if method else {}),
+            "metadata": {METADATA_KEY: request.fingerprint[:32]},
+            "validation_file": validation_file,
+            "suffix": request.suffix,
+            "seed": request.seed,
+        }
+        return {name: value for name, value in body.items() if value is not None}
+
+    def as_sent(self, path: Path) -> AbstractContextManager[Path]:
+        """A training file as the host reads it: here, the file itself."""
+        return nullcontext(path)
+
+    def retrieve_job(self, job_id: str) -> JobStatus:
+        """Where the job stands now."""
+        return job_status_from_answer(self._api.ask(self._jobs.retrieve, job_id))
+
+    def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
+        """What happened, oldest first; at most the last 10,000 events."""
+        limit = _PAGE_ITEMS if newest is None else max(1, min(newest, _PAGE_ITEMS))
+        answers = self._api.pages(self._jobs.list_events, _EVENTS_PAGES, job_id, limit=limit)
+        events = [job_event_from_answer(answer) for answer in islice(answers, newest)]
+        events.reverse()  # the service tells the newest first, several within one second
+        events.sort(key=lambda event: event.created_at)
+        return events
+
+    def cancel_job(self, job_id: str) -> JobStatus:
+        """Ask for the job to be stopped, and say where it stands then. Safe to repeat.
+
+        A job that has ended meanwhile is shown as it ended.
+        """
+        try:
+            return job_status_from_answer(self._api.ask(self._jobs.cancel, job_id))
+        except ProviderError as error:
+            if error.temporary or status_code(error) not in {400, 409, 422}:
+                raise
+            job = self.retrieve_job(job_id)
+            if job.status not in ENDED:
+                raise
+            return job
+
+    def pause_job(self, job_id: str) -> JobStatus:
+        """Stop the job for a while, and keep what it has learned."""
+        return job_status_from_answer(self._api.ask(self._jobs.pause, job_id))
+
+    def resume_job(self, job_id: str) -> JobStatus:
+        """Let a paused job go on."""
+        return job_status_from_answer(self._api.ask(self._jobs.resume, job_id))
+
+    # --- what a job leaves -----------------------------------------------------------------------------
+
+    def checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
+        """The checkpoints that can still be had, oldest first: OpenAI keeps the last three."""
+        answers = self._api.pages(self._checkpoints.list, _JOBS_PAGES, job_id)
+        return sorted(map(checkpoint_from_answer, answers), key=lambda point: point.step or 0)
+
+    def result_files(self, job_id: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """The files of measurements that a job left, CSV with a row a step."""
+        job = self._api.ask(self._jobs.retrieve, job_id)
+        for file_id in job.get("result_files") or ():
+            if isinstance(file_id, str):
+                name, content = self._files.read(file_id)
+                yield name, iter([_decoded(b"".join(content))])
+
+    def list_models(self) -> Sequence[TunedModel]:
+        """The tuned models that this library's jobs made and that are still there, newest first.
+
+        Where a host keeps no metadata, those of all jobs.
+        """
+        jobs = list(self._api.pages(self._jobs.list, _JOBS_PAGES, limit=_PAGE_ITEMS))
+        try:
+            listed = self._api.ask(self._models.list, has_id=False).get("data")  # all at once
+            there = {model.get("id") for model in listed or () if isinstance(model, dict)}
+        except ProviderError as error:
+            if status_code(error) not in NO_SUCH_PATH:
+                raise
+            there = {job.get("fine_tuned_model") for job in jobs} - {None}
+        return [
+            TunedModel(
+                id=job["fine_tuned_model"],
+                base_model=str(job.get("model")),
+                job_id=job["id"],
+                created_at=time_from(job.get("finished_at") or job.get("created_at")),
+            )
+            for job in sorted(jobs, key=lambda job: number_from(job.get("created_at")) or 0.0, reverse=True)
+            if job.get("fine_tuned_model") in there
+            and METADATA_KEY in (job.get("metadata") or {METADATA_KEY})
+        ]
+
+    def delete_model(self, model_id: str) -> None:
+        """Remove a tuned model for good."""
+        self._api.ask(self._models.delete, model_id, has_id=False)
+
+    def list_files(self) -> Sequence[UploadedFile]:
+        """The files that this library uploaded, newest first."""
+        return self._files.ours()
+
+    def delete_file(self, file_id: str) -> None:
+        """Remove an uploaded file."""
+        self._files.delete(file_id)
+
+    def chat_model(self, model_id: str, **kwargs: Any) -> BaseChatModel:
+        """The tuned model as `langchain_openai.ChatOpenAI`, with this provider's key and address."""
+        from langchain_openai import ChatOpenAI  # noqa: PLC0415 - half a second that a job can do without
+
+        settings: dict[str, Any] = {
+            "model": model_id,
+            # A client made with a function for a key (Azure's tokens) has no key of its own.
+            "api_key": getattr(self.client, "_api_key_provider", None) or self.client.api_key,
+            "base_url": str(self.client.base_url),
+            "organization": self.client.organization,
+        }
+        if self.client.base_url.host == "api.openai.com":
+            settings["stream_usage"] = True  # ChatOpenAI's own default, which an explicit address undoes
+        return ChatOpenAI(**settings | kwargs)
+
+    def _file_ids(self, request: JobRequest) -> tuple[str, str | None]:
+        def upload(path: Path, sha256: str) -> str:
+            with self.as_sent(path) as sent:
+                return self._files.upload_once(path, sent, sha256, request)
+
+        training = upload(request.training_file, request.training_sha256)
+        if request.validation_file is None or request.validation_sha256 is None:
+            return training, None
+        return training, upload(request.validation_file, request.validation_sha256)
+
+    def _check(self, request: JobRequest) -> None:
+        can = self.capabilities
+        if request.method not in can.methods:
+            known = ", ".join(sorted(can.methods))
+            raise NotSupportedError(self.name, f"method={request.method!r}; it trains {known}")
+        names = self.parameters[request.method]
+        if unknown := sorted(set(request.parameters) - set(names)):
+            raise ValueError(
+                f"{type(self).__name__}: parameters: unknown name {', '.join(map(repr, unknown))}; "
+                f"it takes {', '.join(names)}"
+            )
+        if request.suffix is not None and len(request.suffix) > can.longest_suffix:
+            raise ValueError(
+                f"{self.name}: suffix has {len(request.suffix)} characters, but may have "
+                f"{can.longest_suffix}; shorten it"
+            )
+
+
+def _may_be(job: Mapping[str, Any], request: JobRequest) -> bool:
+    """Whether nothing that a job without metadata shows speaks against the request."""
+    if not re.fullmatch(re.escape(request.model) + r"(-\d{4}(-\d\d-\d\d)?)?", str(job.get("model"))):
+        return False
+    method = job.get("method")
+    if isinstance(method, Mapping) and method.get("type", request.method) != request.method:
+        return False
+    suffix = job.get("user_provided_suffix") or job.get("suffix")
+    if suffix and suffix != request.suffix:
+        return False
+    shown = job.get("hyperparameters")
+    asked = {"seed": request.seed, **request.parameters}
+    given = {"seed": job.get("seed"), **(shown if isinstance(shown, Mapping) else {})}
+    for name, value in asked.items():
+        ours, theirs = number_from(value), number_from(given.get(name))
+        # -1 and "auto" mean that the host has not chosen yet.
+        if ours is not None and theirs is not None and theirs >= 0 and ours != theirs:
+            return False
+    return True
+
+
+def _decoded(content: bytes) -> bytes:
+    """A result file as CSV: OpenAI gives it in Base64 without saying so."""
+    try:
+        text = base64.b64decode(content.strip(), validate=True)
+    except binascii.Error:
+        return content
+    return text if text.startswith(b"step,") else content

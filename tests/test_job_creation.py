@@ -1,0 +1,564 @@
+import os
+import threading
+from dataclasses import replace
+
+import pytest
+
+from langsmith_finetune.errors import InvalidExampleError, JobFailedError, NotSupportedError, ProviderError
+from langsmith_finetune.jobs.job import FineTuneJob
+from langsmith_finetune.jobs.journal import Journal
+from langsmith_finetune.providers.base import Capabilities, JobStatus
+from langsmith_finetune.providers.openai import OpenAIProvider
+from tests.job_fixtures import (
+    FILES,
+    JOBS,
+    MODEL,
+    clock,
+    connect,
+    create,
+    journal,
+    line_of,
+    paid,
+    provider,
+    server,
+    train,
+    write,
+)
+from tests.standins.openai import error
+from tests.standins.server import Drop, Response
+
+__all__ = ["clock", "connect", "create", "journal", "provider", "server", "train"]
+
+
+@pytest.fixture
+def patch():
+    """Apart from `monkeypatch`, which says where the journal is."""
+    patch = pytest.MonkeyPatch()
+    yield patch
+    patch.undo()
+
+
+# --- names -------------------------------------------------------------------------------------------------
+
+
+def test_a_name_returns_to_its_job_in_the_next_kernel(server, create, provider, clock):
+    job = create(name="support-bot")
+    again = FineTuneJob.attach("support-bot", provider=provider, clock=clock)
+    assert again.id == job.id
+    assert again.wait(progress=False).job_id == job.id
+    assert create(name="support-bot").id == job.id
+    assert paid(server) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"), [("data", "other training data"), ("settings", "other settings")]
+)
+def test_a_name_that_stands_for_another_job_is_refused(server, create, tmp_path, change, what):
+    job = create(name="bot")
+    other = write(tmp_path / "other.jsonl", [line_of(f"Other {n}") for n in range(10)])
+    before = len(server.requests)
+    with pytest.raises(ValueError, match="stands for job") as caught:
+        create(other, name="bot") if change == "data" else create(name="bot", seed=1)
+    (record,) = FineTuneJob.list()
+    assert str(caught.value) == (
+        f"the name 'bot' stands for job {job.id} of {record.created_at[:10]}, made from {what}. Take another "
+        "name, or return to it with FineTuneJob.attach('bot', provider=...)"
+    )
+    assert len(server.requests) == before
+    assert paid(server) == (1, 1)
+
+
+def test_a_second_name_for_the_same_job_is_kept_beside_the_first(create, provider):
+    job = create(name="first")
+    assert create(name="second").id == job.id
+    (record,) = FineTuneJob.list(provider)
+    assert record.names == ("first", "second")
+    assert FineTuneJob.attach("first", provider=provider).id == job.id
+    assert FineTuneJob.attach("second", provider=provider).id == job.id
+
+
+def test_a_forced_job_takes_the_name(create, provider):
+    create(name="bot")
+    second = create(name="bot", force_new=True)
+    assert FineTuneJob.attach("bot", provider=provider).id == second.id
+
+
+def test_a_name_whose_job_was_never_made_says_how_to_go_on(server, create, provider):
+    server.fault("POST", JOBS, error(400, "No."))
+    with pytest.raises(ProviderError, match=r"HTTP 400: No\."):
+        create(name="bot")
+    (record,) = FineTuneJob.list()
+    with pytest.raises(ProviderError) as caught:
+        FineTuneJob.attach("bot", provider=provider)
+    assert str(caught.value) == (
+        f"openai: the job named 'bot' was begun on {record.created_at[:16]} UTC, and it is not known whether it "
+        "was created; the same create(...) again finds out"
+    )
+    assert create(name="bot").id in server.jobs
+    assert len(FineTuneJob.list()) == 1
+
+
+# --- the journal -------------------------------------------------------------------------------------------
+
+
+def test_the_list_tells_of_every_job_without_asking(server, create, provider, connect):
+    first = create(name="bot")
+    first.wait(progress=False)
+    second = create(seed=1)
+    asked = len(server.requests)
+    listed = FineTuneJob.list(provider)
+    assert [(r.job_id, r.status, r.stage) for r in listed] == [
+        (second.id, "validating", "created"),
+        (first.id, "succeeded", "ended"),
+    ]
+    assert listed[1].fine_tuned_model == first.details.fine_tuned_model
+    assert FineTuneJob.list(connect(name="other")) == []
+    assert len(server.requests) == asked
+
+
+def test_a_journal_may_be_chosen(create, tmp_path):
+    job = create(journal=tmp_path / "mine")
+    assert FineTuneJob.list() == []
+    assert [r.job_id for r in FineTuneJob.list(journal=tmp_path / "mine")] == [job.id]
+    assert FineTuneJob.list(journal=Journal(tmp_path / "mine"))[0].status == "validating"
+
+
+def test_a_job_that_only_the_journal_knows_is_returned_to(server, create):
+    server.filters_metadata = True
+    first = create()
+    server.jobs[first.id]["metadata"] = {"somebody": "changed it"}
+    assert create().id == first.id
+    assert paid(server) == (1, 1)
+
+
+def test_a_job_that_is_not_there_any_more_is_not_paid_for_again_unasked(server, create):
+    first = create()
+    (record,) = FineTuneJob.list()
+    del server.jobs[first.id]
+    with pytest.raises(ProviderError) as caught:
+        create()
+    assert str(caught.value) == (
+        f"openai: job {first.id}, created on {record.created_at[:10]} from the same file and settings, is not there "
+        f"(HTTP 404: Could not find fine tune: {first.id} (code fine_tune_not_found, param fine_tune_id)). It was "
+        "deleted, or belongs to another account: create(..., force_new=True) starts another, which is paid for too"
+    )
+    second = create(force_new=True)
+    assert [r.job_id for r in FineTuneJob.list()] == [second.id, first.id]
+
+
+def test_a_job_that_is_not_listed_yet_is_not_made_again(server, create):
+    first = create()
+    server.fault("GET", JOBS, Response(200, {"object": "list", "data": []}), times=9)
+    assert create().id == first.id
+    server.fault("GET", f"{JOBS}/{first.id}", error(404, "Could not find it yet."))
+    with pytest.raises(ProviderError, match="is not there"):
+        create()
+    assert create().id == first.id
+    assert paid(server) == (1, 1)
+
+
+def test_a_job_that_was_deleted_from_here_is_made_anew(server, create, provider):
+    first = create()
+    provider.delete_job = server.jobs.pop
+    first.delete()
+    assert create().id != first.id
+    assert len(server.jobs) == 1
+
+
+def test_an_error_that_nobody_expects_leaves_the_creation_open(server, create, provider, patch):
+    def fail(_):
+        raise KeyError("id")
+
+    patch.setattr(provider, "create_job", fail)
+    with pytest.raises(KeyError):
+        create()
+    assert FineTuneJob.list()[0].stage == "creating"
+
+
+def test_an_upload_that_the_journal_knows_is_used_where_no_list_is_had(server, create):
+    create()
+    server.fault("GET", FILES, error(404, "No."), times=9)
+    create(seed=1)
+    assert paid(server) == (1, 2)
+
+
+def test_a_journal_that_cannot_be_written_is_told_and_the_provider_asked_instead(
+    server, create, tmp_path, caplog
+):
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "journal"
+    first = create(journal=folder)
+    assert create(journal=folder).id == first.id
+    assert paid(server) == (1, 1)
+    assert f"the journal of jobs, {folder}, cannot be written (Not a directory)" in caplog.text
+    assert "openai is asked for earlier jobs instead" in caplog.text
+
+
+def test_where_the_provider_cannot_be_asked_the_journal_must_be_written(server, create, connect, tmp_path):
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "journal"
+    blind = connect(Blind)
+    with pytest.raises(OSError, match="the journal of jobs") as caught:
+        create(provider=blind, journal=folder)
+    assert caught.value.strerror == (
+        f"the journal of jobs, {folder}, cannot be written (Not a directory), and blind cannot be asked for "
+        "earlier jobs. Give another folder with journal= or LANGSMITH_FINETUNE_JOURNAL"
+    )
+    assert server.requests == []
+
+
+def test_a_full_disk_after_the_creation_does_not_lose_the_job(server, create, patch, caplog):
+    put = Journal._put
+
+    def full(self, name, data):
+        if data.get("job_id"):
+            raise OSError(28, "No space left on device")
+        put(self, name, data)
+
+    patch.setattr(Journal, "_put", full)
+    job = create()
+    assert job.id in server.jobs
+    assert f"job {job.id} is not written into" in caplog.text
+    patch.undo()
+
+
+# --- two kernels, and kernels that died --------------------------------------------------------------------
+
+
+def test_two_kernels_at_once_make_one_job(server, create):
+    jobs, errors = [], []
+
+    def cell():
+        try:
+            jobs.append(create().id)
+        except Exception as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=cell) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(set(jobs)) == 1
+    assert paid(server) == (1, 1)
+    assert len(FineTuneJob.list()) == 1
+
+
+def die(*_, **__):
+    raise SystemExit
+
+
+def test_a_creation_that_the_journal_left_open_is_looked_for(
+    server, create, provider, patch, *, clock, caplog
+):
+    create_job = provider.create_job
+    patch.setattr(provider, "create_job", lambda request: (create_job(request), die()))
+    with pytest.raises(SystemExit):
+        create()
+    patch.undo()
+    (record,) = FineTuneJob.list()
+    assert (record.stage, record.job_id) == ("creating", None)
+    job = create()
+    assert list(server.jobs) == [job.id]
+    assert (
+        f"openai: job {job.id} (validating) was being created when the process ended; attached" in caplog.text
+    )
+    assert clock.slept == []
+
+
+def test_a_creation_that_died_before_it_was_sent_is_sent_after_a_second_look(
+    server, create, provider, patch, clock
+):
+    patch.setattr(provider, "create_job", die)
+    with pytest.raises(SystemExit):
+        create()
+    patch.undo()
+    assert create().id in server.jobs
+    assert clock.slept == [1, 3, 9, 27]
+    assert paid(server) == (1, 1)
+    assert len(FineTuneJob.list()) == 1
+
+
+def test_force_new_after_a_death_returns_to_the_job_that_it_forced(server, create, provider, patch):
+    first = create()
+    create_job = provider.create_job
+    patch.setattr(provider, "create_job", lambda request: (create_job(request), die()))
+    with pytest.raises(SystemExit):
+        create(force_new=True)
+    patch.undo()
+    assert create(force_new=True).id != first.id
+    assert paid(server) == (1, 2)
+
+
+class Blind(OpenAIProvider):
+    """A host that cannot look jobs up."""
+
+    name = "blind"
+    capabilities = replace(OpenAIProvider.capabilities, finds_jobs=False)
+
+    def find_jobs(self, request):
+        raise NotSupportedError(self.name, "listing jobs")
+
+
+@pytest.fixture
+def blind(connect):
+    return connect(Blind)
+
+
+def test_without_a_list_of_jobs_the_journal_returns_to_the_job(server, create, blind):
+    job = create(provider=blind)
+    assert create(provider=blind).id == job.id
+    server.script("failed", job_id=job.id)
+    with pytest.raises(JobFailedError):
+        job.wait(progress=False)
+    assert create(provider=blind).id != job.id
+    assert paid(server) == (1, 2)
+
+
+def test_without_a_list_of_jobs_a_creation_that_died_is_left_to_the_user(server, create, blind, patch):
+    patch.setattr(blind, "create_job", die)
+    with pytest.raises(SystemExit):
+        create(provider=blind)
+    patch.undo()
+    (record,) = FineTuneJob.list()
+    with pytest.raises(ProviderError) as caught:
+        create(provider=blind)
+    assert str(caught.value) == (
+        f"blind: a process that began to create it on {record.created_at[:16]} UTC has ended. It is open whether a "
+        "job was created. Look among your jobs for one with metadata "
+        f"langsmith_finetune={record.fingerprint[:32]}: if it is there, FineTuneJob.attach(its id, provider=...) "
+        "returns to it; if it is not there after some minutes, create(..., force_new=True) makes it"
+    )
+    assert caught.value.ambiguous
+    assert paid(server) == (1, 0)
+    assert create(provider=blind, force_new=True).id in server.jobs
+    assert paid(server) == (1, 1)
+
+
+def test_without_a_list_of_jobs_nothing_is_sent_twice_even_where_an_older_job_is_known(server, create, blind):
+    server.script("failed")
+    create(provider=blind).refresh()
+    server.fault("POST", JOBS, Drop(), after=True)
+    with pytest.raises(ProviderError, match="It is open whether a job was created"):
+        create(provider=blind)
+    assert paid(server) == (1, 2)
+    with pytest.raises(ProviderError, match="It is open whether a job was created"):
+        create(provider=blind)
+    assert paid(server) == (1, 2)
+
+
+def test_a_death_during_the_upload_leaves_nothing_open(server, create, blind, patch):
+    upload = blind.upload_files
+    patch.setattr(blind, "upload_files", lambda request: (upload(request), die()))
+    with pytest.raises(SystemExit):
+        create(provider=blind)
+    patch.undo()
+    assert create(provider=blind).id in server.jobs
+    assert paid(server) == (1, 1)
+
+
+class Foreign:
+    """A provider of somebody's own: the methods of the protocol, and nothing more."""
+
+    name, poll_seconds = "foreign", 1.0
+    capabilities = Capabilities(target="openai")
+
+    def __init__(self):
+        self.made = []
+
+    def find_jobs(self, request):
+        return [job for key, job in self.made if key == request.fingerprint]
+
+    def create_job(self, request):
+        job = JobStatus(
+            id=f"job-{len(self.made)}", status="running", provider_status="busy", model=request.model
+        )
+        self.made.append((request.fingerprint, job))
+        return job
+
+    def retrieve_job(self, job_id):
+        return replace(
+            {job.id: job for _, job in self.made}[job_id], status="succeeded", fine_tuned_model="m"
+        )
+
+    def job_events(self, job_id, *, newest=None):
+        return []
+
+    def cancel_job(self, job_id):
+        return self.retrieve_job(job_id)
+
+    def chat_model(self, model_id, **kwargs):
+        raise NotImplementedError
+
+
+def test_a_provider_with_the_bare_methods_is_enough(create):
+    foreign = Foreign()
+    job = create(provider=foreign)
+    model = job.wait(progress=False)
+    assert model.id == "m"
+    assert create(provider=foreign).id == job.id
+    for ask, what in (
+        (job.pause, "pausing a job"),
+        (job.resume, "resuming a job"),
+        (job.delete, "deleting a job"),
+        (job.checkpoints, "checkpoints"),
+        (model.deploy, "deploying a model"),
+        (model.delete, "deleting a model"),
+        (lambda: model.download("x"), "downloading weights"),
+    ):
+        with pytest.raises(NotSupportedError) as caught:
+            ask()
+        assert str(caught.value) == f"foreign does not support {what}"
+
+
+def test_a_provider_that_says_nothing_of_itself_is_not_checked_for(create, tmp_path):
+    silent = Foreign()
+    silent.capabilities = None
+    assert create(write(tmp_path / "odd.jsonl", [{"text": "odd"}]), provider=silent).id == "job-0"
+
+
+# --- what is asked for -------------------------------------------------------------------------------------
+
+PREFERENCE = {
+    "input": {"messages": [{"role": "user", "content": "Hi"}]},
+    "preferred_output": [{"role": "assistant", "content": "Hello"}],
+    "non_preferred_output": [{"role": "assistant", "content": "What?"}],
+}
+GRADER = {
+    "type": "string_check",
+    "name": "g",
+    "input": "{{sample.output_text}}",
+    "reference": "5",
+    "operation": "eq",
+}
+
+
+def test_preferences_are_trained_by_dpo(server, create, tmp_path):
+    path = write(tmp_path / "pairs.jsonl", [PREFERENCE] * 10)
+    create(path, method="dpo", parameters={"beta": 0.1, "n_epochs": 2})
+    asked = next(r for r in server.requests if (r.method, r.path) == ("POST", JOBS)).json()
+    assert asked["method"] == {"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.1, "n_epochs": 2}}}
+
+
+def test_a_grader_is_passed_through(server, create, tmp_path):
+    lines = [{"messages": [{"role": "user", "content": "2+3?"}], "answer": "5"}] * 10
+    path = write(tmp_path / "graded.jsonl", lines)
+    create(path, method="reinforcement", model="o4-mini", parameters={"grader": GRADER, "eval_samples": 3})
+    asked = next(r for r in server.requests if (r.method, r.path) == ("POST", JOBS)).json()
+    assert asked["method"] == {
+        "type": "reinforcement",
+        "reinforcement": {"grader": GRADER, "hyperparameters": {"eval_samples": 3}},
+    }
+
+
+def test_reinforcement_without_a_grader_is_refused(server, create):
+    with pytest.raises(ValueError, match="grader") as caught:
+        create(method="reinforcement")
+    assert str(caught.value) == (
+        "method='reinforcement' needs parameters={'grader': {...}}, the provider's own grader"
+    )
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("method", "line", "text"),
+    [
+        (
+            "supervised",
+            PREFERENCE,
+            "x.jsonl:1: method='supervised', but the file holds preferences. Pass method='dpo'",
+        ),
+        (
+            "dpo",
+            line_of("Hi"),
+            "x.jsonl:1: method='dpo', but the file holds no preferences. "
+            "Pass method='supervised', or a file of preferences",
+        ),
+    ],
+)
+def test_a_file_of_another_kind_than_the_method_is_refused(server, create, tmp_path, *, method, line, text):
+    with pytest.raises(InvalidExampleError) as caught:
+        create(write(tmp_path / "x.jsonl", [line] * 10), method=method)
+    assert str(caught.value) == text
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "text"),
+    [
+        (
+            {"method": "distillation"},
+            ValueError,
+            "method must be 'supervised', 'dpo' or 'reinforcement', not 'distillation'",
+        ),
+        (
+            {"suffix": "x" * 65},
+            ValueError,
+            "openai: suffix has 65 characters, but may have 64; shorten it",
+        ),
+        ({"max_cost_usd": -1}, ValueError, "max_cost_usd must not be negative, but is -1"),
+        ({"max_cost_usd": float("nan")}, ValueError, "max_cost_usd must not be negative, but is nan"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_sent(server, create, settings, kind, text):
+    with pytest.raises(kind) as caught:
+        create(**settings)
+    assert str(caught.value) == text
+    assert server.requests == []
+
+
+def test_what_a_provider_lacks_is_refused_before_anything_is_sent(server, create, connect, train):
+    size = train.stat().st_size
+    small = connect(capabilities=Capabilities(target="openai", max_file_bytes=10))
+    with pytest.raises(ValueError, match="bytes") as caught:
+        create(provider=small)
+    assert str(caught.value) == (
+        f"openai: train.jsonl has {size:,} bytes, but may have 10; train on fewer lines"
+    )
+    with pytest.raises(NotSupportedError) as caught:
+        create(provider=small, method="dpo")
+    assert str(caught.value) == "openai does not support method='dpo'; it trains supervised"
+    assert server.requests == []
+
+
+def test_a_host_that_says_which_line_is_wrong_is_understood(server, create):
+    words = "Invalid file format. Example 7, message 2 Discriminator 'role' is missing in value"
+    server.fault("POST", JOBS, error(400, words, code="invalid_training_file"))
+    with pytest.raises(InvalidExampleError) as caught:
+        create()
+    assert str(caught.value) == (
+        "train.jsonl:7: message 2: the provider says: Discriminator 'role' is missing in value "
+        "(code invalid_training_file). Mend the line, or leave it out; check(path, target) tells more"
+    )
+    assert isinstance(caught.value.__cause__, ProviderError)
+    assert server.jobs == {}
+
+
+def test_a_job_that_fails_over_a_line_names_it(server, create):
+    words = 'The job failed due to a file format error. Example 1 contains an extra "weight".'
+    server.script({"status": "failed", "error": {"code": "invalid_file_format", "message": words}})
+    with pytest.raises(JobFailedError, match="invalid_file_format") as caught:
+        create().wait(progress=False)
+    assert isinstance(caught.value.__cause__, InvalidExampleError)
+    assert caught.value.__cause__.where == "train.jsonl:1"
+
+
+def test_the_memory_of_a_request_is_no_part_of_what_it_is(create, train):
+    from langsmith_finetune.providers.base import JobRequest
+
+    one = JobRequest(training_file=train, training_sha256="0", model="m", memory={"a": 1})
+    other = JobRequest(training_file=train, training_sha256="0", model="m", memory={})
+    assert one == other
+    assert one.fingerprint == other.fingerprint
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes")
+def test_the_journal_is_its_owners_alone(create, journal):
+    create(name="bot").wait(progress=False)
+    assert {path.stat().st_mode & 0o077 for path in [journal.folder, *journal.folder.iterdir()]} == {0}
+
+
+def test_the_model_is_that_of_the_request(server, create):
+    create()
+    assert [r.model for r in FineTuneJob.list()] == [MODEL]

@@ -1,0 +1,302 @@
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from langsmith_finetune.jobs.journal import Journal, home_of
+from langsmith_finetune.providers.base import JobRequest, JobStatus
+
+TRAIN = "0" * 64
+
+
+class Host:
+    """As much of a provider as the journal looks at."""
+
+    def __init__(self, name="host", home="https://host.invalid/v1/"):
+        self.name, self.home = name, home
+
+
+HOST = Host()
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path / "journal")
+
+
+def request(**settings):
+    return JobRequest(training_file=Path("train.jsonl"), training_sha256=TRAIN, model="m", **settings)
+
+
+def status(job_id="job-1", word="running", **more):
+    return JobStatus(id=job_id, status=word, provider_status=word, model="m", **more)
+
+
+def test_a_new_journal_knows_nothing_and_makes_no_folder(journal):
+    assert journal.records() == []
+    assert journal.named(HOST, "bot") is None
+    assert journal.of_job(HOST, "job-1") is None
+    assert dict(journal.memory(HOST)) == {}
+    assert not journal.folder.exists()
+
+
+def test_what_is_written_is_read_in_the_next_kernel(journal):
+    record = journal.begin(HOST, request(), names=("bot",), tokens=12, usd=0.5)
+    journal.write(record, stage="created", job_id="job-1")
+    again = Journal(journal.folder)
+    (read,) = again.records(HOST)
+    assert read == replace(record, stage="created", job_id="job-1")
+    assert (read.training_file, read.model, read.method) == (
+        str(Path("train.jsonl").absolute()),
+        "m",
+        "supervised",
+    )
+    assert again.named(HOST, "bot") == again.of_job(HOST, "job-1") == read
+
+
+def test_the_jobs_of_a_request_are_numbered_and_the_newest_comes_first(journal):
+    first = journal.begin(HOST, request())
+    second = journal.begin(HOST, request())
+    other = journal.begin(HOST, request(seed=1))
+    assert [first.number, second.number, other.number] == [1, 2, 1]
+    assert journal.of_request(HOST, request()) == [second, first]
+    assert journal.records() == [other, second, first]
+
+
+def test_a_name_is_that_of_the_newest_job(journal):
+    journal.begin(HOST, request(), names=("bot",))
+    second = journal.begin(HOST, request(), names=("bot", "other"))
+    assert journal.named(HOST, "bot") == second
+
+
+@pytest.mark.parametrize("other", [Host(name="other"), Host(home="https://elsewhere.invalid/v1/")])
+def test_providers_and_their_addresses_are_kept_apart(journal, other):
+    journal.begin(HOST, request(), names=("bot",), job_id="job-1")
+    journal.memory(HOST)["file"] = "file-1"
+    assert journal.records(other) == journal.of_request(other, request()) == []
+    assert journal.named(other, "bot") is journal.of_job(other, "job-1") is None
+    assert dict(journal.memory(other)) == {}
+    assert len(journal.records()) == 1
+
+
+@pytest.mark.parametrize(
+    ("home", "kept"),
+    [
+        ("https://user:secret@host.invalid/v1/?key=secret#secret", "https://host.invalid/v1/"),
+        ("https://host.invalid:8000/v1/", "https://host.invalid:8000/v1/"),
+        ("/home/me/runs", "/home/me/runs"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_kept_without_what_opens_it(journal, home, kept):
+    host = Host(home=home)
+    assert home_of(host) == kept
+    journal.begin(host, request())
+    assert all("secret" not in path.read_text() for path in journal.folder.glob("*.json"))
+
+
+def test_a_provider_without_an_address_has_none():
+    assert home_of(object()) == ""
+
+
+def test_memory_is_a_dict_that_lasts(journal):
+    memory = journal.memory(HOST)
+    memory["a"] = {"id": "upload-1", "parts": [1, 2]}
+    memory["b"] = "file-1"
+    del memory["b"]
+    again = Journal(journal.folder).memory(HOST)
+    assert dict(again) == {"a": {"id": "upload-1", "parts": [1, 2]}}
+    assert (len(again), again.get("b"), "a" in again) == (1, None, True)
+    with pytest.raises(KeyError):
+        again["b"]
+
+
+def test_a_memory_that_cannot_be_written_is_told_and_not_fatal(journal, caplog):
+    journal.folder.parent.mkdir(exist_ok=True)
+    journal.folder.write_text("a file where the folder should be")
+    journal.memory(HOST)["a"] = 1
+    assert f"{journal.folder} cannot be written: " in caplog.text
+
+
+def test_where_a_job_stands_is_written_down_when_it_is_news(journal):
+    record = journal.begin(HOST, request(), stage="created", job_id="job-1", status="running")
+    path = next(journal.folder.glob("job-*.json"))
+    before = path.stat().st_mtime_ns
+    journal.saw(HOST, status())
+    assert path.stat().st_mtime_ns == before
+    journal.saw(HOST, status(word="succeeded", fine_tuned_model="ft:m"))
+    assert journal.records() == [replace(record, stage="ended", status="succeeded", fine_tuned_model="ft:m")]
+    journal.saw(HOST, status("job-of-somebody-else"))
+    assert len(journal.records()) == 1
+
+
+def test_seeing_a_deployed_job_again_keeps_the_deployment(journal):
+    journal.begin(HOST, request(), stage="deployed", job_id="job-1", deployment_id="d", status="running")
+    journal.saw(HOST, status(word="succeeded", fine_tuned_model="ft:m"))
+    (record,) = journal.records()
+    assert (record.stage, record.deployment_id) == ("deployed", "d")
+
+
+def test_a_journal_that_cannot_be_written_does_not_end_a_look(journal, caplog, monkeypatch):
+    journal.begin(HOST, request(), stage="created", job_id="job-1")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal, "_put", full)
+    journal.saw(HOST, status())
+    assert f"job job-1 is not written into {journal.folder}: No space left on device" in caplog.text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes")
+def test_only_the_owner_can_read_it(journal):
+    journal.begin(HOST, request())
+    journal.memory(HOST)["a"] = 1
+    assert stat.S_IMODE(journal.folder.stat().st_mode) == 0o700
+    files = list(journal.folder.iterdir())
+    assert len(files) == 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"job_id": "x"}', '{"version": 9}', "\xff"])
+def test_a_broken_file_is_left_out(journal, text):
+    good = journal.begin(HOST, request())
+    (journal.folder / f"job-{'0' * 32}-{'0' * 16}-1.json").write_text(text, encoding="latin-1")
+    (journal.folder / f"memory-{'0' * 16}.json").write_text(text, encoding="latin-1")
+    assert journal.records() == [good]
+
+
+def test_files_that_are_not_ours_are_not_read(journal):
+    journal.begin(HOST, request())
+    (journal.folder / "job-of-mine.json").write_text("{}")
+    (journal.folder / ".job-half-written.json").write_text("{")
+    assert len(journal.records()) == 1
+
+
+def test_a_write_is_whole_or_not_at_all(journal, monkeypatch):
+    record = journal.begin(HOST, request())
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        journal.write(record, stage="created", job_id="job-1")
+    assert journal.records() == [record]
+    assert len(list(journal.folder.iterdir())) == 1
+
+
+# --- where it is -------------------------------------------------------------------------------------------
+
+
+def test_the_environment_names_the_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("LANGSMITH_FINETUNE_JOURNAL", str(tmp_path / "mine"))
+    assert Journal().folder == tmp_path / "mine"
+    assert Journal(tmp_path / "given").folder == tmp_path / "given"
+    assert repr(Journal()) == f"Journal({str(tmp_path / 'mine')!r})"
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "folder"),
+    [
+        ("linux", {}, ".local/state/langsmith-finetune"),
+        ("linux", {"XDG_STATE_HOME": "/state"}, "/state/langsmith-finetune"),
+        ("darwin", {}, "Library/Application Support/langsmith-finetune"),
+        ("win32", {}, "AppData/Local/langsmith-finetune"),
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/langsmith-finetune"),
+    ],
+)
+def test_by_default_it_is_where_the_platform_keeps_such_things(
+    monkeypatch, tmp_path, platform, environment, folder
+):
+    for name in ("LANGSMITH_FINETUNE_JOURNAL", "XDG_STATE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", platform)
+    assert Journal().folder == tmp_path / folder
+
+
+# --- locks -------------------------------------------------------------------------------------------------
+
+
+def test_two_threads_take_turns(journal):
+    inside, most, lock = 0, 0, threading.Lock()
+
+    def work():
+        nonlocal inside, most
+        for _ in range(20):
+            with journal.lock("create", "same"):
+                with lock:
+                    inside += 1
+                    most = max(most, inside)
+                with lock:
+                    inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+def test_the_lock_of_a_killed_process_is_free(journal):
+    code = """if True:
+        import os, signal, sys
+        from langsmith_finetune.jobs.journal import Journal
+        with Journal(sys.argv[1]).lock("create", "x"):
+            print("locked", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    args = [sys.executable, "-c", code, str(journal.folder)]
+    out = subprocess.run(args, capture_output=True, text=True, check=False, timeout=60)
+    assert out.stdout == "locked\n"
+    assert out.returncode == -9
+    with journal.lock("create", "x"):
+        pass
+
+
+def test_different_work_does_not_wait(journal):
+    with journal.lock("create", "x"), journal.lock("names"), journal.lock("memory", "x"):
+        pass
+
+
+def test_locks_do_not_pile_up(journal):
+    for n in range(600):
+        with journal.lock("create", str(n)):
+            pass
+    assert len(list(journal.folder.iterdir())) <= 256
+
+
+def test_a_waiting_kernel_says_so(journal, caplog):
+    caplog.set_level("INFO")
+    entered = threading.Event()
+
+    def wait():
+        with journal.lock("create", "x"):
+            entered.set()
+
+    with journal.lock("create", "x"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert not entered.wait(0.2)
+        assert "another process is at work on the same; waiting for it" in caplog.text
+    thread.join()
+    assert entered.is_set()
+
+
+def test_the_files_are_small_and_legible(journal):
+    journal.begin(HOST, request(parameters={"n_epochs": 3, "wandb_key": "secret"}), names=("bot",))
+    (path,) = journal.folder.glob("job-*.json")
+    shown = json.loads(path.read_text())
+    assert shown["names"] == ["bot"]
+    assert "secret" not in path.read_text()
+    assert path.stat().st_size < 1000
