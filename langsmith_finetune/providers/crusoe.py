@@ -1,0 +1,51 @@
+"""Fine-tuning at Crusoe: OpenAI's API, at another address."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import openai
+
+from langsmith_finetune.clock import Clock
+from langsmith_finetune.providers.base import Capabilities, ProviderDefaults
+from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.providers.submission import key_of
+
+_URL = "https://api.intelligence.crusoecloud.com/v1"
+
+
+class CrusoeProvider(OpenAIProvider):
+    """Trains LoRA adapters at Crusoe's serverless fine-tuning. A tuned model is deployed in Crusoe's console.
+
+    Args:
+        api_key: The key; by default `CRUSOE_API_KEY`.
+        base_url: The host's address with its version.
+        client: A client of the official SDK, in place of both.
+        clock: For tests.
+    """
+
+    name = "crusoe"
+    pause_job = ProviderDefaults.pause_job
+    resume_job = ProviderDefaults.resume_job
+    largest_upload: int | None = None
+    parameters: ClassVar = {"supervised": ("n_epochs", "batch_size", "learning_rate_multiplier")}
+    capabilities = Capabilities(
+        target="openai",
+        methods=frozenset({"supervised"}),
+        min_examples=1,
+        max_file_bytes=3 << 30,
+        result="deployable",
+    )
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str = _URL,
+        client: openai.OpenAI | None = None,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        if client is None:
+            super().__init__(key_of("CRUSOE_API_KEY", api_key), base_url, clock=clock)
+        else:
+            super().__init__(api_key, None, client, clock=clock)

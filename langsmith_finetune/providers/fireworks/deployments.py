@@ -1,0 +1,134 @@
+"""Serving, fetching and removing a tuned model at Fireworks. A deployment is paid for by the GPU second."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.base import DeploymentStatus, ProviderDefaults
+from langsmith_finetune.providers.fireworks.answers import deployment_from_answer
+from langsmith_finetune.providers.rest import RestClient, status_of
+
+_PAGED = ("pageToken", "nextPageToken")
+
+
+class FireworksDeployments(ProviderDefaults):
+    """The part of `FireworksProvider` that serves, and what both parts ask with."""
+
+    _api: RestClient
+    _account_id: str | None
+
+    def delete_model(self, model_id: str) -> None:
+        """Remove a tuned model for good."""
+        self._api.ask("DELETE", f"/v1/{_resource(model_id, 'models')}")
+
+    def download(self, model_id: str, path: Path) -> Path:
+        """Fetch a model's files into a folder, and return it.
+
+        Raises:
+            ProviderError: Fireworks offers no files, or one with a name that leads out of the folder.
+        """
+        answer = self._api.ask("GET", f"/v1/{_resource(model_id, 'models')}:getDownloadEndpoint")
+        files = answer.get("filenameToSignedUrls")
+        if not isinstance(files, dict) or not files:
+            raise ProviderError(self.name, f"there are no files of model {model_id!r} to download")
+        for name in files:
+            parts = Path(name).parts
+            if Path(name).is_absolute() or ".." in parts or "\\" in name:
+                raise ProviderError(
+                    self.name, f"a file of model {model_id!r} has a name that leads elsewhere"
+                )
+        for name, url in files.items():
+            file = path / name
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._api.fetch(str(url), file, signed=True)
+        return path
+
+    def deploy(self, model_id: str, **settings: Any) -> DeploymentStatus:
+        """Begin to serve a tuned model on GPUs of its own. Sent twice, it is one deployment all the same.
+
+        Args:
+            model_id: The tuned model, as the job names it.
+            **settings: `shape`: Fireworks' name for the hardware; by default they choose. `min_replicas`: 0,
+                so that nothing is paid while nobody asks. `max_replicas`: 1.
+
+        Raises:
+            ValueError: A setting is unknown.
+        """
+        known = {"shape": "default", "min_replicas": 0, "max_replicas": 1}
+        if unknown := sorted(set(settings) - set(known)):
+            raise ValueError(
+                f"fireworks: deploy: unknown setting {', '.join(map(repr, unknown))}; it takes {', '.join(known)}"
+            )
+        chosen, id_ = known | settings, _deployment_id(model_id)
+        body = {
+            "baseModel": model_id,
+            "deploymentShape": chosen["shape"],
+            "minReplicaCount": chosen["min_replicas"],
+            "maxReplicaCount": chosen["max_replicas"],
+        }
+        path = self._path("deployments")
+        try:
+            answer = self._api.ask("POST", path, creates=True, params={"deploymentId": id_}, json=body)
+        except ProviderError as error:
+            if status_of(error) != 409:
+                raise
+            return self.retrieve_deployment(id_)
+        return self._deployment(answer)
+
+    def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentStatus]:
+        """The deployments that this library made, of one model or of all, newest first."""
+        found = [
+            self._deployment(deployment)
+            for deployment in self._pages("deployments", orderBy="createTime desc")
+            if str(deployment.get("name", "")).rsplit("/", 1)[-1].startswith("lf-")
+        ]
+        return [one for one in found if model_id in (None, one.model_id)]
+
+    def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
+        """Where a deployment stands now."""
+        return self._deployment(self._api.ask("GET", self._path("deployments", deployment_id)))
+
+    def delete_deployment(self, deployment_id: str) -> None:
+        """End a deployment and what it costs."""
+        self._api.ask("DELETE", self._path("deployments", deployment_id))
+
+    def _deployment(self, deployment: dict[str, Any]) -> DeploymentStatus:
+        if not deployment.get("name"):
+            raise self._api.odd_answer("has no name of a deployment", creates=False)
+        return deployment_from_answer(deployment)
+
+    def _account(self) -> str:
+        if self._account_id is None:
+            names = [
+                str(account.get("name")) for account in self._api.pages("/v1/accounts", "accounts", *_PAGED)
+            ]
+            if len(names) != 1:
+                raise ProviderError(
+                    self.name,
+                    f"the key opens {len(names)} accounts; give account_id=, or set FIREWORKS_ACCOUNT_ID",
+                )
+            self._account_id = names[0].rsplit("/", 1)[-1]
+        return self._account_id
+
+    def _path(self, *parts: str) -> str:
+        return "/".join(["/v1/accounts", self._account(), *parts])
+
+    def _pages(self, kind: str, **query: Any) -> Iterator[dict[str, Any]]:
+        return self._api.pages(self._path(kind), kind, *_PAGED, pageSize=200, **query)
+
+
+def _deployment_id(model_id: str) -> str:
+    return "lf-" + hashlib.sha256(model_id.encode()).hexdigest()[:16]
+
+
+def _resource(name: str, kind: str) -> str:
+    if not re.fullmatch(rf"accounts/[A-Za-z0-9._-]+/{kind}/[A-Za-z0-9._-]+", name):
+        raise ProviderError(
+            "fireworks", f"{name!r} is no name of one of its {kind}: accounts/ACCOUNT/{kind}/ID"
+        )
+    return name

@@ -1,0 +1,332 @@
+"""Fine-tuning at Fireworks AI. Plain HTTP: the SDK is new, large, and changes by the week."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langsmith_finetune.clock import Clock
+from langsmith_finetune.errors import NotSupportedError, ProviderError
+from langsmith_finetune.jobs.rejections import rejected_line
+from langsmith_finetune.jobs.waiting import patiently
+from langsmith_finetune.providers.base import (
+    Capabilities,
+    JobEvent,
+    JobRequest,
+    JobStatus,
+    TunedModel,
+    UploadedFile,
+)
+from langsmith_finetune.providers.fireworks.answers import (
+    job_events_from_answer,
+    job_status_from_answer,
+)
+from langsmith_finetune.providers.fireworks.deployments import FireworksDeployments
+from langsmith_finetune.providers.fireworks.request import FireworksParameters, job_body, job_stem
+from langsmith_finetune.providers.rest import RestClient, Told, ToldFile, status_of, time_from
+from langsmith_finetune.providers.submission import check_request, ended_meanwhile, file_for, line_count
+
+if TYPE_CHECKING:
+    import httpx2
+    from langchain_core.language_models import BaseChatModel
+
+_FILE_POLL_SECONDS = 5.0
+_LONGEST_FILE_SECONDS = 1800.0
+_LARGEST_FORM = 150 * 10**6
+_KINDS = {"supervised": "supervisedFineTuningJobs", "dpo": "dpoJobs"}
+_ID = re.compile(r"(dpoJobs/)?[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_SUFFIX = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+_DATASET = "lf-"
+
+
+class FireworksProvider(FireworksDeployments):
+    """Trains LoRA adapters at Fireworks AI, supervised and DPO.
+
+    A job's id is chosen here: it is made of the request's fingerprint. So Fireworks itself refuses a second
+    equal job, whoever sends it, and a creation that was answered by silence can be sent again. Fireworks takes
+    no seed; one only tells requests apart. A tuned model answers once it is deployed, which costs money by the
+    GPU second while replicas run; without requests they stop.
+
+    Args:
+        api_key: The key; by default `FIREWORKS_API_KEY`.
+        account_id: The account; by default `FIREWORKS_ACCOUNT_ID`, or the only account of the key.
+        base_url: The host's address, without a version.
+        http_client: A client of your own, for a proxy.
+        clock: For tests.
+
+    Raises:
+        ValueError: There is no key.
+
+    Example:
+        >>> FireworksProvider(api_key="made-up", account_id="me")
+        FireworksProvider('https://api.fireworks.ai', account_id='me')
+    """
+
+    name = "fireworks"
+    poll_seconds = 20.0
+    capabilities = Capabilities(
+        target="fireworks",
+        methods=frozenset({"supervised", "dpo"}),
+        min_examples=3,
+        longest_suffix=30,
+        deletes_jobs=True,
+        result="deployable",
+    )
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        account_id: str | None = None,
+        base_url: str = "https://api.fireworks.ai",
+        *,
+        http_client: httpx2.Client | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        key = api_key if api_key is not None else os.environ.get("FIREWORKS_API_KEY", "")
+        self._api = RestClient(self.name, base_url, key, http_client=http_client)
+        self._account_id = self._given_account = account_id or os.environ.get("FIREWORKS_ACCOUNT_ID")
+        self._clock = clock or Clock()
+        self._seen = threading.local()
+
+    def __repr__(self) -> str:
+        return f"FireworksProvider({self._api.base_url!r}, account_id={self._account_id!r})"
+
+    @property
+    def home(self) -> str:
+        """The host's address, and the account if it was given: what is found out later does not count."""
+        return f"{self._api.base_url}/{self._given_account or ''}"
+
+    # --- jobs ------------------------------------------------------------------------------------------
+
+    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+        """The jobs created from a request with the same fingerprint, newest first."""
+        self._check(request)
+        found: dict[int, dict[str, Any]] = {}
+        for job in self._pages(_KINDS[request.method], orderBy="createTime desc"):
+            name = str(job.get("name", "")).rsplit("/", 1)[-1]
+            if match := re.fullmatch(re.escape(job_stem(request)) + r"-([1-9][0-9]{0,5})", name):
+                found[int(match[1])] = job
+        # `create_job` must know what its caller saw: see there.
+        self._seen.fingerprint, self._seen.newest = request.fingerprint, max(found, default=0)
+        return [job_status_from_answer(found[number]) for number in sorted(found, reverse=True)]
+
+    def create_job(self, request: JobRequest) -> JobStatus:
+        """Upload what is not there yet, wait until it is ready, and start the job.
+
+        Where somebody else started the same at the same time, or an earlier request did arrive, the job of that
+        id is there already, and is returned in place of a second one.
+
+        Raises:
+            InvalidExampleError: Fireworks has no form for a line; names it.
+            NotSupportedError: Another method than `supervised` and `dpo`.
+            ProviderError: `ambiguous` if a job may have been started all the same.
+            ValueError: A parameter is unknown or not for this method, or the suffix is not allowed.
+        """
+        self._check(request)
+        kind = _KINDS[request.method]
+        if getattr(self._seen, "fingerprint", None) != request.fingerprint:
+            self.find_jobs(request)
+        id_ = f"{job_stem(request)}-{self._seen.newest + 1}"
+        body = job_body(request, *self._datasets(request)) | {"displayName": id_}
+        query = {"supervisedFineTuningJobId" if request.method == "supervised" else "dpoJobId": id_}
+        try:
+            job = self._api.ask("POST", self._path(kind), creates=True, params=query, json=body)
+        except ProviderError as error:
+            if status_of(error) != 409:
+                raise
+            job = self._api.ask("GET", self._path(kind, id_))
+        return self._status(job, creates=True)
+
+    def upload_files(self, request: JobRequest) -> None:
+        """Upload what is not there yet, and wait until it is ready."""
+        self._check(request)
+        self._datasets(request)
+
+    def preview(self, request: JobRequest) -> Mapping[str, Any]:
+        """The body that `create_job` will send."""
+        self._check(request)
+        validation = request.validation_sha256
+        return job_body(request, _dataset_id(request.training_sha256), validation and _dataset_id(validation))
+
+    def retrieve_job(self, job_id: str) -> JobStatus:
+        """Where the job stands now."""
+        return self._status(self._api.ask("GET", self._job_path(job_id)))
+
+    def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
+        """The job's beginning, the numbers of its steps, and where it stands; Fireworks keeps no events."""
+        job = self._api.ask("GET", self._job_path(job_id))
+        events = job_events_from_answer(job, self._metrics(job, job_id))
+        return events if newest is None else events[max(len(events) - newest, 0) :]
+
+    def cancel_job(self, job_id: str) -> JobStatus:
+        """Ask for the job to be stopped, and say where it stands then. One that has ended stays as it ended."""
+        try:
+            self._api.ask("POST", f"{self._job_path(job_id)}:cancel", json={})
+        except ProviderError as error:
+            return ended_meanwhile(error, lambda: self.retrieve_job(job_id))
+        return self.retrieve_job(job_id)
+
+    def delete_job(self, job_id: str) -> None:
+        """Remove a job that has ended. Its model stays."""
+        self._api.ask("DELETE", self._job_path(job_id))
+
+    # --- models and files ------------------------------------------------------------------------------
+
+    def list_models(self) -> Sequence[TunedModel]:
+        """The models that jobs of this library made, newest first."""
+        jobs = [
+            job_status_from_answer(job)
+            for kind in _KINDS.values()
+            for job in self._pages(kind)
+            if re.search(r"lf[0-9a-f]{16}-\d+$", str(job.get("name")))
+        ]
+        models = [
+            TunedModel(
+                id=job.fine_tuned_model, base_model=job.model, job_id=job.id, created_at=job.created_at
+            )
+            for job in jobs
+            if job.fine_tuned_model
+        ]
+        return sorted(models, key=lambda model: str(model.created_at), reverse=True)
+
+    def list_files(self) -> Sequence[UploadedFile]:
+        """The datasets that this library uploaded, newest first."""
+        files = [
+            UploadedFile(id=name, name=name, created_at=time_from(dataset.get("createTime")))
+            for dataset in self._pages("datasets")
+            if re.fullmatch(_DATASET + "[0-9a-f]{32}", name := str(dataset.get("name")).rsplit("/", 1)[-1])
+        ]
+        return sorted(files, key=lambda file: str(file.created_at), reverse=True)
+
+    def delete_file(self, file_id: str) -> None:
+        """Remove an uploaded dataset."""
+        self._api.ask("DELETE", self._path("datasets", file_id))
+
+    def chat_model(self, model_id: str, **kwargs: Any) -> BaseChatModel:
+        """A deployed model as `langchain_openai.ChatOpenAI`, by what its deployment `serves_as`.
+
+        Not as `ChatFireworks`, which needs Fireworks' SDK.
+        """
+        from langchain_openai import ChatOpenAI  # noqa: PLC0415 - half a second that a job can do without
+
+        settings: dict[str, Any] = {
+            "model": model_id,
+            "api_key": self._api.api_key,
+            "base_url": f"{self._api.base_url}/inference/v1",
+        }
+        return ChatOpenAI(**settings | kwargs)
+
+    # --- datasets --------------------------------------------------------------------------------------
+
+    def _datasets(self, request: JobRequest) -> tuple[str, str | None]:
+        training = self._upload_once(request.training_file, request.training_sha256, request.on_upload)
+        if request.validation_file is None or request.validation_sha256 is None:
+            return training, None
+        validation = self._upload_once(request.validation_file, request.validation_sha256, request.on_upload)
+        return training, validation
+
+    def _upload_once(self, path: Path, sha256: str, told: Told | None) -> str:
+        """The name of the dataset of these bytes, found or made."""
+        id_ = _dataset_id(sha256)
+        dataset = self._dataset(id_)
+        if dataset is None or dataset.get("state") != "READY":
+            with file_for(path, self.capabilities.target) as content:
+                self._upload(content, id_, told, announced=dataset is not None)
+            started = self._clock.now()
+            look = partial(self._dataset, id_)
+            while (dataset := patiently(look, self._clock) or {}).get("state") != "READY":
+                if self._clock.now() - started > _LONGEST_FILE_SECONDS:
+                    raise ProviderError(
+                        self.name,
+                        f"dataset {id_} is still {dataset.get('state')} after {_LONGEST_FILE_SECONDS:.0f} s; no "
+                        "job was created. Call create again later: it goes on with this dataset",
+                    )
+                reason = dataset.get("status")
+                if isinstance(reason, dict) and reason.get("code") not in (None, "OK"):
+                    message = self._api.masked(str(reason.get("message") or reason["code"]))
+                    error = ProviderError(
+                        self.name, f"dataset {id_} was refused: {message}. No job was created"
+                    )
+                    if line := rejected_line(message, path.name):
+                        raise line from error
+                    raise error
+                self._clock.sleep(_FILE_POLL_SECONDS)
+        return f"accounts/{self._account()}/datasets/{id_}"
+
+    def _dataset(self, id_: str) -> dict[str, Any] | None:
+        try:
+            return self._api.ask("GET", self._path("datasets", id_))
+        except ProviderError as error:
+            if status_of(error) == 404:
+                return None
+            raise
+
+    def _upload(self, path: Path, id_: str, told: Told | None, *, announced: bool) -> None:
+        if not announced:
+            dataset = {"userUploaded": {}, "exampleCount": str(line_count(path))}
+            try:
+                self._api.ask("POST", self._path("datasets"), json={"datasetId": id_, "dataset": dataset})
+            except ProviderError as error:
+                if status_of(error) != 409:
+                    raise
+        target, size = self._path("datasets", id_), path.stat().st_size
+        if size <= _LARGEST_FORM:
+            with ToldFile(path, told) as content:
+                form = {"file": (f"{id_}.jsonl", content, "application/octet-stream")}
+                self._api.send("POST", f"{target}:upload", files=form)
+            return
+        named = {"filenameToSize": {f"{id_}.jsonl": str(size)}}
+        urls = self._api.ask("POST", f"{target}:getUploadEndpoint", json=named).get("filenameToSignedUrls")
+        if not isinstance(urls, dict) or not urls:
+            raise self._api.odd_answer("to the upload names no place for the file", creates=False)
+        for url in urls.values():
+            bounds = {
+                "content-type": "application/octet-stream",
+                "x-goog-content-length-range": f"{size},{size}",
+            }
+            self._api.put_file(str(url), path, bounds, told=told)
+        self._api.ask("POST", f"{target}:validateUpload", json={})
+
+    # --- requests --------------------------------------------------------------------------------------
+
+    def _check(self, request: JobRequest) -> None:
+        check_request(self.name, request, self.capabilities, FireworksParameters.__annotations__)
+        if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
+            raise ValueError(
+                f"fireworks: suffix must be lower-case letters, digits and '-', beginning with a letter, got "
+                f"{request.suffix!r}"
+            )
+        if request.method == "dpo" and request.validation_file is not None:
+            raise NotSupportedError(self.name, "a validation file with method='dpo'; leave it out")
+        job_body(request)
+
+    def _metrics(self, job: dict[str, Any], job_id: str) -> bytes:
+        """The file of metrics, as far as there is one; a display, so never a reason to fail."""
+        try:
+            url = job.get("metricsFileSignedUrl")
+            if job_id.startswith("dpoJobs/"):
+                url = self._api.ask("GET", f"{self._job_path(job_id)}:getMetricsFileEndpoint").get(
+                    "signedUrl"
+                )
+            return self._api.read(str(url)) if url else b""
+        except ProviderError:
+            return b""
+
+    def _status(self, job: dict[str, Any], *, creates: bool = False) -> JobStatus:
+        if not re.fullmatch(r"accounts/[^/]+/[^/]+/[^/]+", str(job.get("name"))):
+            raise self._api.odd_answer("has no name of a job", creates=creates)
+        return job_status_from_answer(job)
+
+    def _job_path(self, job_id: str) -> str:
+        if not _ID.fullmatch(job_id):
+            raise ProviderError(self.name, f"there is no job {job_id!r}")
+        return self._path(job_id if job_id.startswith("dpoJobs/") else f"{_KINDS['supervised']}/{job_id}")
+
+
+def _dataset_id(sha256: str) -> str:
+    return f"{_DATASET}{sha256[:32]}"

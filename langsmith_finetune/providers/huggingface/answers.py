@@ -1,0 +1,69 @@
+"""What Hugging Face answers about a job, read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from langsmith_finetune.providers.base import JobEvent, JobStatus, Status
+from langsmith_finetune.providers.huggingface import train as remote
+
+if TYPE_CHECKING:
+    from huggingface_hub import JobInfo
+
+STATUSES: Mapping[str, Status] = {
+    "SCHEDULING": "queued",
+    "RUNNING": "running",
+    "UPDATING": "running",
+    "COMPLETED": "succeeded",
+    "ERROR": "failed",
+    "CANCELED": "cancelled",
+    "DELETED": "cancelled",
+}
+"""Their words and ours. Source: `JobStage` of huggingface_hub, 1.33."""
+
+
+def stage_of(job: JobInfo) -> str:
+    """Their word for where a job stands."""
+    return str(getattr(job.status.stage, "value", job.status.stage))
+
+
+def job_status_from_info(job: JobInfo, reason: str | None = None) -> JobStatus:
+    """A job as a `JobStatus`; which models it is about stands in its environment.
+
+    Args:
+        job: The job.
+        reason: Why it failed, where its log says more than its status.
+    """
+    word, environment = stage_of(job), job.environment or {}
+    status = STATUSES.get(word, "unknown")
+    tuned = environment.get(remote.OUTPUT)
+    return JobStatus(
+        id=job.id,
+        status=status,
+        provider_status=word,
+        model=str(environment.get(remote.MODEL) or "unknown"),
+        fine_tuned_model=str(tuned) if tuned and status == "succeeded" else None,
+        error=reason or job.status.message if status == "failed" else None,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+    )
+
+
+def job_event_from_line(event: Mapping[str, Any], event_id: str) -> JobEvent:
+    """What the trainer told in a line of its log."""
+    level, metrics = event.get("level"), event.get("metrics")
+    try:
+        when = datetime.fromisoformat(str(event.get("created_at")))
+    except ValueError:
+        when = datetime.fromtimestamp(0, UTC)
+    return JobEvent(
+        id=event_id,
+        created_at=when if when.tzinfo else when.replace(tzinfo=UTC),
+        level="error" if level == "error" else "warning" if level == "warning" else "info",
+        message=str(event.get("message") or ""),
+        step=event.get("step"),
+        total_steps=event.get("total_steps"),
+        metrics=metrics if isinstance(metrics, dict) else {},
+    )

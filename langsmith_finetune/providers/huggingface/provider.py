@@ -1,0 +1,358 @@
+"""Fine-tuning on Hugging Face Jobs: the local trainer on a rented GPU, the model to a private repository."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.base import (
+    Capabilities,
+    JobEvent,
+    JobRequest,
+    JobStatus,
+    ProviderDefaults,
+    TunedModel,
+)
+from langsmith_finetune.providers.huggingface import train as remote
+from langsmith_finetune.providers.huggingface.answers import (
+    STATUSES,
+    job_event_from_line,
+    job_status_from_info,
+    stage_of,
+)
+from langsmith_finetune.providers.huggingface.package import (
+    code_archive,
+    folder_of,
+    request_json,
+    requirements,
+    with_packages,
+)
+from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
+from langsmith_finetune.providers.local.rows import rows_of_file
+from langsmith_finetune.providers.rest import masked, retry_after_seconds
+from langsmith_finetune.providers.submission import check_request
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi, JobInfo
+    from langchain_core.language_models import BaseChatModel
+
+T = TypeVar("T")
+
+LABEL = "langsmith-finetune"
+_REPO = "langsmith-finetune"
+_SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
+_NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout"}
+
+
+class HuggingFaceProvider(ProviderDefaults):
+    """Trains on Hugging Face Jobs, with the trainer and the parameters of `LocalProvider`.
+
+    The training file, this library's own code and the request go to a private dataset repository,
+    `NAMESPACE/langsmith-finetune`; the model goes to a private model repository. Jobs are billed by the minute
+    of their hardware, need credit, and are stopped at `timeout`. The token is given to the job as a secret, to
+    fetch the one and push the other.
+
+    Needs `pip install "langsmith-finetune[huggingface]"`; a model to train is a name on the Hub.
+
+    Args:
+        token: A token that may write; by default the one that `hf auth login` keeps, or `HF_TOKEN`.
+        namespace: A user or organization; by default the token's own.
+        flavor: The hardware: `"a10g-small"`, `"l4x1"`, `"a100-large"`, ... (`hf jobs hardware`).
+        timeout: When the job is stopped, whatever it has done: `"4h"`, `"90m"`. Their own default is 30 minutes.
+        api: A client of huggingface_hub, in place of `token`.
+
+    Raises:
+        ImportError: huggingface_hub is not installed.
+    """
+
+    name = "huggingface"
+    poll_seconds = 15.0
+    capabilities = Capabilities(
+        target="trl",
+        methods=frozenset({"supervised"}),
+        min_examples=1,
+        longest_suffix=40,
+        result="deployable",
+    )
+
+    def __init__(
+        self,
+        token: str | None = None,
+        namespace: str | None = None,
+        *,
+        flavor: str = "a10g-small",
+        timeout: str = "4h",
+        api: HfApi | None = None,
+    ) -> None:
+        try:
+            from huggingface_hub import HfApi  # noqa: PLC0415 - a third of a second
+        except ImportError as error:
+            raise ImportError(
+                'training on Hugging Face needs huggingface_hub: pip install "langsmith-finetune[huggingface]"'
+            ) from error
+        self._api = api or HfApi(token=token)
+        self._namespace = self._given_namespace = namespace
+        self.flavor, self.timeout = flavor, timeout
+
+    def __repr__(self) -> str:
+        return f"HuggingFaceProvider(namespace={self._namespace!r}, flavor={self.flavor!r}, timeout={self.timeout!r})"
+
+    @property
+    def home(self) -> str:
+        """The Hub's address, and the namespace if it was given: what is found out later does not count."""
+        return f"{self._api.endpoint}/{self._given_namespace or ''}"
+
+    # --- jobs ------------------------------------------------------------------------------------------
+
+    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+        """The jobs created from a request with the same fingerprint, newest first; known by their label."""
+        self._check(request)
+        label = {LABEL: request.fingerprint[:32]}
+        namespace = self._user()
+        jobs = self._ask(lambda: list(self._api.list_jobs(labels=label, namespace=namespace)))
+        found = [job for job in jobs if (job.labels or {}).get(LABEL) == label[LABEL]]
+        found.sort(key=lambda job: job.created_at or datetime.fromtimestamp(0, UTC), reverse=True)
+        return [job_status_from_info(job) for job in found]
+
+    def create_job(self, request: JobRequest) -> JobStatus:
+        """Upload what is not there yet, and start the job.
+
+        Raises:
+            InvalidExampleError: A line of a file cannot be trained on; names the line.
+            NotSupportedError: Another method than `supervised`.
+            ProviderError: `ambiguous` if a job may have been started all the same.
+            ValueError: A parameter or the suffix is not allowed, or the model is a folder here.
+        """
+        self._check(request)
+        self._check_data(request)
+        namespace = self._user()
+        code = self._upload_once(request, namespace)
+        base = request.model.rsplit("/", 1)[-1][:40]
+        output = "-".join(filter(None, [base, request.suffix, f"lf{request.fingerprint[:10]}"]))
+        token = self._token()
+        job = self._ask(
+            lambda: self._api.run_job(
+                image=_IMAGE,
+                command=["uv", "run", *with_packages(requirements()), "python", "-c", remote.BOOT],
+                env={
+                    remote.INPUTS: f"{namespace}/{_REPO}",
+                    remote.FOLDER: folder_of(request),
+                    remote.CODE: code,
+                    remote.OUTPUT: f"{namespace}/{output}",
+                    remote.MODEL: request.model,
+                },
+                secrets={"HF_TOKEN": token} if token else None,
+                flavor=self.flavor,
+                timeout=self.timeout,
+                labels={LABEL: request.fingerprint[:32]},
+                namespace=namespace,
+            ),
+            creates=True,
+        )
+        return job_status_from_info(job)
+
+    def upload_files(self, request: JobRequest) -> None:
+        """Upload what is not there yet."""
+        self._check(request)
+        self._check_data(request)
+        self._upload_once(request, self._user())
+
+    def preview(self, request: JobRequest) -> Mapping[str, Any]:
+        """The request as the trainer reads it, and the hardware that is rented for it."""
+        self._check(request)
+        self._check_data(request)
+        return request_json(request) | {"flavor": self.flavor, "timeout": self.timeout}
+
+    def retrieve_job(self, job_id: str) -> JobStatus:
+        """Where the job stands now, and why where it failed."""
+        job = self._job(job_id)
+        reason = None
+        if str(stage_of(job)) == "ERROR":
+            try:
+                told = [event.message for event in self.job_events(job_id) if event.level == "error"]
+            except ProviderError:
+                told = []  # the log is gone; their own word for it stands
+            reason = told[-1] if told else None
+        return job_status_from_info(job, reason)
+
+    def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
+        """What the trainer told in its log, oldest first. A look at a log takes them some five seconds."""
+        self._job(job_id)  # a log of no job would be waited for
+        namespace = self._user()
+        lines = self._ask(lambda: list(self._api.fetch_job_logs(job_id=job_id, namespace=namespace)))
+        events = [
+            job_event_from_line(event, f"{job_id}-{number}")
+            for number, line in enumerate(lines, start=1)
+            if (event := remote.event_from_line(line)) is not None
+        ]
+        events.sort(key=lambda event: event.created_at)
+        return events if newest is None else events[max(len(events) - newest, 0) :]
+
+    def cancel_job(self, job_id: str) -> JobStatus:
+        """Ask for the job to be stopped, and say where it stands then. One that has ended stays as it is."""
+        job = self._job(job_id)
+        if STATUSES.get(stage_of(job)) in {"succeeded", "failed", "cancelled"}:
+            return job_status_from_info(job)
+        namespace = self._user()
+        self._ask(lambda: self._api.cancel_job(job_id=job_id, namespace=namespace))
+        return self.retrieve_job(job_id)
+
+    # --- models ----------------------------------------------------------------------------------------
+
+    def list_models(self) -> Sequence[TunedModel]:
+        """The models of our jobs that succeeded, newest first."""
+        namespace = self._user()
+        jobs = self._ask(lambda: list(self._api.list_jobs(status="COMPLETED", namespace=namespace)))
+        found = [job_status_from_info(job) for job in jobs if LABEL in (job.labels or {})]
+        models = [
+            TunedModel(
+                id=job.fine_tuned_model, base_model=job.model, job_id=job.id, created_at=job.created_at
+            )
+            for job in found
+            if job.fine_tuned_model
+        ]
+        return sorted(models, key=lambda model: str(model.created_at), reverse=True)
+
+    def delete_model(self, model_id: str) -> None:
+        """Remove a model's repository for good."""
+        self._ask(lambda: self._api.delete_repo(model_id))
+
+    def download(self, model_id: str, path: Path) -> Path:
+        """Fetch a model's repository into a folder, and return it."""
+        self._ask(lambda: self._api.snapshot_download(model_id, local_dir=path))
+        return path
+
+    def chat_model(self, model_id: str, **kwargs: Any) -> BaseChatModel:
+        """A model as a LangChain chat model.
+
+        Args:
+            model_id: A repository on the Hub, or a folder.
+            **kwargs: With `base_url`, settings of `ChatOpenAI`, for an endpoint or a vLLM server of yours that
+                serves the model. Without, settings of `LocalChatModel`, which loads it into this process.
+        """
+        if "base_url" in kwargs:
+            from langchain_openai import ChatOpenAI  # noqa: PLC0415 - half a second that a job can do without
+
+            return ChatOpenAI(**{"model": model_id, "api_key": self._token() or "none"} | kwargs)
+        from langsmith_finetune.providers.local import LocalChatModel  # noqa: PLC0415
+
+        return LocalChatModel(model=model_id, **kwargs)
+
+    # --- requests --------------------------------------------------------------------------------------
+
+    def _check(self, request: JobRequest) -> None:
+        check_request(self.name, request, self.capabilities, LocalParameters.__annotations__)
+        check_parameters(request.parameters)
+        if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
+            raise ValueError(
+                f"huggingface: suffix must be letters, digits, '.', '_' and '-', got {request.suffix!r}"
+            )
+
+    def _check_data(self, request: JobRequest) -> None:
+        """What can be known of model and files before anything is sent."""
+        if request.model_sha256 is not None:
+            raise ValueError(
+                f"huggingface: the model must be a name on the Hub, but {request.model!r} is a folder here; push "
+                "it to the Hub first"
+            )
+        for path in filter(None, (request.training_file, request.validation_file)):
+            for _ in rows_of_file(path, path.name):
+                pass  # every line is read once before anything is paid for
+
+    def _upload_once(self, request: JobRequest, namespace: str) -> str:
+        """Everything the job needs, in one commit; the path of this library's code in the repository."""
+        from huggingface_hub import CommitOperationAdd  # noqa: PLC0415
+
+        repo, folder, library = f"{namespace}/{_REPO}", folder_of(request), code_archive()
+        code = f"code/{hashlib.sha256(library).hexdigest()[:32]}.zip"
+        self._ask(lambda: self._api.create_repo(repo, repo_type="dataset", private=True, exist_ok=True))
+        wanted = [code, f"{folder}/request.json"]
+        found = self._ask(lambda: self._api.get_paths_info(repo, wanted, repo_type="dataset"))
+        there = {info.path for info in found}
+        adding: dict[str, bytes | str] = {} if code in there else {code: library}
+        if wanted[1] not in there:
+            adding[f"{folder}/training.jsonl"] = str(request.training_file)
+            if request.validation_file is not None:
+                adding[f"{folder}/validation.jsonl"] = str(request.validation_file)
+            adding[wanted[1]] = json.dumps(request_json(request), indent=1).encode()
+        if adding:
+            operations = [
+                CommitOperationAdd(path_in_repo=path, path_or_fileobj=content)
+                for path, content in adding.items()
+            ]
+            message = f"job {request.fingerprint[:32]}"
+            self._ask(
+                lambda: self._api.create_commit(repo, operations, commit_message=message, repo_type="dataset")
+            )
+        return code
+
+    def _job(self, job_id: str) -> JobInfo:
+        if not _ID.fullmatch(job_id):
+            raise ProviderError(self.name, f"there is no job {job_id!r}")
+        namespace = self._user()
+        return self._ask(lambda: self._api.inspect_job(job_id=job_id, namespace=namespace))
+
+    def _user(self) -> str:
+        if self._namespace is None:
+            self._namespace = str(self._ask(self._api.whoami)["name"])
+        return self._namespace
+
+    def _token(self) -> str | None:
+        from huggingface_hub import get_token  # noqa: PLC0415
+
+        return self._api.token if isinstance(self._api.token, str) else get_token()
+
+    def _ask(self, ask: Callable[[], T], *, creates: bool = False) -> T:
+        """Ask once, and turn whatever goes wrong into a `ProviderError`."""
+        import httpx  # noqa: PLC0415 - huggingface_hub runs on it
+        from huggingface_hub.errors import (  # noqa: PLC0415
+            HfHubHTTPError,
+            HFValidationError,
+            LocalTokenNotFoundError,
+        )
+
+        try:
+            return ask()
+        except HfHubHTTPError as error:
+            raise self._refusal(error, creates=creates) from None
+        except (HFValidationError, LocalTokenNotFoundError) as error:
+            raise ProviderError(self.name, f"{str(error).splitlines()[0]}") from None
+        except httpx.HTTPError as error:
+            kind, timed_out = type(error).__name__, isinstance(error, httpx.TimeoutException)
+            sent = kind not in _NEVER_SENT
+            raise ProviderError(
+                self.name,
+                f"{'no answer in time' if timed_out else 'the connection failed'} ({kind})",
+                # After a time-out they may still be at work on it: sent again it could be paid for twice.
+                temporary=not (timed_out and sent and creates),
+                ambiguous=creates and sent,
+            ) from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # Their client reads an answer without checking it first.
+            raise ProviderError(
+                self.name,
+                f"the answer cannot be read ({type(error).__name__})",
+                temporary=not creates,
+                ambiguous=creates,
+            ) from None
+
+    def _refusal(self, error: Any, *, creates: bool) -> ProviderError:
+        response = error.response
+        code = response.status_code if response is not None else 0
+        message = str(error.server_message or "no message").strip()[:500]
+        token = self._token()
+        return ProviderError(
+            self.name,
+            f"HTTP {code}: {masked(message, token or '')}",
+            temporary=code in {408, 425, 429} or (code >= 500 and code != 501),
+            ambiguous=creates and (code == 408 or code >= 500),
+            retry_after_seconds=retry_after_seconds(response.headers) if response is not None else None,
+        )

@@ -1,0 +1,107 @@
+"""What runs on Hugging Face's machine: the local trainer, its words as lines of the log, its model to the Hub.
+
+`HuggingFaceProvider` uploads this library as it is, so that what trains there is what is installed here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from langsmith_finetune.providers.local.run_folder import RunFolder, now, read_json
+
+MARK = "LANGSMITH_FINETUNE "
+"""Begins each line of the log that is an event; the rest is what TRL and transformers print."""
+
+INPUTS = "LANGSMITH_FINETUNE_INPUTS"
+FOLDER = "LANGSMITH_FINETUNE_FOLDER"
+CODE = "LANGSMITH_FINETUNE_CODE"
+OUTPUT = "LANGSMITH_FINETUNE_OUTPUT"
+MODEL = "LANGSMITH_FINETUNE_MODEL"
+
+BOOT = (
+    "import os, sys; from huggingface_hub import hf_hub_download; "
+    f"sys.path.insert(0, hf_hub_download(os.environ['{INPUTS}'], os.environ['{CODE}'], repo_type='dataset')); "
+    "from langsmith_finetune.providers.huggingface.train import main; sys.exit(main())"
+)
+"""The command of the job: fetch the library, and run `main`."""
+
+
+class LoudRunFolder(RunFolder):
+    """A run folder that is told to the log too, as nobody else can see the folder."""
+
+    def add_event(
+        self,
+        message: str,
+        *,
+        level: str = "info",
+        step: int | None = None,
+        total_steps: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write an event down, and print it."""
+        super().add_event(message, level=level, step=step, total_steps=total_steps, metrics=metrics)
+        event = {
+            "created_at": now(),
+            "level": level,
+            "message": message,
+            "step": step,
+            "total_steps": total_steps,
+            "metrics": dict(metrics or {}),
+        }
+        print(MARK + json.dumps(event), flush=True)  # noqa: T201 - the log is where it is read
+
+
+def main() -> int:
+    """Train what the environment names; the exit code is 0 if the model is on the Hub then."""
+    from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415
+
+    from langsmith_finetune.providers.local.train import Training  # noqa: PLC0415
+
+    os.umask(0o077)
+    inputs, folder = os.environ[INPUTS], os.environ[FOLDER]
+    copy = snapshot_download(inputs, repo_type="dataset", allow_patterns=[f"{folder}/*"])
+    run = LoudRunFolder(Path(tempfile.mkdtemp()))
+    for file in (Path(copy) / folder).iterdir():
+        shutil.copy(file, run.path / file.name)
+    training = Training(run)
+    try:
+        training.run()
+        state = read_json(run.status_file) or {}
+        run.add_event("uploading the model")
+        api, output = HfApi(), os.environ[OUTPUT]
+        api.create_repo(output, private=True, exist_ok=True)
+        api.upload_folder(repo_id=output, folder_path=str(state["fine_tuned_model"]))
+    except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for the job's end
+        traceback.print_exc()
+        run.add_event(training.explain(error), level="error")
+        return 1
+    run.add_event("the model is on the Hub")
+    return 0
+
+
+def event_from_line(line: str) -> dict[str, Any] | None:
+    """The event that a line of the log is; None if it is none.
+
+    Example:
+        >>> event_from_line('LANGSMITH_FINETUNE {"message": "hello"}')
+        {'message': 'hello'}
+    """
+    if not line.startswith(MARK):
+        return None
+    try:
+        event = json.loads(line.removeprefix(MARK))
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Fine-tuning at Nebius Token Factory: OpenAI's API in Nebius' way."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypedDict
+
+import openai
+
+from langsmith_finetune.clock import Clock
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.base import Capabilities, DeploymentStatus, JobRequest, ProviderDefaults
+from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.providers.rest import RestClient
+from langsmith_finetune.providers.submission import file_for, key_of
+
+_URL = "https://api.tokenfactory.nebius.com/v1/"
+
+
+class NebiusParameters(TypedDict, total=False):
+    """What `FineTuneJob.create(..., parameters=)` takes at Nebius.
+
+    Source: `post-training/fine-tuning-1/fine_tune_llama.ipynb` of https://github.com/nebius/token-factory-cookbook.
+    """
+
+    n_epochs: int
+    """How often the whole file is trained on."""
+    batch_size: int
+    """Examples in a batch."""
+    learning_rate: float
+    """Absolute. Nebius takes it under OpenAI's name `learning_rate_multiplier`, where OpenAI means a factor."""
+    lora: bool
+    """Train an adapter."""
+    lora_r: int
+    """The adapter's rank."""
+    packing: bool
+    """Put several examples into one sequence."""
+    warmup_ratio: float
+    """The share of the steps in which the learning rate rises."""
+    weight_decay: float
+    """Of the optimizer."""
+
+
+class NebiusProvider(OpenAIProvider):
+    """Trains at Nebius Token Factory: open models, whose weights can be taken home.
+
+    The settings go under `hyperparameters`, as this host reads them. A tuned adapter is served by the token
+    once it is registered (`deploy`). Which models, whether lines with tools: see Nebius' own pages.
+
+    Args:
+        api_key: The key; by default `NEBIUS_API_KEY`.
+        base_url: The host's address with its version.
+        client: A client of the official SDK, in place of both.
+        clock: For tests.
+    """
+
+    name = "nebius"
+    pause_job = ProviderDefaults.pause_job
+    resume_job = ProviderDefaults.resume_job
+    largest_upload: int | None = None
+    parameters: ClassVar = {"supervised": tuple(NebiusParameters.__annotations__)}
+    capabilities = Capabilities(
+        target="nebius",
+        methods=frozenset({"supervised"}),
+        trains_weights=False,
+        min_examples=1,
+        max_file_bytes=5 << 30,
+        result="deployable",
+    )
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str = _URL,
+        client: openai.OpenAI | None = None,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        if client is None:
+            super().__init__(key_of("NEBIUS_API_KEY", api_key), base_url, clock=clock)
+        else:
+            super().__init__(api_key, None, client, clock=clock)
+
+    def as_sent(self, path: Path) -> AbstractContextManager[Path]:
+        """The file with the keys that this host knows."""
+        return file_for(path, "nebius")
+
+    def body(self, request: JobRequest, training_file: str, validation_file: str | None) -> dict[str, Any]:
+        """OpenAI's of the older form: the settings at the top."""
+        body = super().body(request, training_file, validation_file)
+        del body["method"]
+        settings = dict(request.parameters)
+        if "learning_rate" in settings:
+            settings["learning_rate_multiplier"] = settings.pop("learning_rate")
+        # Beside the SDK's own arguments, which do not know all of these names.
+        return body | ({"extra_body": {"hyperparameters": settings}} if settings else {})
+
+    def deploy(self, model_id: str, **settings: Any) -> DeploymentStatus:
+        """Register a tuned adapter, which is then served by the token: nothing is paid by the hour.
+
+        Args:
+            model_id: The tuned model, or a checkpoint as `JOB:CHECKPOINT`.
+            **settings: `base_model`: the model to serve it on, by its name for inference; needed. `name`: its
+                own, needed.
+
+        Raises:
+            ValueError: One is missing or unknown.
+        """
+        if settings.keys() != {"base_model", "name"}:
+            raise ValueError(
+                f"nebius: deploy takes base_model= and name=, got {', '.join(sorted(settings)) or 'neither'}"
+            )
+        answer = self._rest.ask("POST", "/v0/models", creates=True, json=settings | {"source": model_id})
+        return self._registered(answer, model_id)
+
+    def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
+        """Where a registered adapter stands now."""
+        return self._registered(self._rest.ask("GET", f"/v0/models/{deployment_id}"))
+
+    def delete_deployment(self, deployment_id: str) -> None:
+        """Take an adapter out of service."""
+        self._rest.ask("DELETE", f"/v0/models/{deployment_id}")
+
+    @cached_property
+    def _rest(self) -> RestClient:
+        url = self.client.base_url
+        return RestClient(self.name, f"{url.scheme}://{url.netloc.decode()}", self.client.api_key)
+
+    def _registered(self, answer: dict[str, Any], model_id: str | None = None) -> DeploymentStatus:
+        if not answer.get("name"):
+            raise ProviderError(
+                self.name, "the answer about a model has no name", ambiguous=model_id is not None
+            )
+        word = str(answer.get("status"))
+        states: dict[str, Literal["ready", "failed"]] = {"active": "ready", "error": "failed"}
+        return DeploymentStatus(
+            id=str(answer["name"]),
+            model_id=str(model_id or answer.get("source") or answer["name"]),
+            status=states.get(word, "unknown"),
+            provider_status=word,
+            serves_as=str(answer["name"]),
+            usd_per_hour=0.0,
+            error=str(answer["status_reason"]) if answer.get("status_reason") else None,
+        )

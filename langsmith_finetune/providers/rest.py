@@ -1,0 +1,379 @@
+"""Plain HTTP for providers whose SDK is heavy or changes often: one request, and what its failure means."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx2
+
+from langsmith_finetune.errors import ProviderError
+
+Told: TypeAlias = Callable[[int, int], None]
+
+_TIMEOUT = httpx2.Timeout(60.0, connect=15.0, write=300.0)
+"""Seconds. A look is small; an upload may be slow at every block, but not silent."""
+
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL)
+_BLOCK = 1 << 20
+_MOST_PAGES = 100
+
+
+class RestClient:
+    """Sends a request once, and turns whatever goes wrong into a `ProviderError`.
+
+    Args:
+        name: The provider's name, for error texts.
+        base_url: The host's address.
+        api_key: Sent as a bearer token, to this host only.
+        http_client: A client of your own, for a proxy or for tests. Redirects are never followed.
+
+    Raises:
+        ValueError: There is no key, or it cannot be sent in a header.
+    """
+
+    def __init__(
+        self, name: str, base_url: str, api_key: str, *, http_client: httpx2.Client | None = None
+    ) -> None:
+        if not api_key or not re.fullmatch(r"[!-~]+", api_key):
+            raise ValueError(
+                f"{name}: the API key is empty, or holds a space, a line break or a character outside ASCII; "
+                "copy it again"
+            )
+        self.name = name
+        self.base_url = base_url.rstrip("/")
+        self.api_key = api_key
+        self._http = http_client or httpx2.Client(timeout=_TIMEOUT)
+
+    def ask(self, method: str, path: str, *, creates: bool = False, **request: Any) -> dict[str, Any]:
+        """The JSON object that answers a request; an empty answer is an empty object.
+
+        Args:
+            method: Such as `"GET"`.
+            path: Below the base address.
+            creates: A repetition would make a second thing, so a lost answer is ambiguous.
+            **request: `json`, `params`, `files` and `data`, as httpx takes them.
+
+        Raises:
+            ProviderError: It failed; `temporary`, `ambiguous` and `retry_after_seconds` say how.
+        """
+        response = self.send(method, path, creates=creates, **request)
+        if not response.content:
+            return {}
+        try:
+            answer = response.json()
+        except ValueError as error:
+            raise self.odd_answer("is not JSON", creates=creates) from error
+        if not isinstance(answer, dict):
+            raise self.odd_answer("is not a JSON object", creates=creates)
+        return answer
+
+    def send(self, method: str, path: str, *, creates: bool = False, **request: Any) -> httpx2.Response:
+        """The whole answer to a request, whatever its form; a redirect is an answer too."""
+        headers = {"authorization": f"Bearer {self.api_key}"}
+        try:
+            response = self._http.request(
+                method, self.base_url + path, headers=headers, follow_redirects=False, **request
+            )
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise self._connection_error(error, self.base_url, creates=creates) from _masked_chain(
+                error, self.api_key
+            )
+        if response.status_code >= 400:
+            raise self._refusal(response, creates=creates)
+        return response
+
+    def pages(self, path: str, items: str, token: str, next_token: str, **query: Any) -> Iterator[Any]:
+        """The objects of a list, page by page.
+
+        Args:
+            path: Below the base address.
+            items: The key of the list in the answer.
+            token: The query that asks for a further page.
+            next_token: The key of its value in the answer.
+            **query: What else to ask.
+        """
+        for _ in range(_MOST_PAGES):
+            page = self.ask("GET", path, params=query)
+            found = page.get(items)
+            yield from (item for item in (found if isinstance(found, list) else []) if isinstance(item, dict))
+            following = page.get(next_token)
+            if not following or following == query.get(token):
+                return
+            query[token] = following
+
+    def put_file(
+        self,
+        url: str,
+        path: Path,
+        headers: Mapping[str, str] | None = None,
+        *,
+        start: int = 0,
+        size: int | None = None,
+        told: Told | None = None,
+    ) -> Mapping[str, str]:
+        """Stream a file, or a stretch of it, to a signed address, which is shown the file and never the key.
+
+        Args:
+            url: The address.
+            path: The file.
+            headers: What the storage wants to be sent with it.
+            start: The first byte.
+            size: How many bytes; by default all that follow.
+            told: Called with the bytes of the file sent so far, and with all of them.
+
+        Returns:
+            The headers of the answer.
+        """
+        size = path.stat().st_size - start if size is None else size
+        blocks = _blocks(path, start, size, told)
+        sent = {"content-length": str(size)} | dict(headers or {})
+        try:
+            response = self._http.put(url, content=blocks, headers=sent, follow_redirects=False)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise self._connection_error(error, "the storage", creates=False) from None
+        if response.status_code >= 300:
+            raise ProviderError(
+                self.name,
+                f"HTTP {response.status_code} from the storage that takes the upload",
+                temporary=response.status_code >= 500 or response.status_code in {403, 408, 429},
+                retry_after_seconds=retry_after_seconds(response.headers),
+            )
+        return response.headers
+
+    def fetch(self, url: str, path: Path, *, signed: bool, params: Mapping[str, Any] | None = None) -> None:
+        """Stream an answer into a file, which has its name only when it is whole.
+
+        Args:
+            url: An address; where `signed` is false, a path below the base address.
+            path: The file.
+            signed: The address says itself that we may, and gets no key.
+            params: The query.
+        """
+        part = path.with_name(path.name + ".part")
+        where = "the storage" if signed else self.base_url
+        try:
+            with self._http.stream(
+                "GET",
+                url if signed else self.base_url + url,
+                params=params,
+                headers={} if signed else {"authorization": f"Bearer {self.api_key}"},
+                # A download is redirected to its storage; httpx drops the key on the way to another host.
+                follow_redirects=True,
+            ) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    raise self._refusal(response, creates=False)
+                with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+                    file.writelines(response.iter_bytes(_BLOCK))
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            part.unlink(missing_ok=True)
+            raise self._connection_error(error, where, creates=False) from None
+        part.replace(path)
+
+    def read(self, url: str, most_bytes: int = 64 << 20) -> bytes:
+        """The content at a signed address, which gets no key; a very long one is cut."""
+        content = bytearray()
+        try:
+            with self._http.stream("GET", url, follow_redirects=True) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    raise self._refusal(response, creates=False)
+                for block in response.iter_bytes(_BLOCK):
+                    content += block
+                    if len(content) >= most_bytes:
+                        break
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise self._connection_error(error, "the storage", creates=False) from None
+        return bytes(content[:most_bytes])
+
+    def odd_answer(self, what: str, *, creates: bool) -> ProviderError:
+        """The error of a host that says yes in a way that cannot be read."""
+        return ProviderError(
+            self.name,
+            f"the answer {what}; is {self.base_url} the right base_url?",
+            temporary=not creates,
+            ambiguous=creates,
+        )
+
+    def masked(self, text: str) -> str:
+        """A text of the host's without what is or looks like a key, and without a quotation from the data."""
+        return masked(text, self.api_key)
+
+    def _refusal(self, response: httpx2.Response, *, creates: bool) -> ProviderError:
+        code = response.status_code
+        error = ProviderError(
+            self.name,
+            f"HTTP {code}: {self.masked(_reason(response))}",
+            temporary=code in {408, 425, 429} or (code >= 500 and code != 501),
+            ambiguous=creates and (code == 408 or code >= 500),
+            retry_after_seconds=retry_after_seconds(response.headers),
+        )
+        error.__cause__ = HttpRefusal(code, _object(response))
+        return error
+
+    def _connection_error(self, error: Exception, where: str, *, creates: bool) -> ProviderError:
+        kind = type(error).__name__
+        if isinstance(error, _NEVER_SENDABLE):
+            return ProviderError(self.name, f"cannot send to {where}: {self.masked(str(error))}")
+        timed_out, sent = isinstance(error, httpx2.TimeoutException), not isinstance(error, _NEVER_SENT)
+        return ProviderError(
+            self.name,
+            f"{'no answer in time' if timed_out else 'the connection failed'} ({kind}) at {where}",
+            # After a time-out the host may still be at work on it: sent again it could be paid for twice.
+            temporary=not (timed_out and sent and creates),
+            ambiguous=creates and sent,
+        )
+
+
+class HttpRefusal(Exception):  # noqa: N818 - the cause of an error, never raised by itself
+    """A host's refusal.
+
+    Args:
+        status: The HTTP status.
+        answer: The JSON object that came with it. Kept out of the text: a host may quote what it was sent.
+    """
+
+    def __init__(self, status: int, answer: Mapping[str, Any]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.answer = answer
+
+
+def status_of(error: ProviderError) -> int | None:
+    """The HTTP status of a refusal; None where the host did not refuse."""
+    return error.__cause__.status if isinstance(error.__cause__, HttpRefusal) else None
+
+
+def answer_of(error: ProviderError) -> Mapping[str, Any]:
+    """The JSON object that a host refused with; empty where there was none."""
+    return error.__cause__.answer if isinstance(error.__cause__, HttpRefusal) else {}
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """What `retry-after` asks for, in seconds or as a date (RFC 9110, 10.2.3).
+
+    Example:
+        >>> retry_after_seconds({"retry-after": "7"})
+        7.0
+    """
+    text = headers.get("retry-after") or ""
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        seconds = (when - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def time_from(value: Any) -> datetime | None:
+    """A time as JSON has it: ISO 8601, or seconds since 1970.
+
+    Example:
+        >>> time_from("2026-11-23T08:00:00Z").hour
+        8
+    """
+    try:
+        if isinstance(value, str):
+            when = datetime.fromisoformat(value)
+            return when if when.tzinfo else when.replace(tzinfo=UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None
+
+
+def _object(response: httpx2.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _reason(response: httpx2.Response) -> str:
+    body = _object(response)
+    found = body.get("error", body)
+    if isinstance(found, str) and found:
+        return found[:500]
+    if not isinstance(found, dict):
+        return "no message"
+    message = str(found.get("message") or found.get("detail") or "no message")[:500]
+    notes = [f"{name} {found[name]}" for name in ("code", "param") if found.get(name)]
+    return f"{message} ({', '.join(notes)})" if notes else message
+
+
+_KEY = re.compile(
+    r"(?i:(?<=bearer )\S+)|\b(?:sk|rk|pk|fw|hf|tgp_v1|lsv2)[-_][A-Za-z0-9_*.-]{8,}|\S*\*{3,}[^\s.,;]*"
+)
+_OBJECT = re.compile(r"\{[^{}]*:.*\}", re.DOTALL)
+"""A JSON object, such as the line that a host refuses."""
+
+_QUOTED = re.compile(r"(?<!\w)(['\"`])((?:(?!\1).)+)\1(?!\w)", re.DOTALL)
+
+
+def masked(text: str, api_key: str) -> str:
+    """A host's words without what looks like a key or a quotation from the data."""
+    text = _KEY.sub("[key]", text.replace(api_key, "[key]") if api_key else text)
+    return _QUOTED.sub(_without_content, _OBJECT.sub("{...}", text))
+
+
+def _without_content(quoted: re.Match[str]) -> str:
+    """Keep the quoted names of fields, models and roles; a sentence is somebody's data."""
+    text = quoted[2]
+    if text.isascii() and len(text) <= 64 and len(text.split()) < 3:
+        return quoted[0]
+    return f"{quoted[1]}[{len(text)} characters]{quoted[1]}"
+
+
+def _masked_chain(error: Exception, api_key: str) -> Exception:
+    """Tracebacks show the whole chain, and the HTTP library quotes a header that it refuses."""
+    link: BaseException | None = error
+    while link is not None:
+        link.args = tuple(masked(arg, api_key) if isinstance(arg, str) else arg for arg in link.args)
+        link = link.__cause__ or link.__context__
+    return error
+
+
+def _blocks(path: Path, start: int, size: int, told: Told | None) -> Iterator[bytes]:
+    whole, sent = path.stat().st_size, 0
+    with path.open("rb") as file:
+        file.seek(start)
+        while block := file.read(min(_BLOCK, size - sent)):
+            yield block
+            sent += len(block)
+            if told is not None:
+                told(start + sent, whole)
+
+
+class ToldFile(io.FileIO):
+    """A file that tells how far it was read.
+
+    Args:
+        path: The file.
+        told: Called with the bytes read so far, and with all of them.
+    """
+
+    def __init__(self, path: Path, told: Told | None) -> None:
+        super().__init__(path, "rb")
+        self._size, self._told = path.stat().st_size, told
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read on, and tell."""
+        block = super().read(-1 if size is None else size) or b""
+        if block and self._told is not None:
+            self._told(self.tell(), self._size)
+        return block

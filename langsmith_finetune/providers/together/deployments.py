@@ -1,0 +1,196 @@
+"""Serving a tuned model at Together: an endpoint, and a deployment in it that is paid for by the minute."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.base import DeploymentStatus, ProviderDefaults
+from langsmith_finetune.providers.openai.answers import number_from
+from langsmith_finetune.providers.rest import RestClient
+
+logger = logging.getLogger(__name__)
+
+_STATES: Mapping[str, Literal["creating", "ready", "stopped", "failed", "unknown"]] = {
+    "DEPLOYMENT_STATE_PROVISIONING": "creating",
+    "DEPLOYMENT_STATE_READY": "ready",
+    "DEPLOYMENT_STATE_SCALING": "ready",
+    "DEPLOYMENT_STATE_DEGRADED": "ready",
+    "DEPLOYMENT_STATE_FAILED": "failed",
+    "DEPLOYMENT_STATE_STOPPED": "stopped",
+    "DEPLOYMENT_STATE_STOPPING": "stopped",
+}
+"""Source: `types/deployment_status.py` of the SDK, 3.1.1."""
+
+_PREFIX = "langsmith-finetune-"
+
+
+class TogetherDeployments(ProviderDefaults):
+    """The part of `TogetherProvider` that serves. Its API is Together's second, `/v2`; the first ends in 2026."""
+
+    _api: RestClient
+    _project: str | None
+
+    def deployment_usd_per_hour(self, model_id: str, **settings: Any) -> float | None:
+        """What one replica costs an hour, in US dollars; None where Together does not say.
+
+        Args:
+            model_id: The tuned model.
+            **settings: As `deploy` takes them.
+        """
+        config = settings.get("config") or (self._configs(self._model(model_id)) or [{}])[0].get("name")
+        if config is None:
+            return None
+        chosen = next((c for c in self._configs(self._model(model_id)) if c["name"] == config), None)
+        price = self._price(chosen["selectors"]) if chosen else None
+        return None if price is None else price * max(1, int(settings.get("max_replicas", 1)))
+
+    def deploy(self, model_id: str, **settings: Any) -> DeploymentStatus:
+        """Begin to serve a tuned model on hardware of its own.
+
+        Args:
+            model_id: The tuned model, as the job names it.
+            **settings: `config`: one of Together's configurations for the model, which decides the hardware;
+                by default the first. `min_replicas`: 1. `max_replicas`: 1. `inactive_minutes`: stop by itself
+                after so many minutes without a request; 60, at least 30; 0 for never.
+
+        Raises:
+            ProviderError: `ambiguous` if a deployment may have been made all the same.
+            ValueError: A setting is unknown.
+        """
+        known = {"config": None, "min_replicas": 1, "max_replicas": 1, "inactive_minutes": 60}
+        if unknown := sorted(set(settings) - set(known)):
+            raise ValueError(
+                f"together: deploy: unknown setting {', '.join(map(repr, unknown))}; it takes {', '.join(known)}"
+            )
+        chosen = known | settings
+        model = self._model(model_id)
+        configs = [] if chosen["config"] else self._configs(model)
+        config = chosen["config"] or (configs[0]["name"] if configs else None)
+        name = _name(model_id)
+        endpoint = self._endpoint(name) or self._api.ask("POST", self._path("endpoints"), json={"name": name})
+        body = {
+            "name": name,
+            "model": f"projects/{self._project_id()}/models/{model['id']}",
+            "autoscaling": {"minReplicas": chosen["min_replicas"], "maxReplicas": chosen["max_replicas"]},
+            "inactiveTimeout": chosen["inactive_minutes"],
+        } | ({"config": config} if config else {})
+        path = self._path("endpoints", str(endpoint["id"]), "deployments")
+        return self._deployment(self._api.ask("POST", path, creates=True, json=body), model_id)
+
+    def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentStatus]:
+        """The deployments that this library made, of one model or of all."""
+        wanted = None if model_id is None else _name(model_id)
+        found = []
+        for endpoint in self._pages("endpoints"):
+            name = str(endpoint.get("name", "")).rsplit("/", 1)[-1]
+            if not name.startswith(_PREFIX) or wanted not in (None, name):
+                continue
+            path = ("endpoints", str(endpoint["id"]), "deployments")
+            found += [self._deployment(deployment, model_id) for deployment in self._pages(*path)]
+        return found
+
+    def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
+        """Where a deployment stands now.
+
+        Args:
+            deployment_id: As a `DeploymentStatus` has it: the endpoint's id, a slash, and its own.
+        """
+        endpoint, _, deployment = deployment_id.partition("/")
+        return self._deployment(
+            self._api.ask("GET", self._path("endpoints", endpoint, "deployments", deployment))
+        )
+
+    def delete_deployment(self, deployment_id: str) -> None:
+        """End a deployment and what it costs, and the endpoint around it."""
+        endpoint, _, deployment = deployment_id.partition("/")
+        path = self._path("endpoints", endpoint)
+        self._api.ask("DELETE", f"{path}/deployments/{deployment}")
+        try:
+            self._api.ask("DELETE", path)
+        except ProviderError as error:
+            # Empty, it costs nothing; it goes once its deployment is gone for good.
+            logger.info("together: endpoint %s stays for now: %s", endpoint, error.message)
+
+    def delete_model(self, model_id: str) -> None:
+        """Remove a tuned model for good."""
+        self._api.ask("DELETE", self._path("models", str(self._model(model_id)["id"])))
+
+    def _deployment(self, deployment: Mapping[str, Any], model_id: str | None = None) -> DeploymentStatus:
+        state = deployment.get("status")
+        state = state if isinstance(state, Mapping) else {}
+        word = str(state.get("state"))
+        status = _STATES.get(word, "unknown")
+        return DeploymentStatus(
+            id=f"{deployment.get('endpointId')}/{deployment.get('id')}",
+            model_id=model_id or str(deployment.get("model")),
+            status=status,
+            provider_status=word,
+            serves_as=str(deployment["name"]) if deployment.get("name") else None,
+            error=str(state.get("message") or "") or None if status == "failed" else None,
+        )
+
+    def _model(self, model_id: str) -> Mapping[str, Any]:
+        """Together's record of a model, which has an id beside its name."""
+        model: dict[str, Any]
+        for model in self._pages("models"):
+            if model_id in (model.get("name"), model.get("id")):
+                return model
+        raise ProviderError(self.name, f"there is no model {model_id!r} in project {self._project_id()}")
+
+    def _configs(self, model: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """How a model can be run: the name to ask for, and the hardware that it selects."""
+        reference = f"projects/{self._project_id()}/models/{model.get('baseModelId') or model['id']}"
+        if model.get("baseModel"):
+            reference = str(model["baseModel"])
+        return [
+            {
+                "name": f"projects/{config.get('projectId')}/configs/{config['id']}",
+                "selectors": {str(s.get("value", "")).lower() for s in config.get("selectors") or []},
+            }
+            for config in self._pages("configs", referenceModel=reference)
+        ]
+
+    def _price(self, selectors: set[str]) -> float | None:
+        """Dollars an hour of the one instance type that a configuration selects, if it is one."""
+        listed = self._api.ask("GET", "/v2/public/inference-instance-types").get("data")
+        prices = {
+            number_from(kind.get("priceCentsPerHour"))
+            for kind in (listed if isinstance(listed, list) else [])
+            if str(kind.get("id", "")).lower() in selectors
+            or {str(kind.get("gpuType", "")).lower(), str(kind.get("gpuCount"))} <= selectors
+        }
+        price = prices.pop() if len(prices) == 1 else None
+        return None if price is None else price / 100
+
+    def _endpoint(self, name: str) -> Mapping[str, Any] | None:
+        endpoint: dict[str, Any]
+        for endpoint in self._pages("endpoints"):
+            if str(endpoint.get("name", "")).rsplit("/", 1)[-1] == name:
+                return endpoint
+        return None
+
+    def _project_id(self) -> str:
+        if self._project is None:
+            project = self._api.ask("GET", "/v3/whoami").get("project")
+            if not isinstance(project, dict) or not project.get("id"):
+                raise ProviderError(
+                    self.name,
+                    "the key belongs to no one project; give project_id=, or set TOGETHER_PROJECT_ID",
+                )
+            self._project = str(project["id"])
+        return self._project
+
+    def _path(self, *parts: str) -> str:
+        return "/".join(["/v2/projects", self._project_id(), *parts])
+
+    def _pages(self, *parts: str, **query: Any) -> Any:
+        return self._api.pages(self._path(*parts), "data", "after", "next_cursor", limit=100, **query)
+
+
+def _name(model_id: str) -> str:
+    """The same for the same model, so that what is deployed already is found."""
+    return _PREFIX + hashlib.sha256(model_id.encode()).hexdigest()[:12]

@@ -1,0 +1,166 @@
+"""Files at Together: announced, put into a storage, checked, and found again by their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from langsmith_finetune.clock import Clock
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.jobs.rejections import rejected_line
+from langsmith_finetune.jobs.waiting import patiently
+from langsmith_finetune.providers.base import ProviderDefaults, UploadedFile
+from langsmith_finetune.providers.rest import RestClient, Told, answer_of, status_of, time_from
+from langsmith_finetune.providers.submission import file_for
+
+_FILE_POLL_SECONDS = 5.0
+_LONGEST_FILE_SECONDS = 1800.0
+_PREFIX = "langsmith-finetune-"
+_MOST_PARTS = 250
+
+
+class TogetherFiles(ProviderDefaults):
+    """The part of `TogetherProvider` that uploads. The limits are those of Together's own client."""
+
+    largest_put: int = 5 << 30
+    """Larger files go in parts, in bytes."""
+
+    part_bytes: int = 250 << 20
+
+    _api: RestClient
+    _clock: Clock
+
+    def list_files(self) -> Sequence[UploadedFile]:
+        """The files that this library uploaded, newest first."""
+        files = [
+            UploadedFile(
+                id=str(file["id"]),
+                name=str(file["filename"]),
+                size_bytes=file.get("bytes"),
+                created_at=time_from(file.get("created_at")),
+            )
+            for file in self._list("/v1/files", "data")
+            if str(file.get("filename", "")).startswith(_PREFIX)
+        ]
+        return sorted(files, key=lambda file: str(file.created_at), reverse=True)
+
+    def delete_file(self, file_id: str) -> None:
+        """Remove an uploaded file."""
+        self._api.ask("DELETE", f"/v1/files/{file_id}")
+
+    def _upload_once(self, path: Path, sha256: str, told: Told | None) -> str:
+        """The id of the checked upload of these bytes, found or made."""
+        name = file_name(sha256)
+        with file_for(path, "together") as content:
+            file = self._find_file(name, content.stat().st_size) or self._upload(content, name, told)
+        started = self._clock.now()
+        while (word := file.get("processing_status")) in {"PENDING", "QUEUED", "RUNNING"}:
+            if self._clock.now() - started > _LONGEST_FILE_SECONDS:
+                raise ProviderError(
+                    self.name,
+                    f"file {file['id']} is still {word} after {_LONGEST_FILE_SECONDS:.0f} s; no job was "
+                    "created. Call create again later: it goes on with this upload",
+                )
+            self._clock.sleep(_FILE_POLL_SECONDS)
+            file = patiently(partial(self._api.ask, "GET", f"/v1/files/{file['id']}"), self._clock)
+        if word in {"FAILED", "INVALID_FORMAT"}:
+            report = file.get("validation_report")
+            reason = report.get("error") if isinstance(report, dict) else None
+            details = self._api.masked(str(reason or "Together gave no reason"))
+            error = ProviderError(
+                self.name, f"file {file['id']} ended as {word}: {details}. No job was created"
+            )
+            if line := rejected_line(details, path.name):
+                raise line from error
+            raise error
+        return str(file["id"])
+
+    def _upload(self, path: Path, name: str, told: Told | None) -> dict[str, Any]:
+        """Ask for an address, put the file there, and have it checked."""
+        size = path.stat().st_size
+        about = {"purpose": "fine-tune", "file_name": name, "file_type": "jsonl", "checksum": _sha256(path)}
+        try:
+            if size > self.largest_put:
+                return self._in_parts(path, size, about, told)
+            form = {key: (None, value) for key, value in about.items()}
+            answer = self._api.send("POST", "/v1/files", files=form)
+        except ProviderError as error:
+            if status_of(error) != 409:
+                raise
+            return self._uploaded_before(error, size)
+        address, file_id = answer.headers.get("location"), answer.headers.get("x-together-file-id")
+        if not address or not file_id:
+            raise self._api.odd_answer("to the upload names no place for the file", creates=False)
+        self._api.put_file(address, path, told=told)
+        return self._api.ask("POST", f"/v1/files/{file_id}/preprocess")
+
+    def _in_parts(self, path: Path, size: int, about: dict[str, str], told: Told | None) -> dict[str, Any]:
+        """The same for a large file; each part is tried again by itself."""
+        count = min(_MOST_PARTS, math.ceil(size / self.part_bytes))
+        part_bytes = math.ceil(size / count)
+        asked = about | {"file_size": size, "num_parts": count}
+        begun = self._api.ask("POST", "/v1/files/multipart/initiate", json=asked)
+        parts, upload = begun.get("parts"), {name: begun.get(name) for name in ("upload_id", "file_id")}
+        if not isinstance(parts, list) or len(parts) != count or not all(upload.values()):
+            raise self._api.odd_answer("to the upload names no places for the parts", creates=False)
+        sent = []
+        try:
+            for number, part in enumerate(parts, start=1):
+                start = (number - 1) * part_bytes
+                put = partial(
+                    self._api.put_file,
+                    str(part.get("URL") or part.get("UploadURL")),
+                    path,
+                    part.get("Headers"),
+                    start=start,
+                    size=min(part_bytes, size - start),
+                    told=told,
+                )
+                etag = patiently(put, self._clock).get("etag", "").strip('"')
+                sent.append({"part_number": number, "etag": etag})
+        except ProviderError:
+            self._api.ask("POST", "/v1/files/multipart/abort", json=upload)
+            raise
+        whole = self._api.ask("POST", "/v1/files/multipart/complete", json=upload | {"parts": sent})
+        file = whole.get("file", whole)
+        if not isinstance(file, dict) or not file.get("id"):
+            raise self._api.odd_answer("to the completed upload names no file", creates=False)
+        return file
+
+    def _uploaded_before(self, conflict: ProviderError, size: int) -> dict[str, Any]:
+        """The upload of the same bytes that Together already has, by their checksum."""
+        file_id = answer_of(conflict).get("file_id")
+        if not file_id:
+            raise conflict
+        file = self._api.ask("GET", f"/v1/files/{file_id}")
+        if file.get("bytes") == size:
+            return file
+        self.delete_file(str(file_id))  # announced once, and its bytes never came
+        raise ProviderError(
+            self.name, f"file {file_id} of an earlier upload is not whole; it was removed", temporary=True
+        ) from conflict
+
+    def _find_file(self, name: str, size: int) -> dict[str, Any] | None:
+        for file in self._list("/v1/files", "data"):
+            lost = file.get("processing_status") in {"FAILED", "INVALID_FORMAT"}
+            if file.get("filename") == name and file.get("bytes") == size and not lost:
+                return file
+        return None
+
+    def _list(self, path: str, key: str) -> list[dict[str, Any]]:
+        found = self._api.ask("GET", path).get(key)
+        return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_name(sha256: str) -> str:
+    """The name that a file is uploaded under: the same bytes, the same name."""
+    return f"{_PREFIX}{sha256[:32]}.jsonl"

@@ -1,0 +1,259 @@
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi
+
+from langsmith_finetune.errors import InvalidExampleError, ProviderError
+from langsmith_finetune.providers.huggingface import HuggingFaceProvider
+from langsmith_finetune.providers.huggingface import train as remote
+from langsmith_finetune.providers.huggingface.package import code_archive, requirements
+from langsmith_finetune.providers.local import tiny_model
+from langsmith_finetune.testing import ProviderContract
+from tests.standins.huggingface import HuggingFaceStandIn
+from tests.standins.server import Drop, Response
+
+TOKEN = "hf_made_up_0123456789"
+make = ProviderContract().job_request
+QWEN = {"model": "Qwen/Qwen3-0.6B"}
+
+
+@pytest.fixture
+def server():
+    with HuggingFaceStandIn() as server:
+        yield server
+
+
+@pytest.fixture
+def provider(server):
+    return HuggingFaceProvider(api=HfApi(endpoint=server.url, token=TOKEN), flavor="l4x1", timeout="2h")
+
+
+def failure(ask):
+    with pytest.raises(ProviderError) as caught:
+        ask()
+    assert TOKEN not in str(caught.value)
+    return caught.value
+
+
+def test_a_job_runs_the_library_on_the_file_and_pushes_to_a_private_repository(server, provider, tmp_path):
+    request = make(tmp_path, **QWEN, suffix="bot", seed=3, parameters={"n_epochs": 2})
+    job = provider.create_job(request)
+    (asked,) = server.asked
+    output = f"me/Qwen3-0.6B-bot-lf{request.fingerprint[:10]}"
+    assert asked["labels"]["langsmith-finetune"] == request.fingerprint[:32]
+    assert asked["flavor"] == "l4x1"
+    assert asked["timeoutSeconds"] == 7200
+    assert asked["secrets"] == {"HF_TOKEN": TOKEN}
+    assert asked["command"][:2] == ["uv", "run"]
+    assert asked["command"][-3:] == ["python", "-c", remote.BOOT]
+    assert asked["environment"][remote.OUTPUT] == output
+    assert TOKEN not in json.dumps({name: asked[name] for name in ("command", "environment", "labels")})
+    repo = server.repos["datasets/me/langsmith-finetune"]
+    assert server.private["datasets/me/langsmith-finetune"]
+    folder = asked["environment"][remote.FOLDER]
+    assert repo[f"{folder}/training.jsonl"] == request.training_file.read_bytes()
+    told = json.loads(repo[f"{folder}/request.json"])
+    assert (told["model_path"], told["parameters"], told["seed"]) == ("Qwen/Qwen3-0.6B", {"n_epochs": 2}, 3)
+    assert asked["environment"][remote.CODE] in repo
+    assert (job.status, job.model) == ("queued", "Qwen/Qwen3-0.6B")
+    while job.status != "succeeded":
+        job = provider.retrieve_job(job.id)
+    assert job.fine_tuned_model == output
+    (model,) = provider.list_models()
+    assert (model.id, model.job_id) == (output, job.id)
+
+
+def test_what_is_uploaded_already_is_not_uploaded_again(server, provider, tmp_path):
+    provider.create_job(make(tmp_path, **QWEN))
+    provider.create_job(make(tmp_path, **QWEN))
+    provider.create_job(make(tmp_path, **QWEN, seed=1))
+    assert [sorted(Path(path).name for path in commit)[-2:] for commit in server.commits] == [
+        ["request.json", "training.jsonl"],
+        ["request.json", "training.jsonl"],
+    ]
+    assert sum(path.startswith("code/") for commit in server.commits for path in commit) == 1
+
+
+def test_the_code_that_travels_is_this_library_and_always_the_same_bytes():
+    archive = code_archive()
+    assert archive == code_archive()
+    names = zipfile.ZipFile(io.BytesIO(archive)).namelist()
+    assert {"langsmith_finetune/__init__.py", "langsmith_finetune/providers/huggingface/train.py"} <= {*names}
+    assert {Path(name).suffix for name in names} == {".py", ".toml"}
+
+
+def test_the_trainers_packages_go_with_the_job():
+    needs = requirements()
+    names = {need.split(">=")[0] for need in needs}
+    assert {"torch", "trl", "peft", "langchain-core", "langsmith"} <= names
+    assert not {"pytest", "ruff", "sphinx"} & {name.split("<")[0] for name in names}
+    assert not any(";" in need for need in needs)
+
+
+def test_a_failed_job_tells_why_from_its_log(server, provider, tmp_path):
+    server.script("RUNNING", "ERROR")
+    job = provider.create_job(make(tmp_path, **QWEN))
+    provider.retrieve_job(job.id)
+    job = provider.retrieve_job(job.id)
+    assert (job.status, job.error) == ("failed", "OutOfMemoryError while training")
+    assert provider.job_events(job.id)[-1].level == "error"
+    server.fault("GET", f"/api/jobs/me/{job.id}/logs", Response(500, {"error": "x"}))
+    assert provider.retrieve_job(job.id).error == "Job failed with exit code: 1"
+
+
+def test_the_log_becomes_events_and_nothing_else(provider, tmp_path):
+    job = provider.create_job(make(tmp_path, **QWEN))
+    events = provider.job_events(job.id)
+    assert [event.message for event in events] == ["training for 3 steps", "step 1/3", "step 2/3", "step 3/3"]
+    assert [event.metrics.get("train_loss") for event in events] == [None, 1.0, 0.5, 1 / 3]
+    assert (events[-1].step, events[-1].total_steps) == (3, 3)
+
+
+@pytest.mark.parametrize("word", ["UPDATING", "BRAND_NEW"])
+def test_an_unknown_stage_is_no_end(server, provider, tmp_path, word):
+    server.script(word, "COMPLETED")
+    job = provider.create_job(make(tmp_path, **QWEN))
+    seen = provider.retrieve_job(job.id)
+    assert (seen.status, seen.provider_status) == ("running" if word == "UPDATING" else "unknown", word)
+
+
+# --- what is refused ---------------------------------------------------------------------------------------
+
+
+def test_a_folder_cannot_be_trained_there(provider, tmp_path):
+    with pytest.raises(ValueError, match="push it to the Hub first") as caught:
+        provider.create_job(make(tmp_path, model="models/mine", model_sha256="0" * 64))
+    assert str(caught.value) == (
+        "huggingface: the model must be a name on the Hub, but 'models/mine' is a folder here; push it to the Hub first"
+    )
+
+
+def test_a_suffix_that_no_repository_takes_is_refused(provider, tmp_path):
+    with pytest.raises(ValueError, match=r"suffix must be letters, digits, '\.', '_' and '-', got 'a b'"):
+        provider.create_job(make(tmp_path, **QWEN, suffix="a b"))
+
+
+def test_a_bad_line_is_known_before_anything_is_sent(server, provider, tmp_path):
+    lines = ({"messages": [{"role": "user", "content": "Hi"}]},)
+    with pytest.raises(InvalidExampleError, match="has no assistant message to learn"):
+        provider.create_job(make(tmp_path, **QWEN, lines=lines))
+    assert server.requests == []
+
+
+def test_a_parameter_of_the_wrong_kind_is_refused(provider, tmp_path):
+    with pytest.raises(ValueError, match="must be a positive number"):
+        provider.find_jobs(make(tmp_path, **QWEN, parameters={"n_epochs": "many"}))
+
+
+def test_without_the_package_it_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ImportError) as caught:
+        HuggingFaceProvider()
+    assert str(caught.value) == (
+        'training on Hugging Face needs huggingface_hub: pip install "langsmith-finetune[huggingface]"'
+    )
+
+
+def test_a_wrong_token_is_final(server):
+    wrong = HuggingFaceProvider(api=HfApi(endpoint=server.url, token="hf_wrong"))
+    found = failure(lambda: wrong.retrieve_job("0" * 24))
+    assert not found.temporary
+    assert "HTTP 401" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("answer", "temporary", "ambiguous"),
+    [
+        (Response(402, {"error": "Pre-paid credit balance is insufficient"}), False, False),
+        (Response(429, {"error": "slow"}, headers={"retry-after": "9"}), True, False),
+        (Response(500, {"error": "oops"}), True, True),
+        (Response(200, b"<html>"), False, True),
+        (Response(200, {"id": "x"}), False, True),
+        (Drop(), True, True),
+    ],
+)
+def test_a_creation_that_goes_wrong_says_whether_a_job_may_run(
+    *, server, provider, tmp_path, answer, temporary, ambiguous
+):
+    server.fault("POST", "/api/jobs/me", answer)
+    found = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    assert (found.temporary, found.ambiguous) == (temporary, ambiguous)
+    if isinstance(answer, Response) and answer.status == 429:
+        assert found.retry_after_seconds == 9
+
+
+def test_nobody_listens_there(tmp_path):
+    provider = HuggingFaceProvider(api=HfApi(endpoint="http://127.0.0.1:9", token=TOKEN))
+    found = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    assert str(found) == "huggingface: the connection failed (ConnectError)"
+    assert (found.temporary, found.ambiguous) == (True, False)
+
+
+# --- models ------------------------------------------------------------------------------------------------
+
+
+def test_a_model_is_fetched_and_deleted(server, provider, tmp_path):
+    server.repos["me/tuned"] = {"config.json": b"{}", "model.safetensors": b"weights"}
+    folder = provider.download("me/tuned", tmp_path / "weights")
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    provider.delete_model("me/tuned")
+    assert "me/tuned" not in server.repos
+
+
+def test_a_model_is_called_here_or_where_it_is_served(provider):
+    from langchain_openai import ChatOpenAI
+
+    from langsmith_finetune.providers.local import LocalChatModel
+
+    assert isinstance(provider.chat_model("me/tuned"), LocalChatModel)
+    served = provider.chat_model("me/tuned", base_url="http://localhost:8000/v1", temperature=0)
+    assert isinstance(served, ChatOpenAI)
+    assert served.model_name == "me/tuned"
+
+
+@pytest.mark.slow
+def test_what_is_sent_trains_a_model(server, provider, tmp_path):
+    """The job's own command, run here as it is asked for, but for `uv`, against the stand-in as the Hub."""
+    example = make(tmp_path, **QWEN)
+    tiny = tiny_model(tmp_path / "tiny", example.training_file)
+    server.repos["me/tiny"] = {file.name: file.read_bytes() for file in tiny.iterdir() if file.is_file()}
+    job = provider.create_job(make(tmp_path, model="me/tiny", parameters={"max_steps": 2}))
+    (asked,) = server.asked
+    done = subprocess.run(
+        [sys.executable, *asked["command"][-2:]],
+        env=asked["environment"]
+        | asked["secrets"]
+        | {
+            "HF_ENDPOINT": server.url,
+            "HF_HOME": str(tmp_path / "hub"),
+            "HF_HUB_DISABLE_XET": "1",
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "CUDA_VISIBLE_DEVICES": "",
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    events = [event for line in done.stdout.splitlines() if (event := remote.event_from_line(line))]
+    assert events[-1]["message"] == "the model is on the Hub"
+    assert [event["step"] for event in events if event["metrics"].get("train_loss")] == [1, 2]
+    pushed = server.repos[asked["environment"][remote.OUTPUT]]
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= pushed.keys()
+    assert server.private[asked["environment"][remote.OUTPUT]]
+    assert job.id in server.jobs
+
+
+def test_the_address_stays_the_same_when_the_namespace_becomes_known(provider):
+    before = provider.home
+    provider.list_models()
+    assert provider.home == before
