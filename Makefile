@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 
-.PHONY: help walkthrough test lint types docs bench record clean
+.PHONY: help walkthrough test extras lint types docs bench record clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -15,6 +15,9 @@ walkthrough: .venv/walkthrough ## Run the notebook from runs to a tuned model, a
 test: .venv/dev ## Lint, types, and every test
 	$(MAKE) lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+extras: .venv/bin/python ## Install each extra alone, and use what it is for
+	TORCH=$(TORCH) $(BIN)/python -m tests.extras
 
 lint: .venv/dev
 	$(BIN)/ruff check .

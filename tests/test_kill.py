@@ -44,7 +44,11 @@ class Notebook:
     def __enter__(self):
         self.server = OpenAIStandIn(files_pending=1)
         self.server.__enter__()
-        self.process = subprocess.Popen(
+        self.processes = [self.kernel()]
+        return self
+
+    def kernel(self) -> subprocess.Popen:
+        return subprocess.Popen(
             [sys.executable, "-m", "tests.cell", self.server.url, str(self.train)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -52,18 +56,24 @@ class Notebook:
             cwd=Path(__file__).parents[1],
             env=os.environ | {"LANGSMITH_FINETUNE_JOURNAL": str(self.journal.folder)},
         )
-        return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(30)
-        self.process.stdout.close()
+        for process in self.processes:
+            process.stdin.close()
+            process.wait(30)
+            process.stdout.close()
         self.server.__exit__()
 
     def run(self, asked: str) -> list[str]:
-        self.process.stdin.write(f"{asked}\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().rstrip("\n").split(" ", 3)
+        (outcome,) = self.run_at_once(asked)
+        return outcome
+
+    def run_at_once(self, asked: str) -> list[list[str]]:
+        """In every kernel at the same time."""
+        for process in self.processes:
+            process.stdin.write(f"{asked}\n")
+            process.stdin.flush()
+        return [process.stdout.readline().rstrip("\n").split(" ", 3) for process in self.processes]
 
     def forget(self) -> None:
         """A new account and a new machine."""
@@ -124,3 +134,12 @@ def test_a_process_killed_at_random_lines_pays_once(notebook):
     assert sum(stages.values()) >= ROUNDS
     figures = f"{ROUNDS} rounds, {sum(stages.values())} kills at {lines} lines: {dict(stages.most_common())}"
     print(f"\n{figures}")  # noqa: T201
+
+
+def test_kernels_that_run_the_cell_at_the_same_time_pay_once(tmp_path):
+    with Notebook(tmp_path / "book") as notebook:
+        notebook.processes += [notebook.kernel() for _ in range(2)]
+        for _ in range(3):
+            for outcome in notebook.run_at_once("end"):
+                notebook.check(outcome)
+            notebook.forget()

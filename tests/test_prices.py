@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -94,10 +94,11 @@ def test_a_table_of_ones_own(tmp_path):
     assert (cost.usd, cost.source) == (5.5, "our contract")
 
 
-def test_today_is_the_day_unless_another_is_given():
+def test_today_is_the_day_unless_another_is_given(monkeypatch):
     row = max(TABLE, key=lambda row: row["checked_on"])
-    found = price(1, provider=row["provider"], model="x-8b", n_epochs=1)
-    assert (found is not None) == ((datetime.now(UTC).date() - row["checked_on"]).days <= 365)
+    for days, known in ((365, True), (366, False)):
+        monkeypatch.setattr(prices, "_today", lambda days=days: row["checked_on"] + timedelta(days=days))
+        assert (price(1, provider=row["provider"], model="x-8b", n_epochs=1) is not None) == known
 
 
 @pytest.mark.parametrize(

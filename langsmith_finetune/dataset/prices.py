@@ -98,7 +98,7 @@ def price(
         raise ValueError(f"tokens must not be negative, but are {min(count, evaluated_tokens)}")
     if n_epochs < 1:
         raise ValueError(f"n_epochs must be at least 1, but is {n_epochs}")
-    on = on or datetime.now(UTC).date()
+    on = on or _today()
     size = billions if billions is not None else _billions_of(model)
     for row in tomllib.loads(Path(table or _TABLE).read_text(encoding="utf-8"))["price"]:
         asked = row.get(method)
@@ -141,3 +141,7 @@ def _billions_of(model: str) -> float | None:
         return None
     number, unit = found[0]
     return float(number.replace("p", ".")) / (1000 if unit == "m" else 1)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

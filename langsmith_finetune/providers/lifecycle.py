@@ -90,7 +90,7 @@ def lifecycle_of(
         >>> lifecycle_of("openai", "gpt-4.1-mini-2025-04-14", "supervised", date(2027, 1, 5)).days_to_live
         9
     """
-    today = today or date.today()  # noqa: DTZ011 - the user's own calendar
+    today = today or _today()
     base = model.removeprefix("ft:").split(":")[0]  # ft:gpt-4o-mini:org::id lives as long as its base
     data = _data()
     endings = [
@@ -194,3 +194,7 @@ def _shutdown_date(provider: Any, model: str) -> date | None:
     except Exception as error:  # noqa: BLE001 - whatever it is: the data is there, and creating will say it
         logger.info("openai: no shutdown date of %s (%s)", model, type(error).__name__)
         return None
+
+
+def _today() -> date:
+    return date.today()  # noqa: DTZ011 - the user's own calendar

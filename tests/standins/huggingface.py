@@ -1,6 +1,6 @@
 """A stand-in for the Hugging Face Hub: repositories with their files, and Jobs.
 
-huggingface_hub itself talks to it, so its paths and forms are those of that package (1.33); never compared with
+huggingface_hub itself talks to it, so its paths and forms are those of that package (2.4); never compared with
 the service. Files come with the commit, as small ones do there. `jobs` is what was asked to run; nothing runs,
 but a test may take a job's command and run it.
 """

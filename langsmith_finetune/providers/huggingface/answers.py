@@ -21,7 +21,7 @@ STATUSES: Mapping[str, Status] = {
     "CANCELED": "cancelled",
     "DELETED": "cancelled",
 }
-"""Their words and ours. Source: `JobStage` of huggingface_hub, 1.33."""
+"""Their words and ours. Source: `JobStage` of huggingface_hub, 2.4."""
 
 
 def stage_of(job: JobInfo) -> str:

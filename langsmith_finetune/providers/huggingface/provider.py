@@ -312,7 +312,7 @@ class HuggingFaceProvider(ProviderDefaults):
 
     def _ask(self, ask: Callable[[], T], *, creates: bool = False) -> T:
         """Ask once, and turn whatever goes wrong into a `ProviderError`."""
-        import httpx  # noqa: PLC0415 - huggingface_hub runs on it
+        import httpx2  # noqa: PLC0415 - huggingface_hub runs on it
         from huggingface_hub.errors import (  # noqa: PLC0415
             HfHubHTTPError,
             HFValidationError,
@@ -325,8 +325,8 @@ class HuggingFaceProvider(ProviderDefaults):
             raise self._refusal(error, creates=creates) from None
         except (HFValidationError, LocalTokenNotFoundError) as error:
             raise ProviderError(self.name, f"{str(error).splitlines()[0]}") from None
-        except httpx.HTTPError as error:
-            kind, timed_out = type(error).__name__, isinstance(error, httpx.TimeoutException)
+        except httpx2.HTTPError as error:
+            kind, timed_out = type(error).__name__, isinstance(error, httpx2.TimeoutException)
             sent = kind not in _NEVER_SENT
             raise ProviderError(
                 self.name,
