@@ -216,13 +216,18 @@ def _are_sources(sources: Any) -> bool:
 def _read(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         for number, data in enumerate(file, start=1):
-            try:
-                row = json.loads(data)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
+            row = _object(data)
+            if row is None:
                 raise InvalidExampleError(f"{path.name}:{number}", "", "is not a JSON object", _AGAIN)
             yield row
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(data)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def _line_sha256(data: bytes) -> str:
@@ -232,11 +237,17 @@ def _line_sha256(data: bytes) -> str:
 
 def job_rows(path: Path) -> Iterator[JobRow]:
     """The rows of a list of jobs."""
-    for number, row in enumerate(_read(path), start=1):
-        if not all(isinstance(row.get(key), str) for key in ("provider", "job_id", "file_sha256", "role")):
-            fix = "Remove the row, or the file; jobs are recorded anew with Ledger.record_job"
-            raise InvalidExampleError(f"{path.name}:{number}", "", "is not a job's row", fix)
-        yield row
+    with path.open("rb") as file:
+        for number, data in enumerate(file, start=1):
+            row = _object(data)
+            if not data.strip() or (row is None and not data.endswith(b"\n")):
+                continue  # another process is writing this row just now
+            if not all(
+                isinstance((row or {}).get(key), str) for key in ("provider", "job_id", "file_sha256", "role")
+            ):
+                fix = "Remove the row, or the file; jobs are recorded anew with Ledger.record_job"
+                raise InvalidExampleError(f"{path.name}:{number}", "", "is not a job's row", fix)
+            yield cast("JobRow", row)
 
 
 def append_job(path: Path, row: JobRow) -> None:
@@ -245,11 +256,11 @@ def append_job(path: Path, row: JobRow) -> None:
     if jobs.exists() and row in list(job_rows(jobs)):
         return
     # One write at the end of the file: two processes that append do not cut into each other's rows.
-    handle = os.open(jobs, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(handle, encoded(row))
-    finally:
-        os.close(handle)
+    handle = os.open(jobs, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(handle, "r+b", buffering=0) as file:
+        is_new = file.seek(0, os.SEEK_END) == 0
+        file.seek(0 if is_new else -1, os.SEEK_END)
+        file.write(encoded(row) if is_new or file.read(1) == b"\n" else b"\n" + encoded(row))
 
 
 def jobs_path(ledger: Path, closing: Mapping[str, Any]) -> Path:

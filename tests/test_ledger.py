@@ -407,6 +407,19 @@ def test_where_files_cannot_be_linked_the_ledger_is_copied(tmp_path, monkeypatch
     assert kept.read_bytes() == written.ledger.read_bytes()
 
 
+def test_a_row_that_is_being_written_is_passed_over_and_a_whole_one_without_its_end_is_not(tmp_path):
+    path = write_jsonl([example("r1")], tmp_path / "train.jsonl").path
+    assert Ledger.record_job(path, job("one"), provider="openai")
+    jobs = tmp_path / "train.jobs.jsonl"
+    whole = jobs.read_bytes()
+    for cut in range(len(whole)):
+        jobs.write_bytes(whole + whole[:cut])
+        assert [row["job_id"] for row in Ledger(path).jobs()] == ["one"]
+    jobs.write_bytes(whole.rstrip())
+    assert Ledger.record_job(path, job("two"), provider="openai")
+    assert [row["job_id"] for row in Ledger(path).jobs()] == ["one", "two"]
+
+
 def _record_many(path, name):
     for number in range(50):
         Ledger.record_job(path, job(f"{name}-{number}"), provider="openai", sha256=None)
