@@ -8,6 +8,7 @@ from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -138,7 +139,8 @@ def check(
         fix: Mend what is safe to mend, and report what is left. Each mended line is told in `report.mended`.
         fixed_path: Where to write the mended file, all lines in order; those that are no JSON as they are.
             An existing file is replaced, which may be the one that is checked.
-        tokens: Counts the tokens of a line. Without it, lengths are not checked.
+        tokens: Counts the tokens of a line, such as `counter_for("gpt-4.1-mini")`. Without it, lengths are
+            estimated where the target has a limit: an error at twice the limit, a warning from there down.
         max_tokens: Tokens an example may have; by default the target's own limit.
         ignore: Rules to leave out, such as `"too_few"` for a validation file.
         keep: Problems and mended lines to keep one by one; the counts are exact beyond.
@@ -329,7 +331,7 @@ class _Checker:
         self._kind(number, is_preference(canonical))
         problems = line_problems(canonical, self.rules, number=number, show_content=self.show)
         self.take(problems)
-        self._length(number, canonical, problems)
+        self._length(number, canonical, problems, data)
         if changes:
             self.mended_lines += 1
             self.changes.update(change.split(" (")[0] for change in changes)
@@ -337,15 +339,28 @@ class _Checker:
                 self.mended.append((number, changes))
         return _bytes_of(canonical) if changes or not data else data
 
-    def _length(self, number: int, line: Mapping[str, Any], problems: list[Problem]) -> None:
+    def _length(self, number: int, line: Mapping[str, Any], problems: list[Problem], data: bytes) -> None:
         """Count the tokens of a line that is sound enough to be counted."""
         limit = self.rules.max_tokens
-        if self.tokens is None or limit is None or any(problem.rule in _UNSOUND for problem in problems):
+        if limit is None or any(problem.rule in _UNSOUND for problem in problems):
             return
-        count = self.tokens(line)
+        if self.tokens is None and 4 * len(data or repr(line)) <= limit:
+            return  # no character is more than four tokens, so most lines need no counting
+        tokens = self.tokens or self._own_counter
+        count = tokens(line)
         if count > limit:
+            counter = getattr(tokens, "count", None)  # a TokenCounter says how sure it is
+            exact = counter is None or counter(line).exact
             fix = f"Trim the oldest turns to {limit:,} tokens, or leave the line out"
-            self.say("too_long", number, f"has {count:,} tokens", fix)
+            about = "" if exact else "about "
+            unsure = not exact and count < 2 * limit
+            self.say("too_long", number, f"has {about}{count:,} tokens", fix, warn=unsure)
+
+    @cached_property
+    def _own_counter(self) -> Callable[[Mapping[str, Any]], int]:
+        from langsmith_finetune.dataset.tokens import counter_for  # noqa: PLC0415 - few files need it
+
+        return counter_for(self.rules.name)
 
     def _canonical(
         self, number: int, line: Mapping[str, Any]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
@@ -465,6 +467,17 @@ def test_a_line_that_is_too_long_is_named(tmp_path):
     with pytest.raises(ValueError) as caught:
         check(lines, "trl", tokens=len)
     assert str(caught.value) == "trl has one limit a model: give max_tokens= with tokens="
+
+
+@pytest.mark.parametrize(("target", "limit"), [("openai", 65_536), ("azure", 65_536), ("gemini", 131_072)])
+def test_without_a_counter_lengths_are_estimated_and_doubt_is_a_warning(target, limit, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tiktoken", None)  # as where it is not installed
+    lines = [said(U, {**A, "content": "abcd" * int(limit * share)}) for share in (0.9, 1.1, 2.1)]
+    report = check(lines, target, ignore=("too_few",))
+    assert [(problem.line, problem.severity) for problem in report.problems] == [(2, "warning"), (3, "error")]
+    count = re.search(r"has about ([\d,]+) tokens", str(report.problems[0]))[1]
+    assert int(count.replace(",", "")) == pytest.approx(limit * 1.1, rel=0.01)
+    assert f"Trim the oldest turns to {limit:,} tokens, or leave the line out" in report.problems[1].fix
 
 
 def test_all_is_counted_beyond_what_is_kept():
