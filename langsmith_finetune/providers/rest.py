@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import httpx2
 
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.masking import without_data
 
 Told: TypeAlias = Callable[[int, int], None]
 
@@ -319,24 +320,11 @@ def _reason(response: httpx2.Response) -> str:
 _KEY = re.compile(
     r"(?i:(?<=bearer )\S+)|\b(?:sk|rk|pk|fw|hf|tgp_v1|lsv2)[-_][A-Za-z0-9_*.-]{8,}|\S*\*{3,}[^\s.,;]*"
 )
-_OBJECT = re.compile(r"\{[^{}]*:.*\}", re.DOTALL)
-"""A JSON object, such as the line that a host refuses."""
-
-_QUOTED = re.compile(r"(?<!\w)(['\"`])((?:(?!\1).)+)\1(?!\w)", re.DOTALL)
 
 
 def masked(text: str, api_key: str) -> str:
     """A host's words without what looks like a key or a quotation from the data."""
-    text = _KEY.sub("[key]", text.replace(api_key, "[key]") if api_key else text)
-    return _QUOTED.sub(_without_content, _OBJECT.sub("{...}", text))
-
-
-def _without_content(quoted: re.Match[str]) -> str:
-    """Keep the quoted names of fields, models and roles; a sentence is somebody's data."""
-    text = quoted[2]
-    if text.isascii() and len(text) <= 64 and len(text.split()) < 3:
-        return quoted[0]
-    return f"{quoted[1]}[{len(text)} characters]{quoted[1]}"
+    return without_data(_KEY.sub("[key]", text.replace(api_key, "[key]") if api_key else text))
 
 
 def _masked_chain(error: Exception, api_key: str) -> Exception:

@@ -14,6 +14,7 @@ import openai
 from openai._constants import RAW_RESPONSE_HEADER
 
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.masking import without_data
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ class OpenAIRequests:
         """A host's words without what looks like a key or a quotation from the data."""
         if len(self.client.api_key) >= 8:  # a shorter one is a placeholder, "none", of a host without keys
             text = text.replace(self.client.api_key, "[key]")
-        return _QUOTED.sub(_without_content, _OBJECT.sub("{...}", _KEY.sub("[key]", text)))
+        return without_data(_KEY.sub("[key]", text))
 
 
 _KEY = re.compile(
@@ -167,22 +168,6 @@ _KEY = re.compile(
     r"|\S*\*{3,}[^\s.,;]*"
 )
 """What looks like a key; OpenAI's 401 quotes the first and last characters of the one it refused."""
-
-_OBJECT = re.compile(r"\{[^{}]*:.*\}", re.DOTALL)
-"""A JSON object, such as the line that a host refuses."""
-
-_QUOTED = re.compile(r"(?<!\w)(['\"`])((?:(?!\1).)+)\1(?!\w)", re.DOTALL)
-
-_QUOTED_WORDS = 3
-_QUOTED_CHARACTERS = 64
-
-
-def _without_content(quoted: re.Match[str]) -> str:
-    """Keep the quoted names of fields, models and roles; a sentence is somebody's data."""
-    text = quoted[2]
-    if text.isascii() and len(text) <= _QUOTED_CHARACTERS and len(text.split()) < _QUOTED_WORDS:
-        return quoted[0]
-    return f"{quoted[1]}[{len(text)} characters]{quoted[1]}"
 
 
 def status_code(error: ProviderError) -> int | None:
