@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, cast
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
-from langsmith_finetune.shapes.canonical import compact_json
+from langsmith_finetune.shapes.canonical import line_json
 from langsmith_finetune.targets import Problem, RuleName, Target, TargetRules, rules_of
 from langsmith_finetune.targets.decode import decoded
 from langsmith_finetune.targets.lines import is_preference, line_problems
@@ -337,7 +337,7 @@ class _Checker:
             self.changes.update(change.split(" (")[0] for change in changes)
             if len(self.mended) < self.keep:
                 self.mended.append((number, changes))
-        return _bytes_of(canonical) if changes or not data else data
+        return line_json(canonical) + b"\n" if changes or not data else data
 
     def _length(self, number: int, line: Mapping[str, Any], problems: list[Problem], data: bytes) -> None:
         """Count the tokens of a line that is sound enough to be counted."""
@@ -433,10 +433,3 @@ class _Checker:
             warn = at_the_end and self.rules.name != "together"
             for number in range(lines[0], lines[1] + 1):
                 self.say("empty_line", number, "is empty", "Remove it; fix=True does it", warn=warn)
-
-
-def _bytes_of(line: Mapping[str, Any]) -> bytes:
-    try:
-        return compact_json(line).encode() + b"\n"
-    except UnicodeEncodeError:  # half of a surrogate pair: only an escape can say it
-        return json.dumps(line, separators=(",", ":")).encode() + b"\n"

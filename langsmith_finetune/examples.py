@@ -12,7 +12,7 @@ from langchain_core.chat_sessions import ChatSession
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
-from langsmith_finetune.shapes import conversation_from_run
+from langsmith_finetune.shapes import read_with_care
 from langsmith_finetune.shapes.canonical import (
     Content,
     Conversation,
@@ -201,14 +201,16 @@ def examples_from_runs(
     _check_train_on(train_on)
     skipped, traces = 0, TraceRuns(trace_runs)
     for run in runs:
-        if train_on == "all" and (plain := read_plain(run)) is not None:
-            yield TrainingExample(line=cast("TrainingLine", {"messages": plain[0]}), source=plain[1])
+        plain = read_plain(run)
+        if plain is not None:
+            line = cast("TrainingLine", {"messages": plain[0]})  # which is what _line makes of it, sooner
+            if train_on == "answer":
+                line = _line(Conversation(messages=plain[0]), train_on)
+            yield TrainingExample(line=line, source=plain[1])
             continue
         try:
             above = traces.of(opened(run)) if traces else ()
-            conversation, source = conversation_from_run(
-                run, above, refuse=refuse, keep_reasoning=keep_reasoning
-            )
+            conversation, source = read_with_care(run, above, refuse=refuse, keep_reasoning=keep_reasoning)
         except RunNotUsableError as error:
             skipped += 1
             if on_skip is not None:

@@ -16,7 +16,7 @@ from msgspec import to_builtins
 
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
-from langsmith_finetune.shapes.canonical import Note, compact_json
+from langsmith_finetune.shapes.canonical import Note, json_bytes
 from langsmith_finetune.shapes.run import RunSource
 
 if TYPE_CHECKING:
@@ -121,12 +121,7 @@ def _texts(messages: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    text = compact_json(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair: only an escape can say it
-        return json.dumps(value, separators=(",", ":"))
-    return text
+    return json_bytes(value).decode()
 
 
 def _example(row: Mapping[str, Any]) -> TrainingExample | PreferenceExample:

@@ -312,11 +312,15 @@ def line_json(line: Mapping[str, Any]) -> bytes:
             return msgspec.json.encode(line)  # ten times as fast, but writes NaN, dates and sets as it likes
         except UnicodeEncodeError:
             pass
+    return json_bytes(line)
+
+
+def json_bytes(value: Any) -> bytes:
+    """`compact_json` in UTF-8. Half of a surrogate pair, as a token limit leaves it, only an escape can say."""
     try:
-        return compact_json(line).encode()
+        return compact_json(value).encode()
     except UnicodeEncodeError:
-        # Half of a surrogate pair, as a token limit leaves it: only an escape can say it.
-        return json.dumps(line, separators=(",", ":"), allow_nan=False).encode()
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _is_plain(line: Mapping[str, Any]) -> bool:
