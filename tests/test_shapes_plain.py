@@ -14,8 +14,9 @@ from langsmith.schemas import Run
 from langsmith.types import Run as RunV2
 
 from langsmith_finetune import LangSmithRunChatLoader, RunNotUsableError, examples_from_runs
-from langsmith_finetune.shapes import conversation_from_run, read_with_care
+from langsmith_finetune.shapes import conversation_from_run, plain, read_with_care
 from langsmith_finetune.shapes.plain import read_plain
+from langsmith_finetune.shapes.tools import SETTINGS
 from tests import wire
 from tests.corpus import captured, everything, producers
 from tests.payloads import langchain_run, wrap_openai_run
@@ -118,6 +119,10 @@ def test_a_run_that_is_a_little_odd_reads_the_same_both_ways(words, of_langchain
     assert told(json.dumps(run).encode()) == told(run)
     if run["inputs"] and run["outputs"]:
         assert told(as_row(run)) == told(run)
+
+
+def test_no_setting_that_the_readers_look_at_goes_unseen_the_quick_way():
+    assert {*SETTINGS} <= {*plain._Settings.__struct_fields__}
 
 
 def test_text_that_is_no_json_is_refused_by_place_and_never_quoted():
