@@ -32,12 +32,39 @@ NOTED = {
 }
 
 
+# Runs that have lost something in a way that only the wire shows; each is refused or noted.
+LOSSY = {"jswo_pushed[0]", "jswo_stream_parallel[0]"}
+
+# What falls short today. Each line goes with the change that mends its kind.
+FALLS_SHORT = {
+    "adk_tools[0]",
+    "adk_tools[1]",
+    "jsai4_tools[0]",
+    "jsai4_tools[1]",
+    "jslc_anthropic_stream[0]",
+    "jslc_google_tools[0]",
+    "jslc_google_tools[1]",
+    "jstr_text[0]",
+    "jswo_pushed[0]",
+    "jswo_stream_parallel[0]",
+    "lc_litellm_tools[0]",
+    "lc_litellm_tools[1]",
+    "wa_stream_helper[0]",
+    "wo_omit[0]",
+}
+
+
+def marked(names):
+    short = pytest.mark.xfail(strict=True)
+    return [pytest.param(name, marks=[short] if name in FALLS_SHORT else []) for name in sorted(names)]
+
+
 def test_the_corpus_is_whole():
-    assert len(CASES) == 60
-    assert (REFUSED.keys() | NOTED.keys()) <= CASES.keys()
+    assert len(CASES) == 75
+    assert (REFUSED.keys() | NOTED.keys() | LOSSY) <= CASES.keys()
 
 
-@pytest.mark.parametrize("name", sorted(CASES.keys() - REFUSED.keys()))
+@pytest.mark.parametrize("name", marked(CASES.keys() - REFUSED.keys() - LOSSY))
 def test_an_example_says_what_was_on_the_wire(name):
     run, wire = CASES[name]
     loader = LangSmithRunChatLoader([run])
@@ -58,3 +85,10 @@ def test_what_the_run_has_lost_is_refused(name, reason):
     loader = LangSmithRunChatLoader([CASES[name][0]])
     assert list(loader.lazy_load()) == []
     assert [error.reason for error in loader.skipped] == [reason]
+
+
+@pytest.mark.parametrize("name", marked(LOSSY))
+def test_what_only_the_wire_shows_as_lost_is_not_passed_off_as_whole(name):
+    loader = LangSmithRunChatLoader([CASES[name][0]])
+    assert not list(loader.lazy_load()) or loader.notes.total
+    assert loader.skipped.total or loader.notes.total
