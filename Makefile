@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 
-.PHONY: help walkthrough test extras lint types docs bench record clean
+.PHONY: help walkthrough test fuzz extras lint types docs bench record clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -15,6 +15,12 @@ walkthrough: .venv/walkthrough ## Run the notebook from runs to a tuned model, a
 test: .venv/dev ## Lint, types, and every test
 	$(MAKE) lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+# Another search each time; the seed that it prints makes it the same search again: make fuzz SEED=...
+fuzz: SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
+fuzz: .venv/dev ## Search at random, and longer, for what the property tests do not hold for
+	@echo "make fuzz SEED=$(SEED)"
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=search --hypothesis-seed=$(SEED)
 
 extras: .venv/bin/python ## Install each extra alone, and use what it is for
 	TORCH=$(TORCH) $(BIN)/python -m tests.extras

@@ -3,12 +3,21 @@
 from datetime import date
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from langsmith_finetune.dataset import prices
 from langsmith_finetune.providers import lifecycle
 from tests.vcr_config import pytest_recording_configure, vcr_config
 
 __all__ = ["pytest_recording_configure", "vcr_config"]
+
+# The same examples on every run and every machine, however busy it is; `make fuzz` searches for new ones.
+_steady = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], print_blob=True
+)
+settings.register_profile("fixed", _steady, derandomize=True)
+settings.register_profile("search", _steady, max_examples=1000)
+settings.load_profile("fixed")  # pytest's --hypothesis-profile loads another one after this
 
 
 @pytest.fixture(autouse=True)

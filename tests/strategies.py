@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
+
+
+def scaled(examples: int) -> int:
+    """How many examples a test of so many takes in this profile: more where the profile searches longer."""
+    return max(1, examples * settings.default.max_examples // 100)
+
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 words = texts.filter(bool)

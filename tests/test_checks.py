@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from langsmith_finetune.checks import check, mend_examples
 from langsmith_finetune.errors import InvalidExampleError
@@ -20,9 +20,6 @@ from langsmith_finetune.shapes.run import RunSource
 from langsmith_finetune.targets import TARGETS
 from langsmith_finetune.targets.rules import WHY
 from tests.strategies import conversations
-
-# Properties are about lines, not about how busy the machine is.
-steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 U = {"role": "user", "content": "Hi"}
 A = {"role": "assistant", "content": "Hello!"}
@@ -361,7 +358,6 @@ def test_no_line_breaks_the_check_of_any_target(target, line):
     assert json.dumps(line) == before
 
 
-@steady
 @given(conversations())
 def test_conversations_pass_but_for_what_is_odd_in_them(line):
     report = check([line] * 10, "openai")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langsmith_finetune import InvalidExampleError, Note, PreferenceExample, RunSource, TrainingExample
 from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
-from tests.strategies import conversations
+from tests.strategies import conversations, scaled
 from tests.test_shapes import CALL, HELLO
 
 datasets = pytest.importorskip("datasets")
@@ -40,7 +40,7 @@ def call(name, arguments):
     return {"messages": [{"role": "user", "content": "Do."}, made]}
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@settings(max_examples=scaled(40))
 @given(lines=st.lists(conversations(), min_size=1, max_size=4))
 def test_lines_survive_the_way_there_and_back(lines):
     assert [example.line for example in examples_from_hf(to_hf_dataset(lines))] == lines

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langsmith_finetune import (
@@ -232,7 +232,6 @@ def test_ids_may_hold_anything(tmp_path):
     assert rows(tmp_path / "train.ledger.jsonl")[0] == before[0]
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     users=st.lists(st.sampled_from(["ada", "bob", None]), max_size=6),
     bom=st.booleans(),

@@ -23,6 +23,7 @@ from langsmith_finetune import InvalidExampleError, LangSmithRunChatLoader, exam
 from langsmith_finetune.runs.files import FIELDS, JSON_COLUMNS, run_files
 from langsmith_finetune.runs.saved import save_runs
 from tests import corpus
+from tests.strategies import scaled
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -150,7 +151,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(payload=json_values)
 def test_payloads_come_back_as_they_were_saved(tmp_path, payload):
     run = {"id": "r1", "run_type": "llm", "inputs": {"a": payload}, "outputs": {"b": [payload, "\ud800"]}}

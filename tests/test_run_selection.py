@@ -21,6 +21,7 @@ from langsmith_finetune.runs.versions import RUN_FIELDS
 from .standins.clock import FakeClock
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 from .standins.server import Drop, Response
+from .strategies import scaled
 from .test_runs import (
     NOW,
     V2_QUERY,
@@ -283,7 +284,7 @@ def test_faults_lose_and_repeat_nothing(fault, offers, path, clock):
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from([{}, V1_ONLY]))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=scaled(8))
 def test_any_mix_of_faults_loses_and_repeats_nothing(random, offers):
     clock = FakeClock()
     with pytest.MonkeyPatch.context() as patch:

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langsmith_finetune import (
@@ -19,6 +19,7 @@ from langsmith_finetune import (
 )
 from langsmith_finetune.shapes import conversation_from_run, read_with_care
 from tests.corpus import everything
+from tests.strategies import scaled
 
 CORPUS = everything()
 PLACES = ("inputs", "outputs", "extra", "events", "attachments")
@@ -134,9 +135,7 @@ def check(run: dict[str, Any]) -> str:
     return "read"
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=scaled(300))
 @given(damaged_runs())
 def test_a_damaged_payload_is_read_or_refused_and_nothing_else(run):
     check(run)

@@ -20,6 +20,7 @@ from langsmith_finetune.shapes.tools import SETTINGS
 from tests import wire
 from tests.corpus import captured, everything, producers
 from tests.payloads import langchain_run, wrap_openai_run
+from tests.strategies import scaled
 
 COLUMNS = ("inputs", "outputs", "extra", "events", "tags", "feedback_stats", "parent_run_ids", "metadata")
 HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
@@ -92,7 +93,7 @@ PATHS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=scaled(400))
 @given(
     words=st.lists(texts, min_size=1, max_size=4),
     of_langchain=st.booleans(),

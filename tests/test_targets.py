@@ -18,8 +18,8 @@ from langsmith_finetune.shapes.canonical import compact_json, object_of
 from langsmith_finetune.targets import FILE_PREFIX, TARGETS, from_target, rules_of, to_target
 from langsmith_finetune.targets.describe import described
 from langsmith_finetune.targets.rules import SOURCES, WHY
-from tests.strategies import conversations, objects
-from tests.test_checks import TOOLS, A, U, answer, asks, call, image, prefers, said, sees, steady, tooled
+from tests.strategies import conversations, objects, scaled
+from tests.test_checks import TOOLS, A, U, answer, asks, call, image, prefers, said, sees, tooled
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 WEATHER = said(
@@ -289,7 +289,6 @@ def passes(line, target):
     return check([line], target, ignore=("too_few",)).ok
 
 
-@steady
 @given(sound)
 def test_lines_come_back_from_trl(line):
     line = plain(line)
@@ -297,7 +296,6 @@ def test_lines_come_back_from_trl(line):
         assert from_target(to_target(line, "trl"), "trl") == line
 
 
-@steady
 @given(sound)
 def test_lines_come_back_from_gemini(line):
     line = plain(line, storage="gs://bucket/cat.png", names=False, strict=False)
@@ -310,7 +308,6 @@ def test_lines_come_back_from_gemini(line):
         assert renamed(from_target(to_target(line, rules), rules)) == renamed(line)
 
 
-@steady
 @given(sound)
 def test_lines_come_back_from_bedrock(line):
     messages = [
@@ -325,7 +322,6 @@ def test_lines_come_back_from_bedrock(line):
         assert from_target(to_target(said(*messages), "bedrock"), "bedrock") == said(*messages)
 
 
-@steady
 @given(conversations(), st.sampled_from(sorted(TARGETS)))
 def test_what_passes_the_check_has_a_row_and_what_has_none_does_not_pass(line, target):
     before = copy.deepcopy(line)
@@ -406,7 +402,7 @@ odd_lines = st.one_of(
 )
 
 
-@settings(steady, max_examples=300)
+@settings(max_examples=scaled(300))
 @given(odd_lines, st.sampled_from(sorted(TARGETS)))
 def test_no_line_is_too_odd(line, target):
     before = copy.deepcopy(line)

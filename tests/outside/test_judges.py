@@ -35,7 +35,6 @@ from tests.test_checks import (
     prefers,
     said,
     sees,
-    steady,
     tooled,
 )
 from tests.test_targets import SYSTEM, WEATHER, sound
@@ -107,7 +106,6 @@ def test_openai_s_schema_lets_much_through(openai_refuses):
     assert missed >= {"a call without an answer", "an index in a call", "all weights 0", "an image elsewhere"}
 
 
-@steady
 @given(sound)
 def test_openai_s_schema_takes_what_we_write(openai_refuses, line):
     if not refuses(mended(line, TARGETS["openai"])[0], "openai"):
