@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 
-.PHONY: help walkthrough test fuzz extras lint types docs bench record clean
+.PHONY: help walkthrough test fuzz extras golden lint types docs bench record clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -24,6 +24,9 @@ fuzz: .venv/dev ## Search at random, and longer, for what the property tests do 
 
 extras: .venv/bin/python ## Install each extra alone, and use what it is for
 	TORCH=$(TORCH) $(BIN)/python -m tests.extras
+
+golden: .venv/dev ## Write down anew what the library makes of the captured runs, and show what changed
+	$(BIN)/python -m tests.golden
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -194,7 +194,7 @@ READERS: dict[str, Reader] = {
 
 def reader_of(outputs: Mapping[str, Any]) -> Reader:
     """The reader that knows outputs of this form."""
-    found = {READERS[key]: key for key in READERS.keys() & outputs.keys()}
+    found = {READERS[key]: key for key in reversed(READERS) if key in outputs}  # named by its first key
     if len(found) == 1:
         return next(iter(found))
     if found:
