@@ -25,10 +25,10 @@ from langsmith_finetune.shapes.canonical import (
     text_at,
 )
 from langsmith_finetune.shapes.content import called_ids, content_from
+from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.openai_chat import (
     function_call_from,
     message_from,
-    note_cut_off,
     role_at,
     tidy_content,
     tool_call_from,
@@ -43,13 +43,14 @@ _ROLE = {"human": "user", "system": "system", "ai": "assistant", "tool": "tool",
 
 def answer_from(run: RunPayload, notes: Notes) -> list[Message]:
     """The answer under `generations`: the first, where there are several."""
-    where, found = "outputs.generations", run.outputs["generations"]
+    where, found, several = "outputs.generations", run.outputs["generations"], False
     if isinstance(found, list):
         if found and isinstance(found[0], list):
             where, found = f"{where}[0]", found[0]
         if not found:
             raise Unreadable("empty_output", f"{where} is an empty list")
-        if len(found) > 1:
+        several = len(found) > 1
+        if several:
             notes.add("other_candidates", f"{where} holds {len(found)}")
         where, found = f"{where}[0]", found[0]
     generation = mapping_at(where, found)
@@ -57,7 +58,10 @@ def answer_from(run: RunPayload, notes: Notes) -> list[Message]:
         if isinstance(generation.get("text"), str):
             raise Unreadable("completion_model", f"{where} holds text, not a message")
         raise malformed(f"{where}.message", "a message", None)
-    _note_cut_off(where, generation, notes)
+    for key in ("generation_info", "generationInfo"):
+        note_ending(f"{where}.{key}", generation.get(key), notes)
+    for key in ("llm_output", "llmOutput"):  # where older versions say it, of whichever came last
+        note_ending(f"outputs.{key}", None if several else run.outputs.get(key), notes)
     return [answer_message(f"{where}.message", generation["message"], notes)]
 
 
@@ -67,25 +71,13 @@ def answer_message(where: str, message: Any, notes: Notes) -> Message:
     if "role" in message and "type" not in message:
         read = message_from(where, message, notes)
     else:
-        read = message_from_fields(where, *kind_and_fields(where, message), notes, is_answer=True)
+        kind, fields = kind_and_fields(where, message)
+        read = message_from_fields(where, kind, fields, notes, is_answer=True)
+        for key in ("response_metadata", "additional_kwargs"):
+            note_ending(f"{where}.{key}", fields.get(key), notes)
     if read["role"] != "assistant":
         raise Unreadable("malformed", f"{where} must be an AI message")
     return read
-
-
-def _note_cut_off(where: str, generation: Mapping[str, Any], notes: Notes) -> None:
-    """The reason to stop: beside the generation, or in the message's metadata (Anthropic, Responses)."""
-    info = generation.get("generation_info") or generation.get("generationInfo")
-    if isinstance(info, OBJECT):
-        note_cut_off(f"{where}.generation_info.finish_reason", info.get("finish_reason"), notes)
-    message = generation["message"]
-    fields = message.get("kwargs", message) if isinstance(message, OBJECT) else None
-    metadata = fields.get("response_metadata") if isinstance(fields, OBJECT) else None
-    if isinstance(metadata, OBJECT):
-        at = f"{where}.message.response_metadata"
-        note_cut_off(f"{at}.stop_reason", metadata.get("stop_reason"), notes)
-        if metadata.get("status") == "incomplete":
-            notes.add("answer_cut_off", f"{at}.status")
 
 
 def kind_and_fields(where: str, message: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

@@ -21,6 +21,7 @@ from langsmith_finetune.shapes.canonical import (
     text_at,
 )
 from langsmith_finetune.shapes.content import content_from
+from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.run import RunPayload
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
@@ -28,10 +29,6 @@ _KEYS = frozenset({
     "role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal",
     # What the SDK adds to an answer, or a stream leaves behind: no part of the conversation.
     "annotations", "parsed", "index",
-})  # fmt: skip
-CUT_OFF = frozenset({
-    "length", "content_filter", "content-filter", "max_tokens", "model_context_window_exceeded",
-    "MAX_TOKENS", "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII",
 })  # fmt: skip
 
 
@@ -46,7 +43,7 @@ def answer_from(run: RunPayload, notes: Notes) -> list[Message]:
     message = message_from("outputs.choices[0].message", choice.get("message"), notes)
     if message["role"] != "assistant":
         raise malformed("outputs.choices[0].message.role", '"assistant"', None)
-    note_cut_off("outputs.choices[0].finish_reason", choice.get("finish_reason"), notes)
+    note_ending("outputs.choices[0]", choice, notes)
     if len(choices) > 1:
         notes.add("other_candidates", f"outputs.choices holds {len(choices)}")
     return [message]
@@ -68,7 +65,7 @@ def message_of_chunks(where: str, chunks: Sequence[Any], notes: Notes) -> Messag
             for piece in list_at(f"{at}.tool_calls", delta.get("tool_calls") or []):
                 notes.spend(1)
                 _add_piece(f"{at}.tool_calls", calls, mapping_at(f"{at}.tool_calls", piece))
-            note_cut_off(f"{at}.choices[0].finish_reason", choice.get("finish_reason"), notes)
+            note_ending(f"{at}.choices[0]", choice, notes)
     for pieces in texts.values():
         notes.spend(sum(1 + len(piece) // 100 for piece in pieces))  # before they are joined
     told = [{"id": call["id"], "function": _joined(call, notes)} for _, call in sorted(calls.items())]
@@ -90,12 +87,6 @@ def _add_piece(where: str, calls: dict[int, dict[str, Any]], piece: Mapping[str,
 def _joined(call: Mapping[str, Any], notes: Notes) -> dict[str, str]:
     notes.spend(sum(1 + len(piece) // 100 for piece in (*call["names"], *call["pieces"])))
     return {"name": "".join(call["names"]), "arguments": "".join(call["pieces"])}
-
-
-def note_cut_off(where: str, finish_reason: Any, notes: Notes) -> None:
-    """Note an answer that did not end where the model meant to, in any provider's words."""
-    if isinstance(finish_reason, str) and finish_reason in CUT_OFF:
-        notes.add("answer_cut_off", where)
 
 
 def role_at(where: str, role: Any) -> str:

@@ -29,6 +29,7 @@ from langsmith_finetune.shapes.canonical import (
     text_at,
 )
 from langsmith_finetune.shapes.content import NOT_EXPRESSIBLE, content_from, kind_of
+from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.openai_chat import tidy_content
 from langsmith_finetune.shapes.run import RunPayload
@@ -67,8 +68,8 @@ def add_answer(run: RunPayload, turns: Turns) -> None:
     status = run.outputs.get("status")
     if status == "failed":
         raise Unreadable("failed", "outputs.status says that the call failed")
-    if status == "incomplete":
-        turns.notes.add("answer_cut_off", "outputs.status")
+    for index, item in enumerate(list_at("outputs.output", run.outputs["output"])):
+        note_ending(f"outputs.output[{index}]", item, turns.notes)
     said = Turns(turns.notes)
     _add_items("outputs.output", run.outputs["output"], said)
     if not said.messages:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from langsmith_finetune.shapes.canonical import LARGEST, MARKS, Message
-from langsmith_finetune.shapes.openai_chat import CUT_OFF
+from langsmith_finetune.shapes.endings import Meant
 from langsmith_finetune.shapes.run import RunSource, count_from, scores_from, short_text, time_text
 
 _Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
@@ -28,7 +28,26 @@ _ROLE_OF_CLASS: dict[str, _Role] = {
 }
 
 
-class _Extra(Struct, gc=False):
+class _Ending(Struct, gc=False):
+    """What producers say of how an answer ended, and how every answer that is read here did."""
+
+    finish_reason: Meant | None = None
+    finishReason: Meant | None = None  # noqa: N815 - as LangChain.js writes it
+    finish_reasons: None = None
+    stop_reason: Meant | None = None
+    stopReason: Meant | None = None  # noqa: N815
+    done_reason: Meant | None = None
+    doneReason: Meant | None = None  # noqa: N815
+    completion_reason: Meant | None = None
+    completionReason: Meant | None = None  # noqa: N815
+    completion_status: Meant | None = None
+    incomplete_details: None = None
+    incompleteDetails: None = None  # noqa: N815
+    status: Meant | None = None
+    messageStop: None = None  # noqa: N815
+
+
+class _Extra(_Ending, gc=False):
     """`additional_kwargs`: nothing that went over the wire."""
 
     name: None = None
@@ -40,14 +59,6 @@ class _Extra(Struct, gc=False):
     tool_outputs: None = None
     audio: None = None
     openai_role: None = field(name="__openai_role__", default=None)
-
-
-class _Ending(Struct, gc=False):
-    """Where producers say how an answer ended."""
-
-    finish_reason: str | None = None
-    stop_reason: str | None = None
-    status: str | None = None
 
 
 class _Fields(Struct, gc=False):
@@ -99,11 +110,10 @@ class _Inputs(_Settings, kw_only=True, gc=False):
     model_parameters: _Settings | None = None
 
 
-class _Candidate(Struct, gc=False):
+class _Candidate(_Ending, kw_only=True, gc=False):
     """A generation of LangChain's, or a choice of OpenAI's."""
 
     message: _Message
-    finish_reason: str | None = None
     generation_info: _Ending | None = None
     generation_info_js: _Ending | None = field(name="generationInfo", default=None)
 
@@ -111,6 +121,8 @@ class _Candidate(Struct, gc=False):
 class _Outputs(Struct, gc=False):
     generations: list[_Candidate | list[_Candidate]] | UnsetType = UNSET
     choices: list[_Candidate] | UnsetType = UNSET
+    llm_output: _Ending | None = None
+    llm_output_js: _Ending | None = field(name="llmOutput", default=None)
     # Any of these would be an answer too.
     output: UnsetType = UNSET
     messages: UnsetType = UNSET
@@ -260,20 +272,7 @@ def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001
     if run.status is not None and (type(run.status) is not str or run.status.lower() == "error"):
         return True
     fields = answer.message.kwargs
-    if is_choice and fields is not None:
-        return True
-    return (
-        answer.finish_reason in CUT_OFF
-        or _cut_off(answer.generation_info)
-        or _cut_off(answer.generation_info_js)
-        or (fields is not None and _cut_off(fields.response_metadata))
-    )
-
-
-def _cut_off(ending: _Ending | None) -> bool:
-    return ending is not None and (
-        ending.finish_reason in CUT_OFF or ending.stop_reason in CUT_OFF or ending.status == "incomplete"
-    )
+    return is_choice and fields is not None
 
 
 def _source(run: _Run) -> RunSource:

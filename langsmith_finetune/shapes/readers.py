@@ -24,6 +24,7 @@ from langsmith_finetune.shapes.canonical import (
     text_at,
 )
 from langsmith_finetune.shapes.content import kind_of
+from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.tools import add_request_settings, note_missing_tools
@@ -135,6 +136,7 @@ def _note_agents(run: RunPayload, conversation: Conversation, notes: Notes) -> N
     """OpenAI's agents over chat completions: messages under `input`, and no tools anywhere."""
     if run.invocation("tools") is None and not conversation.tools:
         notes.add("tools_missing", "OpenAI's agents do not post the tools of a chat completion")
+    note_ending("metadata", {"incomplete_details": run.metadata.get("incomplete_details")}, notes)
     settings = run.invocation("model_config")
     if isinstance(settings, OBJECT) and settings.get("tool_choice") not in (None, "auto"):
         notes.add("tool_choice", "the call named a tool_choice")
@@ -159,7 +161,7 @@ def _read_gemini(run: RunPayload, notes: Notes) -> Conversation:
     conversation = Conversation(messages=turns.messages)
     gemini.add_settings(conversation, run, notes)
     note_missing_tools(conversation, notes, in_history=False)
-    openai_chat.note_cut_off("outputs.finish_reason", run.outputs.get("finish_reason"), notes)
+    note_ending("outputs", run.outputs, notes)
     return conversation
 
 
@@ -169,9 +171,6 @@ def _read_vercel(run: RunPayload, notes: Notes) -> Conversation:
     vercel.add_message("outputs", _message_of(run.outputs), turns)
     conversation = _conversation(run, notes, turns, [], whole_request=True)
     vercel.add_settings(conversation, run, notes)
-    reason = run.outputs.get("finishReason")
-    reason = reason.get("unified") if isinstance(reason, OBJECT) else reason  # an object since AI SDK 6
-    openai_chat.note_cut_off("outputs.finishReason", reason, notes)
     return conversation
 
 
@@ -242,6 +241,7 @@ def _conversation(
     run: RunPayload, notes: Notes, turns: Turns, answer: list[Message], *, whole_request: bool = False
 ) -> Conversation:
     conversation = Conversation(messages=[*turns.messages, *answer])
+    note_ending("outputs", run.outputs, notes)
     add_request_settings(conversation, run, notes)
     note_missing_tools(conversation, notes, in_history=not whole_request)
     if run.metadata.get("ls_integration") == "openai-agents-sdk":
@@ -266,8 +266,7 @@ def _answer(where: str, message: Mapping[str, Any], turns: Turns) -> Message:
     kind = kind_of(message)
     if kind == "constructor" or (kind in langchain.KIND_OF_TYPE and "role" not in message):
         return langchain.answer_message(where, message, turns.notes)
-    for key in ("stop_reason", "finish_reason", "finishReason"):
-        openai_chat.note_cut_off(f"{where}.{key}", message.get(key), turns.notes)
+    note_ending(where, message, turns.notes)
     before = len(turns.messages)
     turns.add(where, _message_of(message))
     added, turns.messages = turns.messages[before:], turns.messages[:before]
