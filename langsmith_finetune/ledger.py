@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune.dataset.whole_file import finish_pair, whole_pair
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.ledger_rows import (
     BOM,
@@ -86,16 +86,18 @@ class Rebuilt:
     """What `Ledger.rebuild` wrote.
 
     Args:
-        path: The file.
+        path: The file; where a link was given, the file that it names.
         count: Lines that stayed.
         removed: The numbers that the removed lines had, from 1.
         sha256: The SHA-256 of the file's bytes, in hexadecimal.
+        other_names: How many other names (hard links) the replaced file has. They keep the removed lines.
     """
 
     path: Path
     count: int
     removed: tuple[int, ...]
     sha256: str
+    other_names: int = 0
 
 
 class Ledger:
@@ -248,6 +250,7 @@ class Ledger:
         """
         path = Path(path)
         try:
+            finish_pair(path)
             if not ledger_path(path).exists():
                 return False
             row: JobRow = {
@@ -278,7 +281,9 @@ class Ledger:
         """Write the file without the lines that are from any of these runs or users: byte for byte otherwise.
 
         The ledger is rebuilt with it. Both are replaced when they are whole; anything that goes wrong before
-        leaves them as they were. Models that were trained already keep what they learned, and the ledger kept
+        leaves them as they were. If the process is killed between the two, the next call that opens either
+        finishes the replacement. A link is followed: the file that it names is replaced, and a warning says so.
+        A hard link cannot be followed: `other_names` counts them, and a warning says so. Models that were trained already keep what they learned, and the ledger kept
         for their jobs keeps telling of it: `seen` names them.
 
         Args:
@@ -295,7 +300,9 @@ class Ledger:
         to = path if to is None else Path(to)
         wanted = _Wanted(run_ids, user_ids)
         digest, count, removed = hashlib.sha256(), 0, []
-        with whole_file(to) as file, whole_file(ledger_path(to)) as rows:
+        finish_pair(to)
+        other_names = to.stat().st_nlink - 1 if to.exists() else 0
+        with whole_pair(to, ledger_path(to)) as (file, rows):
             for number, data, row in lines_of(path):
                 found = wanted.among(row["sources"])
                 if found:
@@ -307,7 +314,18 @@ class Ledger:
                 file.write(data)
                 digest.update(data)
             rows.write(closing_row(to.name, count, digest.hexdigest()))
-        return Rebuilt(path=to, count=count, removed=tuple(removed), sha256=digest.hexdigest())
+        place = to.resolve()
+        if to.is_symlink():
+            logger.warning("%s is a link; the file that it names was rebuilt: %s", to.name, place)
+        if other_names:
+            logger.warning("%s has %d other names, which keep the removed lines", to.name, other_names)
+        return Rebuilt(
+            path=place if to.is_symlink() else to,
+            count=count,
+            removed=tuple(removed),
+            sha256=digest.hexdigest(),
+            other_names=other_names,
+        )
 
 
 class _Wanted:

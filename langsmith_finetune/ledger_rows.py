@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import msgspec
 
-from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune.dataset.whole_file import finish_pair, finish_pairs, whole_file
 from langsmith_finetune.errors import InvalidExampleError
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def ledgers_of(path: Path) -> list[Path]:
         FileNotFoundError: There is none beside the file.
     """
     if path.is_dir():
+        finish_pairs(path)
         return sorted(path.rglob(f"*{_LEDGER}"))
     ledger = _ledger_of(path)
     stem = ledger.name.removesuffix(_LEDGER)
@@ -134,7 +135,12 @@ def ledgers_of(path: Path) -> list[Path]:
 
 
 def _ledger_of(path: Path) -> Path:
-    ledger = path if path.name.endswith(_LEDGER) else ledger_path(path)
+    if path.name.endswith(_LEDGER):
+        ledger = path
+        finish_pairs(path.parent)  # it may tell of a file of any ending
+    else:
+        ledger = ledger_path(path)
+        finish_pair(path)
     if not ledger.exists():
         raise FileNotFoundError(
             f"there is no ledger {ledger.name} beside {path.name}: write_jsonl(examples, path) writes it, for "

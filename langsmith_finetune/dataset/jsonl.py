@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune.dataset.whole_file import whole_pair
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, PreferenceLine, TrainingExample, TrainingLine
 from langsmith_finetune.ledger_rows import closing_row, ledger_path, ledger_row
@@ -92,9 +91,7 @@ def write_jsonl(
     digest, count, size = hashlib.sha256(prefix), 0, len(prefix)
     kind: str | None = None
     keep_ledger = bool(ledger)
-    with ExitStack() as files:
-        file = files.enter_context(whole_file(path))
-        rows = files.enter_context(whole_file(ledger_path(path), keep=lambda: keep_ledger))
+    with whole_pair(path, ledger_path(path), keep_second=lambda: keep_ledger) as (file, rows):
         file.write(prefix)
         for example in examples:
             where = f"{path.name}:{count + 1}"

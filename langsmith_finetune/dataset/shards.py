@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from langsmith_finetune.dataset.jsonl import WrittenFile, write_jsonl
+from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.examples import TrainingExample, TrainingLine, examples_from_runs
 from langsmith_finetune.runs.files import Paths, RunFile, files_of, run_files
+from langsmith_finetune.shapes.canonical import json_bytes
 
 
 class OnSkip(Protocol):
@@ -100,14 +101,8 @@ def write_shards(
         Path(folder).mkdir(parents=True, exist_ok=True)
     work = partial(_make_shard, folder=folder, examples=examples, check=check)
     done = list(map(work, list(enumerate(files_of(paths, filesystem)))))
-    if "://" not in folder:
-        for left_behind in Path(folder).glob(f"{_UNFINISHED}*"):  # by makers that were killed
-            shutil.rmtree(left_behind)
     skipped = sum((reasons for _, reasons in done), Counter[str]())
     return WrittenShards(files=tuple(file for file, _ in done), skipped=skipped)
-
-
-_UNFINISHED = ".unfinished-"
 
 
 def _make_shard(
@@ -120,13 +115,13 @@ def _make_shard(
     number, file = item
     reasons = Counter[str]()
     remote = "://" in folder
-    with tempfile.TemporaryDirectory(dir=None if remote else folder, prefix=_UNFINISHED) as here:
-        name = f"part-{number:05}.jsonl"
-        with Path(here, f"part-{number:05}.skipped.jsonl").open("w", encoding="utf-8") as skipped:
+    with tempfile.TemporaryDirectory() if remote else nullcontext(folder) as here:
+        path = Path(here, f"part-{number:05}.jsonl")
+        with whole_file(path.with_suffix(".skipped.jsonl")) as skipped:
 
             def skip(run: str, reason: str, detail: str) -> None:
                 reasons[reason] += 1
-                skipped.write(json.dumps({"run": run, "reason": reason, "detail": detail}) + "\n")
+                skipped.write(json_bytes({"run": run, "reason": reason, "detail": detail}) + b"\n")
 
             def on_skip(error: InvalidExampleError | RunNotUsableError) -> None:
                 if isinstance(error, RunNotUsableError):
@@ -142,15 +137,11 @@ def _make_shard(
                     else:
                         skip(example.source.run_id if example.source else "", "check", problem)
 
-            written = write_jsonl(checked(), Path(here, name))
-        made = sorted(Path(here).iterdir(), reverse=True)  # the shard itself comes last
+            written = write_jsonl(checked(), path)
+        place = Path(folder)
         if remote:
             from langsmith_finetune.runs.parquet import upload  # noqa: PLC0415 - needs pyarrow
 
-            place = upload(made, folder)
-        else:
-            place = Path(folder)
-            for one in made:
-                one.replace(place / one.name)
+            place = upload(sorted(Path(here).iterdir(), reverse=True), folder)  # the shard itself comes last
     ledger = written.ledger and place / written.ledger.name
-    return replace(written, path=place / name, ledger=ledger), reasons
+    return replace(written, path=place / path.name, ledger=ledger), reasons
