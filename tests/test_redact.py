@@ -329,3 +329,22 @@ def test_media_is_one_of_two():
     with pytest.raises(ValueError) as caught:
         redact([], media="blur")
     assert str(caught.value) == "media must be 'keep' or 'drop', not 'blur'"
+
+
+def test_redact_gives_a_function_each_unclosed_private_key_apart():
+    begin = "-----BEGIN RSA PRIVATE KEY-----"
+    whole = f"{begin}\nMIIE\n-----END RSA PRIVATE KEY-----"
+    text = f"{whole} then " + f"{begin} and " * 1000 + "sk-" + "a" * 40
+    seen = []
+
+    def function(piece: str) -> str:
+        seen.append(piece)
+        return create_secret_anonymizer()(piece)
+
+    line = {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "ok"}]}
+    [example] = redact([TrainingExample(line=line)], function)
+    pieces = [piece for piece in seen if begin in piece]
+    assert max(piece.count(begin) for piece in pieces) == 2  # the whole key, and the first without an end
+    assert "".join(pieces) == text
+    expected = "<SECRET_DETECTED_1> then " + f"{begin} and " * 1000 + "<SECRET_DETECTED_2>"
+    assert example.line["messages"][0]["content"] == expected
