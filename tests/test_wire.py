@@ -50,7 +50,6 @@ FALLS_SHORT = {
     "lc_litellm_tools[0]",
     "lc_litellm_tools[1]",
     "wa_stream_helper[0]",
-    "wo_omit[0]",
 }
 
 

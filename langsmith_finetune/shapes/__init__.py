@@ -19,6 +19,7 @@ from langsmith_finetune.shapes.canonical import (
     Unreadable,
     mapping_at,
 )
+from langsmith_finetune.shapes.given import forget_placeholders
 from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.readers import Reader, reader_of
@@ -64,6 +65,7 @@ def read_with_care(
         run, notes = opened(run), Notes(keep_reasoning=keep_reasoning)
         payload = payload_of(run)
         run_id = payload.id
+        forget_placeholders(payload)
         conversation = _reader(payload)(payload, notes)
         notes.give_thoughts(None)  # of an answer that never came
         _check_answer(conversation)

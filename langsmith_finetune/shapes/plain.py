@@ -15,7 +15,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from langsmith_finetune.shapes.canonical import LARGEST, MARKS, Message
 from langsmith_finetune.shapes.endings import Meant
-from langsmith_finetune.shapes.run import RunSource, count_from, scores_from, short_text, time_text
+from langsmith_finetune.shapes.given import is_placeholder
+from langsmith_finetune.shapes.run import (
+    RunSource,
+    count_from,
+    given_text,
+    scores_from,
+    short_text,
+    time_text,
+)
 
 _Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
 _Role: TypeAlias = Literal["system", "user", "assistant"]
@@ -249,6 +257,8 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
             role, text = message.role, message.content
             if message.type is not None or message.id is not None:
                 raise _NotPlain
+            if role == "system" and is_placeholder(text):
+                raise _NotPlain
         else:
             role, text = _ROLE_OF_CLASS.get(message.id[-1] if message.id else ""), fields.content
             if message.type is None or message.role is not None or message.content is not None:
@@ -285,11 +295,11 @@ def _source(run: _Run) -> RunSource:
     return RunSource(
         run_id=short_text(run.id) or "",
         trace_id=short_text(run.trace_id),
-        thread_id=short_text(run.thread_id or metadata.get("thread_id") or metadata.get("session_id")),
-        user_id=short_text(metadata.get("user_id")),
+        thread_id=given_text(run.thread_id or metadata.get("thread_id") or metadata.get("session_id")),
+        user_id=given_text(metadata.get("user_id")),
         project_id=short_text(run.project_id or run.session_id),
         start_time=time_text(run.start_time),
-        model=short_text(metadata.get("ls_model_name")),
+        model=given_text(metadata.get("ls_model_name")),
         example_id=short_text(run.reference_example_id),
         prompt_tokens=count_from(run.prompt_tokens),
         completion_tokens=count_from(run.completion_tokens),

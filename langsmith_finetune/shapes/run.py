@@ -12,6 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from langsmith_finetune.shapes.canonical import OBJECT, Note
+from langsmith_finetune.shapes.given import is_placeholder
 
 
 class RunSource(Struct, frozen=True, kw_only=True):  # a tenth of what a frozen dataclass costs to make
@@ -122,11 +123,11 @@ def source_from(get: Any, metadata: Mapping[str, Any], notes: tuple[Note, ...] =
     return RunSource(
         run_id=short_text(get("id")) or "",
         trace_id=short_text(get("trace_id")),
-        thread_id=short_text(get("thread_id") or metadata.get("thread_id") or metadata.get("session_id")),
-        user_id=short_text(metadata.get("user_id")),
+        thread_id=given_text(get("thread_id") or metadata.get("thread_id") or metadata.get("session_id")),
+        user_id=given_text(metadata.get("user_id")),
         project_id=short_text(get("project_id") or get("session_id")),
         start_time=time_text(get("start_time")),
-        model=short_text(metadata.get("ls_model_name")),
+        model=given_text(metadata.get("ls_model_name")),
         example_id=short_text(get("reference_example_id")),
         prompt_tokens=count_from(get("prompt_tokens")),
         completion_tokens=count_from(get("completion_tokens")),
@@ -178,6 +179,11 @@ def short_text(value: Any) -> str | None:
 
 
 _LONGEST_NAME = 200
+
+
+def given_text(value: Any) -> str | None:
+    """`short_text` of what a caller may have left out."""
+    return None if is_placeholder(value) else short_text(value)
 
 
 def time_text(value: Any) -> str | None:

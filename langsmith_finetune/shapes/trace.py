@@ -7,6 +7,7 @@ from typing import Any
 
 from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.content import content_from
+from langsmith_finetune.shapes.given import forget_placeholders
 from langsmith_finetune.shapes.run import ids_above, payload_of, trace_id_of
 from langsmith_finetune.shapes.tools import tools_from
 
@@ -28,6 +29,7 @@ def add_from_trace(conversation: Conversation, run: Any, trace_runs: Iterable[An
     # Each is taken out as it is passed, so that a trace which runs in a circle ends too.
     while lacking and (other := others.pop(parent or "", None)) is not None:
         place, parent = payload_of(other), next(iter(ids_above(other)), None)
+        forget_placeholders(place)
         inputs = place.inputs if isinstance(place.inputs, Mapping) else {}
         if "system_missing" in lacking and inputs.get("system"):
             content = content_from("inputs.system", inputs["system"], notes)

@@ -1,0 +1,111 @@
+"""Arguments that nobody gave, which some SDKs post as the text of a placeholder: they count as absent.
+
+    "tools": "<openai.Omit object at 0x7f48f2a36690>", "stop": "NOT_GIVEN"
+
+langsmith 0.3 to 0.4.31 posts one for every argument left out of a call of the SDKs of 2025, whose clients
+hold their place by objects (`openai.Omit`, `anthropic.NotGiven`). `wrap_anthropic` makes a system message of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from langsmith_finetune.shapes.canonical import DEEPEST, OBJECT
+
+if TYPE_CHECKING:
+    from langsmith_finetune.shapes.run import RunPayload
+
+_CLASSES = "NotGiven|NOT_GIVEN|not_given|Omit|OMIT|omit|Unset|UNSET|PydanticUndefined(?:Type)?|_MISSING_TYPE"
+_PLACEHOLDER = re.compile(
+    rf"<(?:class ')?(?:\w+\.)*(?:{_CLASSES}|object)(?:\(\))? object at 0x[0-9a-fA-F]+>"
+    rf"|<(?:class ')?(?:\w+\.)*(?:{_CLASSES})(?:\(\))?'?>"
+    rf"|(?:\w+\.)+(?:{_CLASSES})(?:\(\))?"
+    rf"|(?:{_CLASSES})\(\)"
+    r"|NOT_GIVEN|NotGiven|PydanticUndefined|~\?~unset~\?~sentinel~\?~"
+)
+_LONGEST = 120
+
+_SAID = frozenset({
+    "content", "text", "input", "output", "outputs", "arguments", "args", "result", "response", "data", "value",
+    "summary", "partial_json",
+})  # fmt: skip
+"""Where a text is what somebody said, whatever it says."""
+
+_OPAQUE = frozenset({
+    "arguments", "args", "input", "response", "result", "parameters", "input_schema", "inputSchema", "schema",
+    "parameters_json_schema", "parametersJsonSchema", "json_schema", "value",
+})  # fmt: skip
+"""Where an object is the caller's own: arguments, schemas, answers of tools."""
+
+
+def is_placeholder(value: Any) -> bool:
+    """Whether a value is the text, or LangChain's telling, of an object that stands for "not given"."""
+    if isinstance(value, str):
+        return len(value) <= _LONGEST and _PLACEHOLDER.fullmatch(value) is not None
+    if isinstance(value, OBJECT) and value.get("type") == "not_implemented":
+        path = value.get("id")
+        name = path[-1] if isinstance(path, (list, tuple)) and path else None
+        return is_placeholder(value.get("repr")) or (isinstance(name, str) and is_placeholder(f"<{name}>"))
+    return False
+
+
+def forget_placeholders(run: RunPayload) -> None:
+    """Leave every argument that nobody gave out of a payload."""
+    run.inputs = _inputs(run.inputs, given(run.inputs))
+    run.outputs, run.extra, run.metadata = given(run.outputs), given(run.extra), given(run.metadata)
+
+
+def given(value: Any) -> Any:
+    """A value without the entries whose value is a placeholder; itself where there are none."""
+    return _given(value, {}, 0)
+
+
+def _given(value: Any, known: dict[int, Any], depth: int) -> Any:
+    """What holds itself, or goes too deep to be believed, is left to the readers as it is."""
+    if depth > DEEPEST or not isinstance(value, (dict, list, tuple, Mapping)):
+        return value
+    if id(value) not in known:
+        known[id(value)] = value
+        if isinstance(value, (list, tuple)):
+            items = [_given(item, known, depth + 1) for item in value]
+            changed = any(one is not other for one, other in zip(items, value, strict=True))
+            known[id(value)] = items if changed else value
+        else:
+            known[id(value)] = _given_object(value, known, depth)
+    return known[id(value)]
+
+
+def _given_object(value: Mapping[Any, Any], known: dict[int, Any], depth: int) -> Mapping[Any, Any]:
+    changed: dict[Any, Any] = {}
+    for key, item in value.items():
+        if (key in _SAID and isinstance(item, str)) or (key in _OPAQUE and isinstance(item, OBJECT)):
+            continue
+        found = None if is_placeholder(item) else _given(item, known, depth + 1)
+        if found is not item:
+            changed[key] = found
+    if not changed:
+        return value
+    gone = {key for key, found in changed.items() if found is None}
+    return {key: changed.get(key, item) for key, item in value.items() if key not in gone}
+
+
+def _inputs(before: Any, inputs: Any) -> Any:
+    """A placeholder as the prompt itself, beside others, or as the system message that `wrap_anthropic` makes of it."""
+    if not isinstance(inputs, OBJECT):
+        return inputs
+    if inputs is not before:
+        inputs = {key: value for key, value in inputs.items() if not is_placeholder(value)}
+    messages = inputs.get("messages")
+    if isinstance(messages, (list, tuple)) and messages and _is_made_of_placeholder(messages[0]):
+        inputs = {**inputs, "messages": list(messages[1:])}
+    return inputs
+
+
+def _is_made_of_placeholder(message: Any) -> bool:
+    return (
+        isinstance(message, OBJECT)
+        and message.get("role") in ("system", "developer")
+        and is_placeholder(message.get("content"))
+    )

@@ -1,0 +1,149 @@
+"""Arguments that nobody gave, posted as the text of a placeholder, count as absent."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from langsmith_finetune import RunNotUsableError, examples_from_runs
+from langsmith_finetune.shapes import conversation_from_run, read_with_care
+from langsmith_finetune.shapes.given import given, is_placeholder
+from tests import older
+from tests.payloads import langchain_run, wrap_openai_run
+
+OMIT = "<openai.Omit object at 0x7f48f2a36690>"
+PLACEHOLDERS = [
+    OMIT, "<anthropic.Omit object at 0x7f40504b2ad0>", "<anthropic.NotGiven object at 0x000001F2A0>", "NOT_GIVEN",
+    "<openai._types.NotGiven object at 0x10e5c2b90>", "<openai.NOT_GIVEN>", "<class 'openai.NotGiven'>", "Omit()",
+    "NotGiven", "NotGiven()", "openai.NOT_GIVEN", "<groq.Omit object at 0x7f40504b2ad0>", "Unset()",
+    "<object object at 0x7f40504b2ad0>",
+]  # fmt: skip
+REAL = [
+    "",
+    "auto",
+    "Omit",
+    "omit",
+    "not given",
+    "NOT_GIVEN.",
+    "<b>",
+    "<openai.OpenAI object at 0x7f40>",
+    "say NOT_GIVEN",
+]
+HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
+SETTINGS = [
+    "tools", "tool_choice", "functions", "function_call", "response_format", "parallel_tool_calls", "n", "stop",
+    "system", "instructions", "conversation", "previous_response_id", "prompt", "web_search_options", "model",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+def test_placeholder_of_any_sdk_is_known(text):
+    assert is_placeholder(text)
+    assert given({"a": text, "b": {"c": [{"d": text, "e": 1}]}}) == {"b": {"c": [{"e": 1}]}}
+
+
+@pytest.mark.parametrize("text", REAL)
+def test_text_that_is_no_placeholder_stays(text):
+    assert not is_placeholder(text)
+
+
+def test_placeholder_as_langchain_tells_it_is_known():
+    told = {"lc": 1, "type": "not_implemented", "id": ["openai", "NotGiven"], "repr": "NOT_GIVEN"}
+    assert given({"stop": told}) == {}
+    assert given({"client": told | {"id": ["openai", "OpenAI"], "repr": "x"}}) != {}
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+@pytest.mark.parametrize("make", [wrap_openai_run, langchain_run])
+def test_placeholder_in_any_setting_is_absent(make, placeholder):
+    plain = make(HELLO)
+    expected = conversation_from_run(plain)[0]
+    run = copy.deepcopy(plain)
+    for place in (
+        run["inputs"],
+        *(run["extra"].setdefault(key, {}) for key in ("invocation_params", "options")),
+    ):
+        place.update(dict.fromkeys(SETTINGS, placeholder))
+    run["extra"].setdefault("metadata", {}).update(ls_model_name=placeholder, user_id=placeholder)
+    conversation, source = conversation_from_run(run)
+    assert conversation == expected
+    assert (source.notes, source.model, source.user_id) == ((), None, None)
+    assert (conversation, source) == read_with_care(run) == conversation_from_run(json.dumps(run).encode())
+
+
+def test_placeholder_in_a_message_or_a_tool_is_absent():
+    run = wrap_openai_run(HELLO)
+    run["inputs"]["messages"][0] |= {"name": OMIT, "cache_control": OMIT}
+    run["outputs"]["choices"][0]["message"] |= {"refusal": OMIT, "tool_calls": OMIT, "audio": OMIT}
+    run["inputs"]["tools"] = [
+        {
+            "type": "function",
+            "function": {"name": "f", "description": OMIT, "parameters": OMIT, "strict": OMIT},
+        }
+    ]
+    conversation, source = conversation_from_run(run)
+    assert conversation.messages == HELLO["messages"]
+    assert conversation.tools == [{"type": "function", "function": {"name": "f"}}]
+    assert source.notes == ()
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+@pytest.mark.parametrize("make", [wrap_openai_run, langchain_run])
+def test_message_that_says_it_is_kept_word_for_word(make, text):
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": json.dumps({"a": text})}}
+    line: dict[str, Any] = {
+        "messages": [
+            {"role": "user", "content": text},
+            {"role": "assistant", "content": text, "tool_calls": [call]},
+            {"role": "tool", "content": text, "tool_call_id": "c"},
+            {"role": "assistant", "content": text},
+        ]
+    }
+    schema = {"type": "object", "properties": {"a": {"type": "string", "default": text, "enum": [text]}}}
+    line["tools"] = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+    run = make(line)
+    conversation, _ = read_with_care(run)
+    assert [message["content"] for message in conversation.messages] == [text] * 4
+    assert json.loads(conversation.messages[1]["tool_calls"][0]["function"]["arguments"]) == {"a": text}
+    assert conversation.tools[0]["function"]["parameters"] == schema
+
+
+def test_prompt_that_says_it_is_kept_unless_other_arguments_say_it_too():
+    answer = {"output": [{"type": "message", "role": "assistant", "content": "Hm?"}]}
+    run = {"id": "r", "run_type": "llm", "status": "success", "outputs": answer}
+    run["inputs"] = {"model": "m", "input": "NOT_GIVEN"}
+    assert conversation_from_run(run)[0].messages[0] == {"role": "user", "content": "NOT_GIVEN"}
+    run["inputs"] |= {"tools": "NOT_GIVEN"}
+    with pytest.raises(RunNotUsableError, match="unknown_shape"):
+        conversation_from_run(run)
+
+
+@pytest.mark.parametrize("placeholder", [OMIT, "NOT_GIVEN"])
+def test_system_message_made_of_a_placeholder_is_absent(placeholder):
+    run = wrap_openai_run({"messages": [{"role": "system", "content": placeholder}, *HELLO["messages"]]})
+    for door in (run, json.dumps(run).encode()):
+        assert conversation_from_run(door)[0].messages == HELLO["messages"]
+        assert [example.line for example in examples_from_runs([door])] == [HELLO]
+
+
+@pytest.mark.parametrize(
+    "name", ["wrap_openai", "wrap_openai_responses", "wrap_openai_parse", "wrap_anthropic"]
+)
+def test_run_of_langsmith_0_3_with_sdks_of_2025_is_exact(name):
+    conversation, source = conversation_from_run(older.run(name))
+    said = "45/9?" if name != "wrap_openai_responses" else "hi"
+    assert conversation.messages == [{"role": "user", "content": said}, {"role": "assistant", "content": "5"}]
+    assert (conversation.tools, source.notes) == ([], ())
+
+
+def test_value_that_holds_itself_is_left_as_it_is():
+    knot: dict[str, Any] = {"stop": "NOT_GIVEN"}
+    knot["self"] = knot
+    assert "stop" not in given(knot)
+    deep: Any = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    assert given(deep) is deep
