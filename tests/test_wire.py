@@ -46,7 +46,6 @@ FALLS_SHORT = {
     "jslc_google_tools[1]",
     "jstr_text[0]",
     "jswo_pushed[0]",
-    "jswo_stream_parallel[0]",
     "lc_litellm_tools[0]",
     "lc_litellm_tools[1]",
     "wa_stream_helper[0]",

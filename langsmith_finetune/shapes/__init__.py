@@ -24,6 +24,7 @@ from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.readers import Reader, reader_of
 from langsmith_finetune.shapes.run import RunPayload, RunSource, getter, payload_of, source_of
+from langsmith_finetune.shapes.streamed import check_calls
 from langsmith_finetune.shapes.trace import add_from_trace
 
 
@@ -71,6 +72,7 @@ def read_with_care(
         _check_answer(conversation)
         if trace_runs:
             add_from_trace(conversation, run, trace_runs, notes)
+        check_calls(conversation, payload, notes)
         if payload.attached:
             notes.add("attachments", "files are attached to the run")
         _look_over(conversation, notes)

@@ -92,6 +92,7 @@ class Tool(TypedDict):
 
 NoteKind: TypeAlias = Literal[
     "answer_cut_off",
+    "arguments_missing",
     "attachments",
     "found_in_trace",
     "hosted_file",
@@ -109,6 +110,7 @@ NoteKind: TypeAlias = Literal[
 """What was kept but changed, or what training cannot see:
 
 - `answer_cut_off`: the answer stopped at a token limit or a filter, not where the model meant to.
+- `arguments_missing`: a call has no arguments, though its tool requires some: the model may have left them out.
 - `attachments`: files are attached to the run; whether the model saw them, the run does not say.
 - `found_in_trace`: the run lacks tools or the system prompt; they come from a run above it in the trace.
 - `hosted_file`: a part refers to a file kept at the provider; it is gone once the file is.
@@ -355,7 +357,7 @@ def arguments_text(where: str, arguments: Any, notes: Notes) -> str:
 
 
 def _object_and_text(text: str) -> tuple[dict[str, Any], str] | None:
-    if text.count("{") + text.count("[") > DEEPEST and _depth_of(text) > DEEPEST:
+    if text.count("{") + text.count("[") > DEEPEST and depth_of(text) > DEEPEST:
         return None
     try:
         value = json.loads(text)
@@ -364,7 +366,7 @@ def _object_and_text(text: str) -> tuple[dict[str, Any], str] | None:
         return None
 
 
-def _depth_of(text: str) -> int:
+def depth_of(text: str) -> int:
     """How deep a JSON text is nested. Brackets inside of strings are not looked at."""
     depth = deepest = 0
     for bracket in _BRACKETS.findall(text):

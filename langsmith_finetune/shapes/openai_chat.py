@@ -6,6 +6,7 @@ LiteLLM's callback and a `@traceable` function that returns a completion post th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import (
@@ -18,6 +19,7 @@ from langsmith_finetune.shapes.canonical import (
     list_at,
     malformed,
     mapping_at,
+    object_of,
     text_at,
 )
 from langsmith_finetune.shapes.content import content_from
@@ -52,7 +54,7 @@ def answer_from(run: RunPayload, notes: Notes) -> list[Message]:
 def message_of_chunks(where: str, chunks: Sequence[Any], notes: Notes) -> Message:
     """The message that a stream's chunks make, for functions that were traced without a `reduce_fn`."""
     texts: dict[str, list[str]] = {"content": [], "refusal": []}
-    calls: dict[int, dict[str, Any]] = {}
+    calls: list[dict[str, Any]] = []
     for index, chunk in enumerate(chunks):
         at = f"{where}[{index}]"
         for choice in list_at(f"{at}.choices", mapping_at(at, chunk).get("choices")):
@@ -64,24 +66,42 @@ def message_of_chunks(where: str, chunks: Sequence[Any], notes: Notes) -> Messag
                 pieces.append(text_at(f"{at}.{key}", delta.get(key) or ""))
             for piece in list_at(f"{at}.tool_calls", delta.get("tool_calls") or []):
                 notes.spend(1)
-                _add_piece(f"{at}.tool_calls", calls, mapping_at(f"{at}.tool_calls", piece))
+                _add_piece(f"{at}.tool_calls", calls, mapping_at(f"{at}.tool_calls", piece), notes)
             note_ending(f"{at}.choices[0]", choice, notes)
     for pieces in texts.values():
         notes.spend(sum(1 + len(piece) // 100 for piece in pieces))  # before they are joined
-    told = [{"id": call["id"], "function": _joined(call, notes)} for _, call in sorted(calls.items())]
+    told = [
+        {"id": call["id"], "function": _joined(call, notes)}
+        for call in sorted(calls, key=itemgetter("index"))
+    ]
     message = {key: "".join(pieces) or None for key, pieces in texts.items()} | {"tool_calls": told}
     return message_from(where, message | {"role": "assistant"}, notes)
 
 
-def _add_piece(where: str, calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> None:
-    index = piece.get("index", 0)
+def _add_piece(where: str, calls: list[dict[str, Any]], piece: Mapping[str, Any], notes: Notes) -> None:
+    """Add a piece to the call it belongs to, or begin another: hosts may number all calls of a stream alike."""
+    index = piece.get("index") or 0
     if not isinstance(index, int):
         raise malformed(f"{where}.index", "a number", index)
-    call = calls.setdefault(index, {"id": None, "names": [], "pieces": []})
-    call["id"] = call["id"] or piece.get("id")
     function = mapping_at(f"{where}.function", piece.get("function"))
-    call["names"].append(text_at(f"{where}.function.name", function.get("name") or ""))
+    name = text_at(f"{where}.function.name", function.get("name") or "")
+    call = next((call for call in reversed(calls) if call["index"] == index), None)
+    notes.spend(len(calls))
+    if call is None or (name and _is_another(call, piece.get("id"), notes)):
+        call = {"index": index, "id": None, "names": [], "pieces": []}
+        calls.append(call)
+    call["id"] = call["id"] or piece.get("id")
+    if name and call["names"] != [name]:  # some hosts say the name with every piece
+        call["names"].append(name)
     call["pieces"].append(text_at(f"{where}.function.arguments", function.get("arguments") or ""))
+
+
+def _is_another(call: Mapping[str, Any], call_id: Any, notes: Notes) -> bool:
+    """Whether a piece with a name begins another call: it has another id, or, without ids, the call is whole."""
+    if call["id"] and call_id:
+        return bool(call["id"] != call_id)
+    notes.spend(len(call["pieces"]))
+    return object_of("".join(call["pieces"])) is not None
 
 
 def _joined(call: Mapping[str, Any], notes: Notes) -> dict[str, str]:

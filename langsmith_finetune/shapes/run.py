@@ -61,6 +61,7 @@ class RunPayload:
     ended: bool
     events: Any = None
     attached: bool = False
+    first_token_time: Any = None
 
     def invocation(self, key: str) -> Any:
         """A setting of the call, from the places where producers put it."""
@@ -78,6 +79,8 @@ class RunPayload:
     @property
     def streamed(self) -> bool:
         """The answer came in pieces: the tracers log the time of the first."""
+        if self.first_token_time is not None:
+            return True
         events = self.events if isinstance(self.events, (list, tuple)) else ()
         return any(isinstance(event, Mapping) and event.get("name") == "new_token" for event in events)
 
@@ -107,6 +110,7 @@ def payload_of(run: Any) -> RunPayload:
         get("end_time") is not None or status == "success",
         get("events"),
         bool(get("attachments")),
+        get("first_token_time"),
     )
 
 
