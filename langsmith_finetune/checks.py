@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -17,10 +16,17 @@ from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.shapes.canonical import line_json
 from langsmith_finetune.targets import Problem, RuleName, Target, TargetRules, rules_of
-from langsmith_finetune.targets.decode import decoded
 from langsmith_finetune.targets.lines import is_preference, line_problems
 from langsmith_finetune.targets.mend import mended
 from langsmith_finetune.targets.problems import Problems
+from langsmith_finetune.targets.read_lines import (
+    NO_EXAMPLES,
+    NOT_FINITE,
+    TOO_DEEP,
+    WRITE_JSONL,
+    Fault,
+    read_lines,
+)
 from langsmith_finetune.targets.rules import WHY
 
 Example: TypeAlias = TrainingExample | PreferenceExample | Mapping[str, Any]
@@ -29,6 +35,9 @@ KEPT = 100_000
 """Problems and mended lines that a report keeps one by one, unless told otherwise; about 50 MB."""
 
 _SHOWN = 20
+_FIXED_BY_WRITING = frozenset({"byte_order_mark", "empty_line"})
+"""Faults of a file that its fixed copy does not have."""
+
 _UNSOUND: frozenset[RuleName] = frozenset(
     {"call_id", "content", "function_name", "messages", "preference", "role", "tools", "type"}
 )
@@ -278,7 +287,9 @@ class _Checker:
     def report(self, name: str, fixed_path: Path | None) -> CheckReport:
         """What was found. Says whether the lines are enough."""
         least, most = self.rules.min_examples, self.rules.max_examples
-        if self.lines < least:
+        if self.lines == 0 and least:
+            self.say("too_few", None, NO_EXAMPLES, WRITE_JSONL)
+        elif self.lines < least:
             fix = f"Add examples: {self.rules.name} takes no file of fewer than {least}"
             self.say("too_few", None, f"holds {self.lines} examples", fix)
         if most is not None and self.lines > most:
@@ -325,6 +336,13 @@ class _Checker:
         self.lines += 1
         if line is None:
             return data
+        try:
+            return self._read(number, line, data)
+        except RecursionError:  # an example: the lines of files are not as deep
+            self._fault(number, TOO_DEEP)
+            return data
+
+    def _read(self, number: int, line: Mapping[str, Any], data: bytes) -> bytes:
         canonical, changes = self._canonical(number, line)
         if canonical is None:
             return data
@@ -337,7 +355,17 @@ class _Checker:
             self.changes.update(change.split(" (")[0] for change in changes)
             if len(self.mended) < self.keep:
                 self.mended.append((number, changes))
-        return line_json(canonical) + b"\n" if changes or not data else data
+        return self._encoded(number, canonical) if changes or not data else data
+
+    def _encoded(self, number: int, line: Mapping[str, Any]) -> bytes:
+        try:
+            return line_json(line) + b"\n"
+        except ValueError:
+            self._fault(number, NOT_FINITE)
+        except TypeError:
+            found, fix = "holds a value that JSON does not have", "Use text, numbers, lists and dicts only"
+            self._fault(number, Fault("json", found, fix))
+        return b""
 
     def _length(self, number: int, line: Mapping[str, Any], problems: list[Problem], data: bytes) -> None:
         """Count the tokens of a line that is sound enough to be counted."""
@@ -387,49 +415,16 @@ class _Checker:
         limit, size = self.rules.max_bytes, path.stat().st_size
         if limit is not None and size > limit:
             self.say("file_size", None, f"has {size:,} bytes", f"Keep at most {limit:,}, or split the file")
-        blank: list[int] = []  # the first and last of empty lines without a line behind them
-        # Bytes, since text mode would stop at the first that is not UTF-8.
         with path.open("rb") as file:
-            for number, data in enumerate(file, start=1):
-                text = data
-                if number == 1:
-                    text = data.removeprefix(BOM_UTF8)
-                    if not self._begins_well(data, text):
-                        return
-                if not text.strip():
-                    blank = [blank[0] if blank else number, number]
-                    continue
-                self._blank(blank, at_the_end=False)
-                blank = []
-                yield number, self._decoded(number, text), text if text.endswith(b"\n") else text + b"\n"
-        self._blank(blank, at_the_end=True)
+            for number, data, line, faults in read_lines(file, show_content=self.show):
+                for fault in faults:
+                    self._fault(number, fault)
+                if number is not None and data:
+                    yield number, line, data
 
-    def _decoded(self, number: int, data: bytes) -> Mapping[str, Any] | None:
-        problems = Problems(self.rules, number=number, show_content=self.show)
-        line = decoded(data, problems)
-        self.take(problems.found)
-        return line
-
-    def _begins_well(self, data: bytes, text: bytes) -> bool:
-        """Whether the file can be read by lines at all."""
-        if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-            self.say("encoding", None, "is UTF-16", "Save it as UTF-8")
-            return False
-        if text != data and not self.fix:
-            fix = "Save it without; fix=True does it"
-            self.say("byte_order_mark", None, "begins with a byte order mark", fix)
-        if text.lstrip().startswith(b"["):
-            try:
-                json.loads(text)
-            except (ValueError, RecursionError):
-                fix = 'Write the examples with write_jsonl(json.load(open("train.json")), "train.jsonl")'
-                self.say("array", None, "begins with [, as a JSON array does", fix)
-                return False
-        return True
-
-    def _blank(self, lines: list[int], *, at_the_end: bool) -> None:
-        if lines and not self.fix:
-            # Clients that read line by line fail on one at the end as well.
-            warn = at_the_end and self.rules.name != "together"
-            for number in range(lines[0], lines[1] + 1):
-                self.say("empty_line", number, "is empty", "Remove it; fix=True does it", warn=warn)
+    def _fault(self, number: int | None, fault: Fault) -> None:
+        if self.fix and fault.rule in _FIXED_BY_WRITING:
+            return
+        # Clients that read line by line fail on a blank line at the end as well.
+        warn = fault.rule == "empty_line" and not fault.is_fatal and self.rules.name != "together"
+        self.say(fault.rule, number, fault.found, fault.fix, field=fault.field, warn=warn)

@@ -17,7 +17,7 @@ from langsmith_finetune.checks import check, mend_examples
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.shapes.run import RunSource
-from langsmith_finetune.targets import TARGETS
+from langsmith_finetune.targets import TARGETS, to_target
 from langsmith_finetune.targets.rules import WHY
 from tests.strategies import conversations
 
@@ -277,6 +277,10 @@ BROKEN = [
      ["tools: is a list of 1 (error: tools). Leave the line out: this target trains no tool calls"]),
     ("calls for Bedrock", "bedrock", said(U,asks(),answer(),A),
      ["messages[1].tool_calls: is a list of 1 (error: tools). Leave the line out: this target trains no tool calls", 'messages[2].role: is "tool" (error: tools). Leave the line out: this target trains no tool calls']),
+    ("half of a surrogate pair", "trl", said(U, {**A, "content": "cut \ud83d"}),
+     ["messages[1].content: holds half of a surrogate pair, which is no character (error: surrogate). Write the character whole, or leave the line out: no tokenizer has a token for half of one"]),
+    ("half of a surrogate pair, where another character is read", "openai", said({**U, "content": "\ude00"}, A),
+     ["messages[0].content: holds half of a surrogate pair, which is no character (warning: surrogate). Write the character whole, or leave the line out: no tokenizer has a token for half of one"]),
     ("a special token", "openai", said(U,{**A,"content":"a <|im_end|>"}),
      ["messages[1].content: holds what looks like a control token at character 2 (error: special_token). Take it out, or leave the line out: a tokenizer may read it as the end of a turn"]),
     ("DeepSeek's special token", "trl", said({**U,"content":"<\uff5cUser\uff5c>"},A),
@@ -379,29 +383,29 @@ FILES = [
     ("nine lines", "openai", [GOOD] * 9,
      ["the file: holds 9 examples (error: too_few). Add examples: openai takes no file of fewer than 10"]),
     ("no lines", "trl", [],
-     ["the file: holds 0 examples (error: too_few). Add examples: trl takes no file of fewer than 1"]),
+     ["the file: holds no examples (error: too_few). Write the file with write_jsonl(examples, path)"]),
     ("an array of lines", "openai", [b"[", GOOD + b",", GOOD, b"]"],
      ['the file: begins with [, as a JSON array does (error: array). Write the examples with write_jsonl(json.load(open("train.json")), "train.jsonl")',
-      "the file: holds 0 examples (error: too_few). Add examples: openai takes no file of fewer than 10"]),
+      "the file: holds no examples (error: too_few). Write the file with write_jsonl(examples, path)"]),
     ("an array in one line", "trl", [b"[" + GOOD + b"," + GOOD + b"]"],
      ["line 1: is a list of 2, not an object (error: array). Write one object a line"]),
     ("a number", "trl", [b"5", GOOD], ["line 1: is an integer, not an object (error: json). Write one object a line"]),
     ("a byte order mark", "together", [b"\xef\xbb\xbf" + GOOD],
-     ["the file: begins with a byte order mark (error: byte_order_mark). Save it without; fix=True does it"]),
+     ["the file: begins with a byte order mark (error: byte_order_mark). Save it without, or call check(..., fix=True)"]),
     ("a byte order mark", "trl", [b"\xef\xbb\xbf" + GOOD],
-     ["the file: begins with a byte order mark (warning: byte_order_mark). Save it without; fix=True does it"]),
+     ["the file: begins with a byte order mark (warning: byte_order_mark). Save it without, or call check(..., fix=True)"]),
     ("UTF-16", "trl", [("\ufeff" + GOOD.decode()).encode("utf-16-le")],
      ["the file: is UTF-16 (error: encoding). Save it as UTF-8",
-      "the file: holds 0 examples (error: too_few). Add examples: trl takes no file of fewer than 1"]),
+      "the file: holds no examples (error: too_few). Write the file with write_jsonl(examples, path)"]),
     ("no UTF-8", "trl", [GOOD, b'{"messages": "\xff"}', GOOD],
      ["line 2: holds a byte that is not UTF-8, byte 15 of the line (error: encoding). Save the file as UTF-8"]),
     ("empty lines", "trl", [GOOD, b"", b" ", GOOD],
-     ["line 2: is empty (error: empty_line). Remove it; fix=True does it",
-      "line 3: is empty (error: empty_line). Remove it; fix=True does it"]),
+     ["line 2: is empty (error: empty_line). Remove it, or call check(..., fix=True)",
+      "line 3: is empty (error: empty_line). Remove it, or call check(..., fix=True)"]),
     ("an empty line at the end", "trl", [GOOD, b""],
-     ["line 2: is empty (warning: empty_line). Remove it; fix=True does it"]),
+     ["line 2: is empty (warning: empty_line). Remove it, or call check(..., fix=True)"]),
     ("an empty line at the end", "together", [GOOD, b""],
-     ["line 2: is empty (error: empty_line). Remove it; fix=True does it"]),
+     ["line 2: is empty (error: empty_line). Remove it, or call check(..., fix=True)"]),
     ("two lines that are no JSON", "trl", [b'{"messages": [}', GOOD, b"secret"],
      ["line 1: is not JSON at column 15: Expecting value (error: json). Write the file with write_jsonl(examples, path)",
       "line 3: is not JSON at column 1: Expecting value (error: json). Write the file with write_jsonl(examples, path)"]),
@@ -409,9 +413,9 @@ FILES = [
      ["line 1: holds NaN or an infinity, which JSON does not have (error: json). Write null, or leave the value out"]),
     ("too deep", "trl", [b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000],
      ['the file: begins with [, as a JSON array does (error: array). Write the examples with write_jsonl(json.load(open("train.json")), "train.jsonl")',
-      "the file: holds 0 examples (error: too_few). Add examples: trl takes no file of fewer than 1"]),
+      "the file: holds no examples (error: too_few). Write the file with write_jsonl(examples, path)"]),
     ("too deep, later", "trl", [GOOD, b'{"a":' * 100_000 + b"1" + b"}" * 100_000],
-     ["line 2: is nested deeper than Python can follow (error: json). Leave the line out"]),
+     ["line 2: is nested deeper than 100 levels (error: json). Leave the line out"]),
     ("a long integer", "trl", [GOOD, b'{"messages": ' + b"1" * 5000 + b"}"],
      ["line 2: holds an integer of more digits than Python reads (error: json). Leave the line out"]),
     ("a key twice", "trl", [GOOD, GOOD.replace(b'"content": "Hi"', b'"content": "Hi", "content": "Ho"')],
@@ -667,6 +671,33 @@ def test_a_file_for_azure_begins_with_a_byte_order_mark(tmp_path):
     check([said(U, A)], "azure", fix=True, fixed_path=tmp_path / "a.jsonl")
     assert (tmp_path / "a.jsonl").read_bytes().startswith(b"\xef\xbb\xbf{")
     assert check(tmp_path / "a.jsonl", "azure", ignore=["too_few"]).problems == ()
+
+
+def deep(levels):
+    value = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (float("nan"), "holds NaN or an infinity, which JSON does not have (error: json). Write null, or leave the value out"),
+        ({1, 2}, "holds a value that JSON does not have (error: json). Use text, numbers, lists and dicts only"),
+        (deep(5000), "is nested deeper than 100 levels (error: json). Leave the line out"),
+    ],
+)  # fmt: skip
+def test_an_example_that_is_no_json_is_a_problem_and_no_exception(value, text):
+    line = said(U, A) | {"value": value}
+    for fix in (False, True):
+        assert f"line 1: {text}" in [str(problem) for problem in check([line], "trl", fix=fix).problems]
+
+
+def test_an_example_too_deep_has_no_row():
+    with pytest.raises(InvalidExampleError) as caught:
+        to_target(said(U, {**A, "content": deep(5000)}), "trl", where="run-7")
+    assert "run-7: " in str(caught.value)
 
 
 def test_half_a_surrogate_pair_survives_mending(tmp_path):

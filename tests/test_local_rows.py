@@ -145,14 +145,12 @@ def test_a_line_that_cannot_be_trained_on_is_named_with_field_reason_and_fix(lin
 def test_a_file_is_read_line_by_line_and_a_bad_line_is_named_by_its_number(tmp_path: Path):
     path = tmp_path / "copy.jsonl"
     good = json.dumps(lines()[0], ensure_ascii=False)
-    path.write_text(f"\ufeff{good}\n\n{good}\n[1]\n", encoding="utf-8")
+    path.write_text(f"\ufeff{good}\n{good}\n[1]\n", encoding="utf-8")
     rows = rows_of_file(path, "train.jsonl")
-    assert [next(rows).where, next(rows).where] == ["train.jsonl:1", "train.jsonl:3"]
+    assert [next(rows).where, next(rows).where] == ["train.jsonl:1", "train.jsonl:2"]
     with pytest.raises(InvalidExampleError) as caught:
         next(rows)
-    assert str(caught.value) == (
-        "train.jsonl:4: the line is not a JSON object. Write the file with write_jsonl(examples, path)"
-    )
+    assert str(caught.value) == "train.jsonl:3: is a list of 1, not an object. Write one object a line"
 
 
 def test_the_models_thinking_goes_to_the_template():

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from langsmith_finetune.dataset.whole_file import whole_pair
 from langsmith_finetune.errors import InvalidExampleError
@@ -120,7 +119,8 @@ def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine]:
     """Read a training file or a preference file, one line at a time.
 
     A byte order mark, Windows line ends and empty lines at the end are accepted. Numbers keep their value;
-    integers may be of any size.
+    integers may be of any size. `targets/read_lines.py` says what a line may not be; `check`, every upload and
+    the local trainer read files in the same way.
 
     Args:
         path: A file of JSON lines.
@@ -128,22 +128,13 @@ def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine]:
     Raises:
         InvalidExampleError: A line is not a JSON object with messages or a preference; names file and line.
     """
+    from langsmith_finetune.targets.read_lines import sound_lines  # noqa: PLC0415 - writing needs no targets
+
     path = Path(path)
-    blank = 0
     kind: str | None = None
-    # Bytes, since text mode would also end lines at the likes of U+2028 once somebody calls splitlines.
-    with path.open("rb") as file:
-        for number, data in enumerate(file, start=1):
-            where = f"{path.name}:{number}"
-            text = data.removeprefix(b"\xef\xbb\xbf") if number == 1 else data
-            if not text.strip():
-                blank = blank or number
-                continue
-            if blank:
-                raise InvalidExampleError(f"{path.name}:{blank}", "", "the line is empty", "Remove it")
-            line = _decode(where, text)
-            kind = _check(where, line, kind)
-            yield cast("TrainingLine | PreferenceLine", line)
+    for number, _, line in sound_lines(path):
+        kind = _check(f"{path.name}:{number}", line, kind)
+        yield cast("TrainingLine | PreferenceLine", line)
 
 
 def _converter(
@@ -161,28 +152,13 @@ def _converter(
 def _encode(where: str, line: Mapping[str, Any]) -> bytes:
     try:
         return line_json(line) + b"\n"
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidExampleError(
             where,
             "",
             f"the line is not JSON ({type(error).__name__})",
             "Use text, numbers, lists and dicts only",
         ) from error
-
-
-def _decode(where: str, data: bytes) -> Any:
-    try:
-        return json.loads(data, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        # The decoder's own text is safe to repeat (it holds no content) and says the column.
-        at = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise InvalidExampleError(
-            where, "", f"the line is not JSON{at}", "Write the file with write_jsonl(examples, path)"
-        ) from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 def _check(where: str, line: Any, before: str | None) -> str:

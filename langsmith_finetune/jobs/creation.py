@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -297,21 +296,13 @@ def sha256_and_first_line(path: Path) -> tuple[str, dict[str, Any]]:
     """Hash a file in constant memory, and read its first line.
 
     Raises:
-        InvalidExampleError: The first line is not a JSON object.
+        InvalidExampleError: The file is empty, or its first line is not a JSON object.
     """
-    digest = hashlib.sha256()
+    from langsmith_finetune.targets.read_lines import NO_EXAMPLES, WRITE_JSONL, sound  # noqa: PLC0415
+
     with path.open("rb") as file:
-        first = file.readline()
-        try:
-            line = json.loads(first.removeprefix(b"\xef\xbb\xbf"))
-        except ValueError:
-            line = None
-        if not isinstance(line, dict):
-            what = "is not a JSON object" if first.strip() else "is empty"
-            raise InvalidExampleError(
-                f"{path.name}:1", "", f"the line {what}", "Write the file with write_jsonl(examples, path)"
-            )
-        digest.update(first)
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest(), line
+        first = next(sound(file, path.name), None)
+        if first is None:
+            raise InvalidExampleError(path.name, "", NO_EXAMPLES, WRITE_JSONL)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest(), first[2]

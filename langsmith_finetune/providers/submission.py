@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune.errors import InvalidExampleError, NotSupportedError, ProviderError
+from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.providers.base import ENDED, Capabilities, JobRequest, JobStatus
 from langsmith_finetune.providers.rest import status_of
 
@@ -52,23 +51,20 @@ def file_for(path: Path, target: str) -> Iterator[Path]:
     Raises:
         InvalidExampleError: A line is not JSON, or the target has no form for it; names the line.
     """
-    from langsmith_finetune.targets import FILE_PREFIX, to_target  # noqa: PLC0415 - only who uploads needs them
+    from langsmith_finetune.shapes.canonical import line_json  # noqa: PLC0415 - only who uploads needs them
+    from langsmith_finetune.targets import FILE_PREFIX, to_target  # noqa: PLC0415
+    from langsmith_finetune.targets.read_lines import sound_lines  # noqa: PLC0415
 
     changed = bool(FILE_PREFIX.get(target))
     handle, name = tempfile.mkstemp(suffix=".jsonl")
     copy = Path(name)
     try:
-        with os.fdopen(handle, "wb") as out, path.open("rb") as lines:
+        with os.fdopen(handle, "wb") as out:
             out.write(FILE_PREFIX.get(target, b""))
-            for number, raw in enumerate(lines, start=1):
-                text = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-                if not text.strip():
-                    continue
-                where = f"{path.name}:{number}"
-                line = _object(text, where)
-                row = to_target(line, target, where=where)  # type: ignore[arg-type]
+            for number, _, line in sound_lines(path):
+                row = to_target(line, target, where=f"{path.name}:{number}")  # type: ignore[arg-type]
                 changed = changed or row != line
-                out.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+                out.write(line_json(row) + b"\n")
         yield copy if changed else path
     finally:
         copy.unlink(missing_ok=True)
@@ -108,14 +104,3 @@ def line_count(path: Path) -> int:
     """How many lines of a file hold something."""
     with path.open("rb") as lines:
         return sum(1 for line in lines if line.strip())
-
-
-def _object(text: bytes, where: str) -> dict[str, Any]:
-    try:
-        line = json.loads(text)
-    except ValueError:
-        line = None
-    if not isinstance(line, dict):
-        fix = "Write the file with write_jsonl(examples, path)"
-        raise InvalidExampleError(where, "", "the line is not a JSON object", fix)
-    return line

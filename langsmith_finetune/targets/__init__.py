@@ -21,6 +21,7 @@ from langsmith_finetune.targets.lines import line_problems
 from langsmith_finetune.targets.mend import mended
 from langsmith_finetune.targets.nebius import NEBIUS
 from langsmith_finetune.targets.openai import OPENAI
+from langsmith_finetune.targets.read_lines import TOO_DEEP
 from langsmith_finetune.targets.rules import Problem, RuleName, Target, TargetRules
 from langsmith_finetune.targets.together import TOGETHER
 from langsmith_finetune.targets.trl import TRL
@@ -82,11 +83,14 @@ def to_target(
         {'role': 'model', 'parts': [{'text': 'Hello!'}]}
     """
     rules = rules_of(target)
-    line, _ = mended(line, rules)
-    for problem in line_problems(line, rules):
-        if problem.severity == "error" and problem.rule not in _TEXT_RULES:
-            raise InvalidExampleError(where, problem.field, problem.found, problem.fix)
-    return rules.to_row(line)
+    try:
+        line, _ = mended(line, rules)
+        for problem in line_problems(line, rules):
+            if problem.severity == "error" and problem.rule not in _TEXT_RULES:
+                raise InvalidExampleError(where, problem.field, problem.found, problem.fix)
+        return rules.to_row(line)
+    except RecursionError:
+        raise InvalidExampleError(where, "", TOO_DEEP.found, TOO_DEEP.fix) from None
 
 
 def from_target(

@@ -18,7 +18,7 @@ FIREWORKS = replace(
         "preference": "https://docs.fireworks.ai/fine-tuning/dpo-fine-tuning",
         "line_key": "https://docs.fireworks.ai/fine-tuning/weighted-training",
     },
-    warns=OPENAI.warns | {"call_id", "line_key", "message_key"},
+    warns=OPENAI.warns - {"surrogate"} | {"call_id", "line_key", "message_key"},
     line_keys=OPENAI.line_keys | {"weight"},
     message_keys=frozenset({"reasoning_content"}),
     system_first=True,

@@ -8,6 +8,7 @@ from langsmith_finetune.shapes.canonical import OBJECT
 from langsmith_finetune.targets.conversation import Conversation
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.rules import Line, Problem, TargetRules
+from langsmith_finetune.targets.surrogates import HALF, WHOLE, halves
 
 OUTPUTS = ("preferred_output", "non_preferred_output")
 _PREFERENCE = frozenset({"input", *OUTPUTS})
@@ -32,6 +33,8 @@ def line_problems(
         if "weight" in rules.line_keys and not isinstance(line.get("weight", 1.0), int | float):
             problems.say("type", "weight", f"is {problems.what(line['weight'])}", "Write a number")
         Conversation(problems, supervised=True).read(line, "")
+    for field in halves(line):
+        problems.say("surrogate", field, HALF, WHOLE)
     return problems.found
 
 

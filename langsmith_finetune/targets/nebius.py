@@ -11,7 +11,8 @@ NEBIUS = replace(
     name="nebius",
     source="https://github.com/nebius/token-factory-cookbook/tree/main/post-training",
     sources={"orphan_answer": OPENAI.sources["orphan_answer"]},
-    warns=OPENAI.warns | {"call_id", "line_key", "message_key", "preference", "function_name"},
+    warns=OPENAI.warns - {"surrogate"}
+    | {"call_id", "line_key", "message_key", "preference", "function_name"},
     max_tools=None,
     image_urls=(),
     min_examples=1,

@@ -40,7 +40,16 @@ OPENAI = TargetRules(
         "weight": _SCHEMA,
     },
     warns=frozenset(
-        {"arguments", "byte_order_mark", "empty_content", "media", "name", "refusal", "undefined_tool"}
+        {
+            "arguments",
+            "byte_order_mark",
+            "empty_content",
+            "media",
+            "name",
+            "refusal",
+            "surrogate",  # tiktoken reads U+FFFD in its place
+            "undefined_tool",
+        }
     ),
     max_tools=128,
     image_urls=("https://", "http://", "data:image/jpeg;", "data:image/png;", "data:image/webp;"),

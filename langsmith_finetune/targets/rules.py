@@ -43,6 +43,7 @@ RuleName: TypeAlias = Literal[
     "role",
     "row",
     "special_token",
+    "surrogate",
     "system_place",
     "too_few",
     "too_long",
@@ -89,6 +90,7 @@ WHY: dict[RuleName, str] = {
     "role": "a role is one that the target knows",
     "row": "a row in the target's own shape is as the target reads it",
     "special_token": "a text holds no control token of a tokenizer",
+    "surrogate": "a text holds whole characters: half of a surrogate pair is none",
     "system_place": "system messages come first",
     "too_few": "a file has at least the number of examples that the target asks for",
     "too_long": "an example has at most the tokens that the target takes; the rest is cut off, answer first",
@@ -111,6 +113,7 @@ SOURCES: dict[RuleName, str] = {
     "encoding": JSON_LINES,
     "json": JSON_LINES,
     "special_token": OPENAI_TOKENS,
+    "surrogate": "https://www.rfc-editor.org/rfc/rfc8259#section-8.2",
 }
 """Whose rule it is, where it is not the target's own."""
 

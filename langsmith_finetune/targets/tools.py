@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from langsmith_finetune.shapes.canonical import OBJECT
 from langsmith_finetune.targets.problems import Problems
+from langsmith_finetune.targets.surrogates import HALF, WHOLE, has_halves_in_json
 
 NO_TOOLS = "Leave the line out: this target trains no tool calls"
 _CALL_KEYS = frozenset({"id", "type", "function"})
@@ -71,6 +72,8 @@ def _arguments(arguments: Any, field: str, problems: Problems) -> None:
         elif not _is_object(arguments):
             fix = "Leave the line out, or correct it: a model trained on it would learn to fail"
             problems.say("arguments", field, "is not the JSON text of an object", fix)
+        elif has_halves_in_json(arguments):
+            problems.say("surrogate", field, HALF, WHOLE)
         problems.text(arguments, field)
     elif not isinstance(arguments, OBJECT):
         problems.say("type", field, f"is {problems.what(arguments)}", "Write the JSON text of an object")

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.targets.read_lines import sound_lines
+from langsmith_finetune.targets.surrogates import HALF, WHOLE, halves, has_halves_in_json
 
 _ROLES = {"system", "developer", "user", "assistant", "tool"}
 
@@ -46,23 +48,8 @@ def rows_of_file(path: Path, name: str) -> Iterator[Row]:
     Raises:
         InvalidExampleError: A line cannot be trained on as it stands.
     """
-    with path.open(encoding="utf-8-sig") as file:
-        for number, text in enumerate(file, start=1):
-            if not text.strip():
-                continue
-            where = f"{name}:{number}"
-            try:
-                line = json.loads(text)
-            except ValueError:
-                line = None
-            if not isinstance(line, dict):
-                raise InvalidExampleError(
-                    where,
-                    "",
-                    "the line is not a JSON object",
-                    "Write the file with write_jsonl(examples, path)",
-                )
-            yield from rows_of_line(line, where)
+    for number, _, line in sound_lines(path, name):
+        yield from rows_of_line(line, f"{name}:{number}")
 
 
 def rows_of_line(line: Mapping[str, Any], where: str) -> Iterator[Row]:
@@ -71,6 +58,8 @@ def rows_of_line(line: Mapping[str, Any], where: str) -> Iterator[Row]:
     Raises:
         InvalidExampleError: The line cannot be trained on as it stands.
     """
+    for field in halves(line):
+        _refuse(where, field, HALF, WHOLE)
     messages = line.get("messages")
     if not isinstance(messages, list) or not messages:
         _refuse(where, "messages", "is not a list of messages", "Make lines with training_examples(sessions)")
@@ -194,10 +183,12 @@ def _calls(calls: Any, where: str, field: str) -> list[dict[str, Any]]:
 
 def _arguments(arguments: Any, where: str, field: str) -> dict[str, Any]:
     if isinstance(arguments, str):
+        if has_halves_in_json(arguments):
+            _refuse(where, field, HALF, WHOLE)
         try:
             # Without a constant's name in JSON (NaN, Infinity), which a template would write into the text.
             arguments = json.loads(arguments or "{}", parse_constant=_no_constant)
-        except ValueError:
+        except (ValueError, RecursionError):
             arguments = None
     if not isinstance(arguments, dict):
         fix = "Leave the line out, or correct the arguments: a model trained on them would learn to fail"
