@@ -169,7 +169,7 @@ def test_a_file_that_was_sent_is_not_sent_again(left):
     assert uploads == []
 
 
-def test_a_job_that_ends_is_written_into_the_journal_and_ledger_of_then(left):
+def test_an_ended_job_is_written_into_journal_and_ledger_of_then(left):
     provider, _, folder, _ = left
     job = FineTuneJob.attach("support-bot", provider=provider, clock=FakeClock(), journal=folder / "journal")
     model = job.wait(progress=False)
@@ -182,7 +182,7 @@ def test_a_job_that_ends_is_written_into_the_journal_and_ledger_of_then(left):
 # --- ledgers -----------------------------------------------------------------------------------------------
 
 
-def test_the_ledger_tells_whom_a_file_its_jobs_and_their_models_saw(folder):
+def test_the_ledger_tells_whom_files_jobs_and_models_saw(folder):
     work, frozen = folder / "work", read(folder / "jobs.json")
     jobs = [job["job_id"] for job in frozen["jobs"].values() if job["names"] != ["better"]]
     assert Ledger.verify(work / "train.jsonl") == 12

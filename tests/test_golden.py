@@ -27,7 +27,7 @@ def test_a_change_is_shown_below_the_name_of_its_case():
     assert difference(found, kept) == "== b\n-messages[0] 2\n+messages[0] 3"
 
 
-def test_the_golden_file_is_small_and_of_this_machine_says_nothing():
+def test_the_golden_file_is_small_and_tells_of_no_machine():
     kept = GOLDEN.read_bytes()
     assert len(kept) < 1_500_000
     assert b"/tmp/" not in kept
