@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, cast
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.printable import printable
 from langsmith_finetune.shapes.canonical import line_json
 from langsmith_finetune.targets import Problem, RuleName, Target, TargetRules, rules_of
 from langsmith_finetune.targets.lines import is_preference, line_problems
@@ -88,7 +89,7 @@ class CheckReport:
         left = sum(self.errors.values()) + sum(self.warnings.values()) - len(shown)
         if left:
             shown.append(f"... and {left:,} more")
-        return "\n".join([self._summary(), *shown])
+        return printable("\n".join([self._summary(), *shown]))
 
     def _summary(self) -> str:
         says = [f"{self.name} for {self.target}: {self.lines:,} lines, {self.bad_lines:,} with errors"]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from langsmith_finetune.dataset.tokens import counter_for
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.printable import printable, printable_line
 from langsmith_finetune.shapes import conversation_from_run
 from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.run import payload_of, source_of
@@ -168,7 +169,7 @@ class Description:
             shown = [f"{name} {times:,}" for name, times in names.most_common(8)]
             more = [f"and {len(names) - 8} more"] if len(names) > 8 else []
             lines.append(f"{kind}: {', '.join(shown + more)}")
-        return "\n".join(lines + self.notes)
+        return "\n".join(map(printable_line, lines + self.notes))
 
     def __repr__(self) -> str:
         return str(self)
@@ -180,7 +181,7 @@ class Description:
         rows = [(kind, _sentence(spread)) for kind, spread in self.spreads.items()]
         for kind, names in self.counts.items():
             shown = [f"{name} ({times / names.total():.0%})" for name, times in names.most_common(8)]
-            rows.append((kind, ", ".join(shown + ["…"] * (len(names) > 8))))
+            rows.append((kind, printable(", ".join(shown + ["…"] * (len(names) > 8)))))
         cells = "".join(
             f"<tr><th>{html.escape(kind)}</th><td>{html.escape(text)}</td></tr>" for kind, text in rows
         )

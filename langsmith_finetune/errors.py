@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from langsmith_finetune.printable import printable
+
 if TYPE_CHECKING:
     from langsmith_finetune.providers.base import JobStatus
 
@@ -72,6 +74,9 @@ class FineTuneError(Exception):
     # The default would call __init__ with the finished text; ours take the parts.
     def __reduce__(self) -> tuple[Any, ...]:
         return _revive, (type(self), self.args, self.__dict__)
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class RunNotUsableError(FineTuneError, ValueError):

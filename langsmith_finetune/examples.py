@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from langchain_core.chat_sessions import ChatSession
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
+from langsmith_finetune.printable import logger_of
 from langsmith_finetune.shapes import read_with_care
 from langsmith_finetune.shapes.canonical import (
     Content,
@@ -31,7 +31,7 @@ from langsmith_finetune.shapes.run import RunSource
 from langsmith_finetune.shapes.tools import function_from, tools_from
 from langsmith_finetune.shapes.trace import TraceRuns
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class TrainingMessage(TypedDict, total=False):

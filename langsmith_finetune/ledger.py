@@ -14,7 +14,6 @@ data, though not as content.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +40,12 @@ from langsmith_finetune.ledger_rows import (
     rows_of,
     stem_of,
 )
+from langsmith_finetune.printable import logger_of
 
 if TYPE_CHECKING:
     from langsmith_finetune.providers.base import JobStatus
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.printable import printable_line
 from langsmith_finetune.sessions import FirstThousand
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ class DatasetReport:
         return _counted(self.written, step, things)
 
     def __str__(self) -> str:
-        return "\n".join(self._line(step) for step in self.read)
+        return "\n".join(printable_line(self._line(step)) for step in self.read)
 
     def _line(self, step: str) -> str:
         counts = self.changes[step].counts if step in self.changes else Counter[str]()

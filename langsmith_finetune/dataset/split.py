@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Literal, TypeAlias, TypeVar
@@ -11,8 +10,9 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 from langsmith_finetune.dataset.dedupe import Seen, digest_of
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.printable import logger_of
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _STEP = "split"
 

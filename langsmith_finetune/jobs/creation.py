@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -15,9 +14,10 @@ from langsmith_finetune.errors import FineTuneError, InvalidExampleError, NotSup
 from langsmith_finetune.jobs.journal import ENVIRONMENT, JobRecord, Journal, home_of
 from langsmith_finetune.jobs.plan import JobPlan, capabilities_of, is_free
 from langsmith_finetune.jobs.waiting import ATTEMPTS, patiently, retry_delay
+from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, JobRequest, JobStatus, Provider, optional
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _LOST = frozenset({"failed", "cancelled", "cancelling"})
 

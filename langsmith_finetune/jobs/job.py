@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from langsmith_finetune.jobs.plan import JobPlan, check_request, is_free, plan_o
 from langsmith_finetune.jobs.progress import JobProgress, UploadProgress
 from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.jobs.waiting import looks
+from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import (
     ENDED,
     Checkpoint,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FineTuneJob", "FineTunedModel"]
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _PRICED_BYTES = 32 << 20
 """The tokens of larger files are counted only where somebody asks for the price: it takes a while."""

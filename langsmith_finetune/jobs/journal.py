@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 import sys
@@ -26,6 +25,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import JobRequest, JobStatus, Provider, Status
 
 if sys.platform == "win32":
@@ -33,7 +33,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 ENVIRONMENT = "LANGSMITH_FINETUNE_JOURNAL"
 """Names the folder, in place of the platform's own for what programs remember."""

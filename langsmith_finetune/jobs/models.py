@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +13,13 @@ from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.jobs.journal import Journal, home_of
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.jobs.waiting import looks, patiently
+from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, DeploymentStatus, Provider, optional
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

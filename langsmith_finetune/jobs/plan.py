@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langsmith_finetune.errors import InvalidExampleError, NotSupportedError
+from langsmith_finetune.printable import printable
 from langsmith_finetune.providers.base import Capabilities, JobRequest, Method, Provider, optional
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class JobPlan:
         lines.append(f"price: {self.price or self.price_unknown}")
         if self.check is not None:
             lines.append(f"check: {self.check}")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"

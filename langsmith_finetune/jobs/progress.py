@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from langsmith_finetune.clock import Clock
+from langsmith_finetune.printable import printable, printable_line
 
 with warnings.catch_warnings():
     # In a notebook without ipywidgets tqdm draws its bar as text, which is fine, and warns, which is not.
@@ -59,17 +60,17 @@ class JobProgress:
             says["tokens"] = f"{tokens:,}"
         if usd is not None:
             says["cost"] = f"${usd:,.2f}"
-        self._bar.set_description_str(f"{job.id}: {job.status}", refresh=False)
-        self._bar.set_postfix(says, refresh=True)
+        self._bar.set_description_str(printable_line(f"{job.id}: {job.status}"), refresh=False)
+        self._bar.set_postfix({printable_line(name): value for name, value in says.items()}, refresh=True)
 
     def note(self, text: str) -> None:
         """Say something in place of the numbers, until the next `show`."""
-        self._bar.set_postfix_str(text, refresh=True)
+        self._bar.set_postfix_str(printable_line(text), refresh=True)
 
     def say(self, text: str) -> None:
         """Say something on a line of its own, which stays."""
         if self.enabled:
-            self._bar.write(text)
+            self._bar.write(printable(text))
 
     def _seconds_left(self, job: JobStatus) -> float | None:
         """Until the end: as the provider expects it, or at the pace of the steps seen so far."""

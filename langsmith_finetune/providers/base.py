@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from langsmith_finetune.errors import NotSupportedError
+from langsmith_finetune.providers.masking import host_words
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -34,6 +35,8 @@ Status: TypeAlias = Literal[
 
 ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 """The statuses after which nothing more happens."""
+
+_LONGEST_WORDS = 2_000
 
 LOOK_AGAIN_SECONDS = (1.0, 3.0, 9.0)
 """After an ambiguous answer a host is asked this long for what it may have made, before anything is sent again."""
@@ -132,7 +135,7 @@ class JobStatus:
         provider_status: The provider's own word, untouched.
         model: The model that is being tuned.
         fine_tuned_model: The tuned model's name or path, once there is one.
-        error: The provider's reason for a failure.
+        error: The provider's reason for a failure, without keys and without what it quotes from the data.
         created_at: When the job was created.
         finished_at: When it ended.
         estimated_finish: When the provider expects it to end.
@@ -158,6 +161,10 @@ class JobStatus:
     total_steps: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.error is not None:
+            object.__setattr__(self, "error", host_words(self.error, longest=_LONGEST_WORDS))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
@@ -167,7 +174,7 @@ class JobEvent:
         id: The event's id, unique within the job.
         created_at: When it happened.
         level: How grave it is.
-        message: The provider's words.
+        message: The provider's words, without keys and without what it quotes from the data.
         step: The training step it is about, from 1.
         total_steps: How many steps there will be, where the provider says so.
         metrics: The numbers it carries, such as `{"train_loss": 0.41}`.
@@ -180,6 +187,9 @@ class JobEvent:
     step: int | None = None
     total_steps: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", host_words(self.message, longest=_LONGEST_WORDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +222,7 @@ class DeploymentStatus:
         provider_status: The provider's own word, untouched.
         serves_as: The name to call the model by; None where that is the model's own id.
         usd_per_hour: What it costs while it lives, in US dollars; None where that is not known.
-        error: The provider's reason for a failure.
+        error: The provider's reason for a failure, without keys and without what it quotes from the data.
     """
 
     id: str
@@ -222,6 +232,10 @@ class DeploymentStatus:
     serves_as: str | None = None
     usd_per_hour: float | None = None
     error: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.error is not None:
+            object.__setattr__(self, "error", host_words(self.error, longest=_LONGEST_WORDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

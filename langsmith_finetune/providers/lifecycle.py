@@ -7,7 +7,6 @@ refuses what is gone, and warns of what has days to live. The data is `lifecycle
 
 from __future__ import annotations
 
-import logging
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from importlib import resources
 from typing import Any, Literal
 
 from langsmith_finetune.errors import NotSupportedError
+from langsmith_finetune.printable import logger_of
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,26 +1,202 @@
-"""What a host says, without what it quotes from the data it was sent."""
+"""What a host says, without keys, without what it quotes from the data, and without what steers a terminal.
+
+Every word of a host's that reaches an error, a job's `error`, an event or a log goes through `host_words`.
+"""
 
 from __future__ import annotations
 
 import re
 
-_OBJECT = re.compile(r"\{[^{}]*:.*\}", re.DOTALL)
-"""A JSON object, such as the line that a host refuses."""
+from langsmith_finetune.printable import printable
+from langsmith_finetune.targets.describe import KNOWN
 
-_QUOTED = re.compile(r"(?<!\w)(['\"`])((?:(?!\1).)+)\1(?!\w)", re.DOTALL)
+_LONGEST_READ = 20_000
+_SHORTEST_KEY = 8
 
-_QUOTED_WORDS = 3
-_QUOTED_CHARACTERS = 64
-
-
-def without_data(text: str) -> str:
-    """A host's words without what looks like a quotation from the data. Keys are the caller's to mask."""
-    return _QUOTED.sub(_without_content, _OBJECT.sub("{...}", text))
+_keys: set[str] = set()
 
 
-def _without_content(quoted: re.Match[str]) -> str:
-    """Keep the quoted names of fields, models and roles; a sentence is somebody's data."""
-    text = quoted[2]
-    if text.isascii() and len(text) <= _QUOTED_CHARACTERS and len(text.split()) < _QUOTED_WORDS:
-        return quoted[0]
-    return f"{quoted[1]}[{len(text)} characters]{quoted[1]}"
+def remember_key(key: str | None) -> None:
+    """Mask this key from now on, in whatever any host says.
+
+    Args:
+        key: A key that is sent to a host. A short one is a placeholder of a host without keys, such as `none`.
+    """
+    if key and len(key) >= _SHORTEST_KEY:
+        _keys.add(key)
+
+
+def host_words(text: str, *, longest: int = 500) -> str:
+    """A host's words, made fit to be shown.
+
+    Args:
+        text: What the host said.
+        longest: Characters to keep.
+
+    Example:
+        >>> host_words('Invalid value “my secret” for "role" in {"messages": [{"role": "user"')
+        'Invalid value “[9 characters]” for "role" in {...}'
+    """
+    text = text[:_LONGEST_READ]
+    for key in sorted(_keys, key=len, reverse=True):
+        text = text.replace(key, "[key]")
+    text = _without_quotations(_without_json(_KEY.sub("[key]", text)))
+    return printable(text if len(text) <= longest else text[: longest - 1] + "…")
+
+
+_KEY = re.compile(
+    r"(?<=key provided: )\S+?(?=[.,;]?(?:\s|$))"
+    r"|(?i:(?<=bearer )(?!\[key\])\S+)"
+    r"|\b(?:sk|rk|pk|fw|hf|tgp_v1|lsv2|nvapi|gsk|xai|key)[-_][A-Za-z0-9_*.-]{8,}[A-Za-z0-9_*-]"
+    r"|\b(?:sk|rk|pk|lsv2)[-_][A-Za-z0-9_*.-]{4,}[A-Za-z0-9_*-]"
+    r"|\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*"
+    r"|[^\s\"'`]{0,40}\*{3,}[^\s.,;\"'`]{0,40}"
+)
+"""What looks like a key; OpenAI's 401 quotes the first and last characters of the one it refused."""
+
+# --- JSON ------------------------------------------------------------------------------------------------------
+
+_QUOTE = r"(?:\\{0,9}[\"'\u201c\u201d]|&quot;|&#34;|&#39;|&#x27;)"
+_JSON = re.compile(
+    rf"\{{\s{{0,99}}(?:{_QUOTE}|\w+\s*[:=])|\[\s*(?:[\[{{]\s{{0,9}}){{0,9}}{_QUOTE}|\[\s*\{{\s*\w+\s*[:=]"
+)
+"""Where an object or a list begins, as JSON, as Python writes it, or escaped once more."""
+
+
+def _without_json(text: str) -> str:
+    """Leave out objects and lists; one that is cut off reaches to the end."""
+    pieces, at = [], 0
+    while found := _JSON.search(text, at):
+        start, end = found.start(), _end_of_json(text, found.start())
+        value = text[start:end]
+        left = value if _are_names(value) else "{...}" if value[0] == "{" else "[...]"
+        pieces += [text[at:start], left]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _end_of_json(text: str, start: int) -> int:
+    depth, quote = 0, ""
+    at = start
+    while at < len(text):
+        character = text[at]
+        if character == "\\":
+            at += 1
+        elif quote:
+            if character == quote:
+                quote = ""
+        elif character in "\"'":
+            quote = character
+        elif character in "{[":
+            depth += 1
+        elif character in "}]":
+            depth -= 1
+            if depth == 0:
+                return at + 1
+        at += 1
+    # Escaped quotes open no string here; where the count does not come out, the last bracket ends it.
+    return max(text.rfind("}"), text.rfind("]")) + 1 if not quote and depth <= 0 else len(text)
+
+
+def _are_names(value: str) -> bool:
+    """True for a list of what hosts take: `['fine-tune', 'batch']`."""
+    items = value.strip("[]").split(", ")
+    return value.startswith("[") and all(
+        len(item) > 2 and item[0] == item[-1] and item[0] in _ASCII_QUOTES and _is_name(item[1:-1])
+        for item in items
+    )
+
+
+# --- quotations ------------------------------------------------------------------------------------------------
+
+# Written as code points: many of these look like one another, or like ASCII.
+_CLOSING = {
+    '"': '"',
+    "'": "'",
+    "`": "`",
+    "\u201c": "\u201d\u201c",  # English double
+    "\u201d": "\u201d",  # Swedish double
+    "\u201e": "\u201c\u201d",  # German double
+    "\u2018": "\u2019",  # English single
+    "\u201a": "\u2018\u2019",  # German single
+    "\u00ab": "\u00bb",  # French double
+    "\u00bb": "\u00ab\u00bb",  # Danish double
+    "\u2039": "\u203a",  # French single
+    "\u203a": "\u2039\u203a",  # Danish single
+    "\u300c": "\u300d",  # corner brackets
+    "\u300e": "\u300f",
+    "\u300a": "\u300b",  # angle brackets
+    "\u3008": "\u3009",
+    "\uff02": "\uff02",  # full width
+    "\uff07": "\uff07",
+}
+_ASCII_QUOTES = "\"'`"
+_OPENING = re.compile(
+    rf"(?<!\w)[{_ASCII_QUOTES}]|[{''.join(quote for quote in _CLOSING if quote not in _ASCII_QUOTES)}]"
+)
+_APOSTROPHES = "'\u2019"
+
+
+def _without_quotations(text: str) -> str:
+    """Leave out what is quoted, but for names of fields, models and ids; an open quotation reaches to the end."""
+    pieces, at = [], 0
+    while found := _OPENING.search(text, at):
+        start = found.end()
+        end = _end_of_quotation(text, start, _CLOSING[found[0]])
+        content = text[start:end]
+        kept = content if _is_name(content) else f"[{len(content)} characters]"
+        pieces += [text[at:start], kept, text[end : end + 1]]
+        at = end + 1
+    return "".join([*pieces, text[at:]])
+
+
+def _end_of_quotation(text: str, start: int, closing: str) -> int:
+    for at in range(start, len(text)):
+        character = text[at]
+        if character in closing:
+            is_apostrophe = character in _APOSTROPHES and text[at + 1 : at + 2].isalnum()
+            if not is_apostrophe:
+                return at
+    return len(text)
+
+
+_SETTINGS = frozenset(
+    {
+        "fine-tune", "purpose", "status", "suffix", "method", "hyperparameters", "supervised", "dpo",
+        "reinforcement", "grader", "beta", "epochs", "lora", "loss", "object", "line", "lines", "row", "rows",
+        "example", "jsonl", "json", "utf-8", "string", "array", "number", "integer", "boolean", "null", "auto",
+        "true", "false", "queued", "running", "succeeded", "failed", "cancelled", "pending", "validation",
+        "training", "assistants", "batch", "vision", "evals", "user_data", "responses", "str", "list", "dict",
+        "int", "float", "bool", "NoneType", "get", "http", "https",
+    }
+)  # fmt: skip
+_NAME = re.compile(
+    r"[a-z]{1,20}(?:_[a-z]{1,20}){1,4}"  # a parameter
+    r"|(?:gpt|o\d|davinci|babbage|file|ftjob|job|ft|model|endpoint|accounts|dataset)[-:/][\w.:/-]{1,100}"
+    r"|[\w.-]{1,60}/[\w.:-]{1,60}"  # a model of an organization
+    r"|-?\d{1,6}(?:\.\d{1,6})?"
+)
+
+
+def _is_name(content: str) -> bool:
+    """True if a quoted text is a name that hosts use, and so none of the data."""
+    if content.startswith("[") and re.fullmatch(r"\[(?:\d+ characters|key)\]", content):
+        return True  # masked before
+    if not content or _NAME.fullmatch(content) or content in ("http://", "https://"):
+        return True
+    parts = re.split(r"[.\[\]]+", content.strip("[]"))
+    return all(part in KNOWN or part in _SETTINGS or part.isdigit() for part in parts if part)
+
+
+def masked_chain(error: BaseException) -> BaseException:
+    """An error of a library's, and those behind it, with `host_words` in place of what they say.
+
+    Tracebacks show the whole chain, and HTTP libraries quote a header that they refuse.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        link.args = tuple(host_words(arg) if isinstance(arg, str) else arg for arg in link.args)
+        if isinstance(getattr(link, "message", None), str):
+            link.message = host_words(link.message)  # type: ignore[attr-defined]
+        link = link.__cause__ or link.__context__
+    return error

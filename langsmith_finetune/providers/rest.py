@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import httpx2
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.masking import without_data
+from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
 
 Told: TypeAlias = Callable[[int, int], None]
 
@@ -52,6 +52,7 @@ class RestClient:
         self.name = name
         self.base_url = base_url.rstrip("/")
         self.api_key = api_key
+        remember_key(api_key)
         self._http = http_client or httpx2.Client(timeout=_TIMEOUT)
 
     def ask(self, method: str, path: str, *, creates: bool = False, **request: Any) -> dict[str, Any]:
@@ -85,9 +86,7 @@ class RestClient:
                 method, self.base_url + path, headers=headers, follow_redirects=False, **request
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise self._connection_error(error, self.base_url, creates=creates) from _masked_chain(
-                error, self.api_key
-            )
+            raise self._connection_error(error, self.base_url, creates=creates) from masked_chain(error)
         if response.status_code >= 400:
             raise self._refusal(response, creates=creates)
         return response
@@ -205,15 +204,11 @@ class RestClient:
             ambiguous=creates,
         )
 
-    def masked(self, text: str) -> str:
-        """A text of the host's without what is or looks like a key, and without a quotation from the data."""
-        return masked(text, self.api_key)
-
     def _refusal(self, response: httpx2.Response, *, creates: bool) -> ProviderError:
         code = response.status_code
         error = ProviderError(
             self.name,
-            f"HTTP {code}: {self.masked(_reason(response))}",
+            f"HTTP {code}: {host_words(_reason(response))}",
             temporary=code in {408, 425, 429} or (code >= 500 and code != 501),
             ambiguous=creates and (code == 408 or code >= 500),
             retry_after_seconds=retry_after_seconds(response.headers),
@@ -224,7 +219,7 @@ class RestClient:
     def _connection_error(self, error: Exception, where: str, *, creates: bool) -> ProviderError:
         kind = type(error).__name__
         if isinstance(error, _NEVER_SENDABLE):
-            return ProviderError(self.name, f"cannot send to {where}: {self.masked(str(error))}")
+            return ProviderError(self.name, f"cannot send to {where}: {host_words(str(error))}")
         timed_out, sent = isinstance(error, httpx2.TimeoutException), not isinstance(error, _NEVER_SENT)
         return ProviderError(
             self.name,
@@ -309,31 +304,12 @@ def _reason(response: httpx2.Response) -> str:
     body = _object(response)
     found = body.get("error", body)
     if isinstance(found, str) and found:
-        return found[:500]
+        return found
     if not isinstance(found, dict):
         return "no message"
-    message = str(found.get("message") or found.get("detail") or "no message")[:500]
+    message = str(found.get("message") or found.get("detail") or "no message")
     notes = [f"{name} {found[name]}" for name in ("code", "param") if found.get(name)]
     return f"{message} ({', '.join(notes)})" if notes else message
-
-
-_KEY = re.compile(
-    r"(?i:(?<=bearer )\S+)|\b(?:sk|rk|pk|fw|hf|tgp_v1|lsv2)[-_][A-Za-z0-9_*.-]{8,}|\S*\*{3,}[^\s.,;]*"
-)
-
-
-def masked(text: str, api_key: str) -> str:
-    """A host's words without what looks like a key or a quotation from the data."""
-    return without_data(_KEY.sub("[key]", text.replace(api_key, "[key]") if api_key else text))
-
-
-def _masked_chain(error: Exception, api_key: str) -> Exception:
-    """Tracebacks show the whole chain, and the HTTP library quotes a header that it refuses."""
-    link: BaseException | None = error
-    while link is not None:
-        link.args = tuple(masked(arg, api_key) if isinstance(arg, str) else arg for arg in link.args)
-        link = link.__cause__ or link.__context__
-    return error
 
 
 def _blocks(path: Path, start: int, size: int, told: Told | None) -> Iterator[bytes]:

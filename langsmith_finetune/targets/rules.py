@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from langsmith_finetune.printable import printable
+
 Target: TypeAlias = Literal["openai", "azure", "together", "fireworks", "nebius", "trl", "gemini", "bedrock"]
 
 RuleName: TypeAlias = Literal[
@@ -229,4 +231,4 @@ class Problem:
     def __str__(self) -> str:
         at = "the file" if self.line is None else f"line {self.line}"
         where = f"{at}: {self.field}" if self.field else at
-        return f"{where}: {self.found} ({self.severity}: {self.rule}). {self.fix}"
+        return printable(f"{where}: {self.found} ({self.severity}: {self.rule}). {self.fix}")

@@ -28,6 +28,7 @@ from langsmith_finetune.providers.fireworks.answers import (
 )
 from langsmith_finetune.providers.fireworks.deployments import FireworksDeployments
 from langsmith_finetune.providers.fireworks.request import FireworksParameters, job_body, job_stem
+from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.rest import RestClient, Told, ToldFile, status_of, time_from
 from langsmith_finetune.providers.submission import check_request, ended_meanwhile, file_for, line_count
 
@@ -248,7 +249,7 @@ class FireworksProvider(FireworksDeployments):
                     )
                 reason = dataset.get("status")
                 if isinstance(reason, dict) and reason.get("code") not in (None, "OK"):
-                    message = self._api.masked(str(reason.get("message") or reason["code"]))
+                    message = host_words(str(reason.get("message") or reason["code"]))
                     error = ProviderError(
                         self.name, f"dataset {id_} was refused: {message}. No job was created"
                     )

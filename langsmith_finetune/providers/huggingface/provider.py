@@ -35,7 +35,8 @@ from langsmith_finetune.providers.huggingface.package import (
 )
 from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
 from langsmith_finetune.providers.local.rows import rows_of_file
-from langsmith_finetune.providers.rest import masked, retry_after_seconds
+from langsmith_finetune.providers.masking import host_words, remember_key
+from langsmith_finetune.providers.rest import retry_after_seconds
 from langsmith_finetune.providers.submission import check_request
 
 if TYPE_CHECKING:
@@ -347,11 +348,11 @@ class HuggingFaceProvider(ProviderDefaults):
     def _refusal(self, error: Any, *, creates: bool) -> ProviderError:
         response = error.response
         code = response.status_code if response is not None else 0
-        message = str(error.server_message or "no message").strip()[:500]
-        token = self._token()
+        remember_key(self._token())
+        message = str(error.server_message or "no message").strip()
         return ProviderError(
             self.name,
-            f"HTTP {code}: {masked(message, token or '')}",
+            f"HTTP {code}: {host_words(message)}",
             temporary=code in {408, 425, 429} or (code >= 500 and code != 501),
             ambiguous=creates and (code == 408 or code >= 500),
             retry_after_seconds=retry_after_seconds(response.headers) if response is not None else None,

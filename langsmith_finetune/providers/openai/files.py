@@ -18,6 +18,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, JobRequest, UploadedFile
+from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.openai.answers import number_from, time_from
 from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, status_code
 
@@ -91,7 +92,7 @@ class OpenAIFiles:
             self._clock.sleep(_POLL_SECONDS)
             file = patiently(partial(self._api.ask, self._files.retrieve, file["id"]), self._clock)
         if file.get("status") in _LOST:
-            details = self._api.masked(str(file.get("status_details") or "the provider gave no reason"))
+            details = host_words(str(file.get("status_details") or "the provider gave no reason"))
             error = ProviderError(
                 self._api.name, f"file {file['id']} ended as {file['status']}: {details}. No job was created"
             )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,9 +12,10 @@ import openai
 from openai._constants import RAW_RESPONSE_HEADER
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.masking import without_data
+from langsmith_finetune.printable import logger_of
+from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 _NEVER_SENDABLE = frozenset({"UnsupportedProtocol", "LocalProtocolError", "InvalidURL"})
@@ -36,6 +35,7 @@ class OpenAIRequests:
     def __init__(self, name: str, client: openai.OpenAI) -> None:
         self.name = name
         self.client = client
+        remember_key(client.api_key)
 
     def pages(self, ask: Callable[..., Any], most: int, *args: Any, **query: Any) -> Iterator[dict[str, Any]]:
         """The items of a list, page by page; each id once, for hosts that repeat or do not page."""
@@ -111,15 +111,11 @@ class OpenAIRequests:
 
     def _provider_error(self, error: openai.OpenAIError, *, creates: bool) -> ProviderError:
         """What the SDK raised, in our words."""
-        # Tracebacks show the whole chain, and the HTTP library quotes a header that it refuses.
-        link: BaseException | None = error
-        while link is not None:
-            link.args = tuple(self.masked(arg) if isinstance(arg, str) else arg for arg in link.args)
-            link = link.__cause__ or link.__context__
+        masked_chain(error)
         if isinstance(error, openai.APIConnectionError):
             return self._connection_error(error, creates=creates)
         if not isinstance(error, openai.APIStatusError):
-            return ProviderError(self.name, self.masked(str(error)))
+            return ProviderError(self.name, host_words(str(error)))
         code, retry_after = error.status_code, _retry_after_seconds(error.response.headers)
         temporary = code in {408, 409, 429} or (code >= 500 and code != 501)
         if code == 429 and (
@@ -130,7 +126,7 @@ class OpenAIRequests:
             temporary = False
         return ProviderError(
             self.name,
-            f"HTTP {code}: {self.masked(_reason(error))}",
+            f"HTTP {code}: {host_words(_reason(error))}",
             temporary=temporary,
             ambiguous=creates and (code == 408 or code >= 500),
             retry_after_seconds=retry_after,
@@ -142,7 +138,7 @@ class OpenAIRequests:
         causes = {cls.__name__ for cls in type(error.__cause__).__mro__}
         if causes & _NEVER_SENDABLE:
             return ProviderError(
-                self.name, f"cannot send to {self.client.base_url}: {self.masked(str(error.__cause__))}"
+                self.name, f"cannot send to {self.client.base_url}: {host_words(str(error.__cause__))}"
             )
         sent = not causes & _NEVER_SENT
         what = "no answer in time" if timed_out else "the connection failed"
@@ -153,21 +149,6 @@ class OpenAIRequests:
             temporary=not (timed_out and sent and creates),
             ambiguous=creates and sent,
         )
-
-    def masked(self, text: str) -> str:
-        """A host's words without what looks like a key or a quotation from the data."""
-        if len(self.client.api_key) >= 8:  # a shorter one is a placeholder, "none", of a host without keys
-            text = text.replace(self.client.api_key, "[key]")
-        return without_data(_KEY.sub("[key]", text))
-
-
-_KEY = re.compile(
-    r"(?<=key provided: )\S+?(?=[.,;]?(?:\s|$))"
-    r"|(?i:(?<=bearer )\S+)"
-    r"|\b(?:sk|rk|pk|lsv2)[-_][A-Za-z0-9_*.-]{4,}[A-Za-z0-9_*-]"
-    r"|\S*\*{3,}[^\s.,;]*"
-)
-"""What looks like a key; OpenAI's 401 quotes the first and last characters of the one it refused."""
 
 
 def status_code(error: ProviderError) -> int | None:
@@ -183,7 +164,7 @@ def _reason(error: openai.APIStatusError) -> str:
         message = body.get("message") or body.get("detail")
         notes = [f"{name} {body[name]}" for name in ("code", "param") if body.get(name)]
         if message or notes:
-            text = str(message or "no message")[:500]
+            text = str(message or "no message")
             return f"{text} ({', '.join(notes)})" if notes else text
     return "no message"
 

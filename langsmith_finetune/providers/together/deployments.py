@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import DeploymentStatus, ProviderDefaults
 from langsmith_finetune.providers.openai.answers import number_from
 from langsmith_finetune.providers.rest import RestClient
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _STATES: Mapping[str, Literal["creating", "ready", "stopped", "failed", "unknown"]] = {
     "DEPLOYMENT_STATE_PROVISIONING": "creating",

@@ -14,6 +14,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import ProviderDefaults, UploadedFile
+from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.rest import RestClient, Told, answer_of, status_of, time_from
 from langsmith_finetune.providers.submission import file_for
 
@@ -70,7 +71,7 @@ class TogetherFiles(ProviderDefaults):
         if word in {"FAILED", "INVALID_FORMAT"}:
             report = file.get("validation_report")
             reason = report.get("error") if isinstance(report, dict) else None
-            details = self._api.masked(str(reason or "Together gave no reason"))
+            details = host_words(str(reason or "Together gave no reason"))
             error = ProviderError(
                 self.name, f"file {file['id']} ended as {word}: {details}. No job was created"
             )
