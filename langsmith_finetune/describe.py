@@ -11,6 +11,7 @@ import html
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.printable import printable, printable_line
 from langsmith_finetune.shapes import conversation_from_run
 from langsmith_finetune.shapes.json_text import opened
-from langsmith_finetune.shapes.run import payload_of, source_of
+from langsmith_finetune.shapes.run import RunPayload, payload_of, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -270,12 +271,15 @@ def describe_runs(runs: Iterable[Any]) -> Description:
         found.count += 1
         try:
             run = opened(unread)
+            source, payload = source_of(run), payload_of(run)
         except RunNotUsableError as why:
             found.tally("usable", why.reason)
             continue
-        source, payload = source_of(run), payload_of(run)
+        except Exception:  # noqa: BLE001 - objects that are no JSON can raise anything
+            found.tally("usable", "malformed")
+            continue
         found.tally("models", source.model or "(not told)")
-        found.tally("producers", _producer(payload.metadata, payload.extra))
+        found.tally("producers", _producer(payload))
         found.tally("projects", source.project_id or "(not told)")
         found.tally("days", (source.start_time or "(not told)")[:10])
         for kind, tokens in (("prompt", source.prompt_tokens), ("completion", source.completion_tokens)):
@@ -316,13 +320,15 @@ def _tally_calls(found: Description, messages: Iterable[Mapping[str, Any]]) -> N
             found.tally("tools called", call["name"])
 
 
-def _producer(metadata: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
+def _producer(run: RunPayload) -> str:
     """What wrote the run: the integration where it says its name, else library and provider."""
-    if isinstance(name := metadata.get("ls_integration"), str):
+    if isinstance(name := run.metadata.get("ls_integration"), str):
         return name[:100]
-    runtime = extra.get("runtime")
-    library = runtime.get("library") or runtime.get("sdk") if isinstance(runtime, Mapping) else None
-    told = [name for name in (library, metadata.get("ls_provider")) if isinstance(name, str)]
+    runtime = run.extra.get("runtime")
+    library = None
+    with suppress(Exception):  # a mapping that is no dict can raise anything
+        library = runtime.get("library") or runtime.get("sdk") if isinstance(runtime, Mapping) else None
+    told = [name for name in (library, run.metadata.get("ls_provider")) if isinstance(name, str)]
     return " ".join(told)[:100] or "unknown"
 
 

@@ -24,7 +24,6 @@ from langsmith_finetune.shapes.canonical import (
     ToolCall,
     Unreadable,
 )
-from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.langchain import KIND_OF_TYPE, message_from_fields
 from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.run import RunSource
@@ -209,8 +208,9 @@ def examples_from_runs(
             yield TrainingExample(line=line, source=plain[1])
             continue
         try:
-            above = traces.of(opened(run)) if traces else ()
-            conversation, source = read_with_care(run, above, refuse=refuse, keep_reasoning=keep_reasoning)
+            conversation, source = read_with_care(
+                run, traces.of(run), refuse=refuse, keep_reasoning=keep_reasoning
+            )
         except RunNotUsableError as error:
             skipped += 1
             if on_skip is not None:

@@ -209,13 +209,13 @@ class LangSmithRunChatLoader(BaseChatLoader):
 
     def _wanted(self, run: Any) -> list[str]:
         """The ids of the runs above one that lacks what they may have; none unless fetching was asked for."""
-        if not self.fetch_trace or isinstance(run, RunNotUsableError):
+        if not self.fetch_trace or type(run) is RunNotUsableError:
             return []
         return ids_above(run) if lacks_something(run, self.trace_runs.of(run)) else []
 
     def _session(self, run: Any, above: Iterable[Any]) -> RunChatSession | None:
         try:
-            if isinstance(run, RunNotUsableError):
+            if type(run) is RunNotUsableError:
                 raise run
             conversation, source = conversation_from_run(
                 run,
@@ -386,7 +386,7 @@ def _check_runs(runs: Any) -> None:
 
 
 def _is_id(run: Any) -> bool:
-    return isinstance(run, (str, UUID))
+    return issubclass(type(run), (str, UUID))  # not isinstance, which asks objects that may raise anything
 
 
 def _fetched(runs: Iterable[Run], client: Any) -> Iterator[Any]:

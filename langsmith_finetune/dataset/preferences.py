@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, cast
 
 from langsmith_finetune.dataset.dedupe import digest_of, without_call_ids
@@ -18,7 +18,8 @@ from langsmith_finetune.examples import (
     examples_from_runs,
 )
 from langsmith_finetune.shapes.canonical import OBJECT
-from langsmith_finetune.shapes.run import getter
+from langsmith_finetune.shapes.json_text import opened
+from langsmith_finetune.shapes.run import getter, short_text, time_text
 
 
 def preference_examples(
@@ -151,7 +152,10 @@ def preferences_from_candidates(
     def pairs() -> Iterator[PreferenceExample]:
         for run in report.reading(step, runs):
             found = _BestAndWorst()
-            candidates = list(_candidates(run))
+            candidates: list[dict[str, Any]] = []
+            with suppress(Exception):  # one that cannot be read has no two answers to compare
+                run = opened(run)  # noqa: PLW2901 - its JSON text read
+                candidates = list(_candidates(run))
             if len(candidates) < 2:
                 continue
             for example in _examples((_Answered(run, outputs) for outputs in candidates), step, report):
@@ -178,19 +182,21 @@ def preferences_from_corrections(
         Pairs whose `changes` say who corrected the run (the id), and when.
     """
     said: dict[str, tuple[str, Any, str]] = {}
-    for item in feedback:
-        get = getter(item)
-        correction, run_id = get("correction"), str(get("run_id"))
-        if correction is None or (isinstance(correction, OBJECT) and correction.keys() <= {"score", "value"}):
-            continue
-        when = _time(get("modified_at") or get("created_at"))
-        who = getter(get("feedback_source") or {})
-        by = who("user_id") or who("type") or "somebody"
-        if run_id not in said or when >= said[run_id][0]:
-            said[run_id] = (when, correction, f"corrected by {by} at {when or 'an unknown time'}")
-    yield from _corrected(
-        runs, said, "preferences_from_corrections", report if report is not None else DatasetReport()
-    )
+    step, report = "preferences_from_corrections", report if report is not None else DatasetReport()
+    for index, item in enumerate(feedback):
+        with _reading(f"feedback {index}", step, report):
+            get = getter(item)
+            correction, run_id = get("correction"), short_text(get("run_id")) or ""
+            if correction is None or (
+                isinstance(correction, OBJECT) and correction.keys() <= {"score", "value"}
+            ):
+                continue
+            when = time_text(get("modified_at") or get("created_at")) or ""
+            who = getter(get("feedback_source") or {})
+            by = short_text(who("user_id")) or short_text(who("type")) or "somebody"
+            if run_id not in said or when >= said[run_id][0]:
+                said[run_id] = (when, correction, f"corrected by {by} at {when or 'an unknown time'}")
+    yield from _corrected(runs, said, step, report)
 
 
 def preferences_from_edits(
@@ -210,18 +216,28 @@ def preferences_from_edits(
         Pairs whose `changes` say which dataset example the edit is, and of when.
     """
     said: dict[str, tuple[str, Any, str]] = {}
-    for example in examples:
-        get = getter(example)
-        if get("source_run_id") is None or not get("outputs"):
-            continue
-        when = _time(get("modified_at") or get("created_at"))
-        run_id = str(get("source_run_id"))
-        if run_id not in said or when >= said[run_id][0]:
-            told = f"edited as dataset example {get('id')} at {when or 'an unknown time'}"
-            said[run_id] = (when, get("outputs"), told)
-    yield from _corrected(
-        runs, said, "preferences_from_edits", report if report is not None else DatasetReport()
-    )
+    step, report = "preferences_from_edits", report if report is not None else DatasetReport()
+    for index, example in enumerate(examples):
+        with _reading(f"dataset example {index}", step, report):
+            get = getter(example)
+            run_id = short_text(get("source_run_id"))
+            if run_id is None or not get("outputs"):
+                continue
+            when = time_text(get("modified_at") or get("created_at")) or ""
+            if run_id not in said or when >= said[run_id][0]:
+                told = f"edited as dataset example {short_text(get('id'))} at {when or 'an unknown time'}"
+                said[run_id] = (when, get("outputs"), told)
+    yield from _corrected(runs, said, step, report)
+
+
+@contextmanager
+def _reading(name: str, step: str, report: DatasetReport) -> Iterator[None]:
+    """Objects that are no JSON can raise anything; one that does is reported, and the next one read."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - see above
+        detail = f"reading it raised {type(error).__name__}"
+        report.add(Change(step=step, what="not usable", example=name, detail=detail))
 
 
 def _corrected(
@@ -232,7 +248,7 @@ def _corrected(
     def pairs() -> Iterator[PreferenceExample]:
         missing = dict.fromkeys(said)
         for run in report.reading(step, runs):
-            run_id = str(getter(run)("id"))
+            run_id = _id_of(run)
             if run_id not in said:
                 continue
             missing.pop(run_id, None)
@@ -353,5 +369,8 @@ class _Answered:
         return self._get(name, None)
 
 
-def _time(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value or "")
+def _id_of(run: Any) -> str:
+    """The id of a run in any form that `examples_from_runs` takes; empty where it has none."""
+    with suppress(Exception):
+        return short_text(getter(opened(run))("id")) or ""
+    return ""

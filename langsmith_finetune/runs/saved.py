@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -16,7 +16,7 @@ from uuid import UUID
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.files import FIELDS, JSON_COLUMNS, decoded
-from langsmith_finetune.shapes.run import getter
+from langsmith_finetune.shapes.run import getter, short_text
 
 
 def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
@@ -50,9 +50,26 @@ def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
     count = 0
     with whole_file(path) as file, _compressing(file, path.suffix) as out:
         for run in runs:
-            out.write(_line(run))
+            try:
+                line = _line(run)
+            except Exception as error:  # noqa: BLE001 - objects that are no JSON can raise anything
+                raise InvalidExampleError(
+                    _name(run, count),
+                    "",
+                    f"is not JSON ({type(error).__name__})",
+                    "Use text, numbers, lists and dicts only",
+                ) from None
+            out.write(line)
             count += 1
     return count
+
+
+def _name(run: Any, index: int) -> str:
+    """What an error calls a run: its id, or else its place."""
+    run_id = None
+    with suppress(Exception):
+        run_id = short_text(getter(run)("id"))
+    return f"run {run_id or index}"
 
 
 def _compressing(file: BinaryIO, suffix: str) -> AbstractContextManager[Any]:
@@ -82,13 +99,6 @@ def _line(run: Any) -> bytes:
         return json.dumps(kept, ensure_ascii=False, separators=(",", ":"), default=_plain).encode() + b"\n"
     except UnicodeEncodeError:  # half of a surrogate pair: only an escape can say it
         return json.dumps(kept, separators=(",", ":"), default=_plain).encode() + b"\n"
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidExampleError(
-            f"run {str(row['id'])[:200]}",
-            "",
-            f"is not JSON ({type(error).__name__})",
-            "Use text, numbers, lists and dicts only",
-        ) from None
 
 
 def _plain(value: Any) -> Any:

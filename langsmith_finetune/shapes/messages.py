@@ -152,7 +152,7 @@ class Turns:
             else:
                 content.append(block)
         turn: Message = {"role": role, "content": content_from(f"{where}.content", content, self.notes)}
-        if message.get("name") is not None and role != "tool":
+        if message.get("name") not in (None, "") and role != "tool":
             turn["name"] = text_at(f"{where}.name", message["name"])
         if role == "assistant" and message.get("refusal") is not None:
             turn["refusal"] = text_at(f"{where}.refusal", message["refusal"])

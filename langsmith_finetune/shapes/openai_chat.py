@@ -123,7 +123,7 @@ def message_from(where: str, message: Any, notes: Notes) -> Message:
     if "content" not in message and not any(map(message.get, ("tool_calls", "function_call", "refusal"))):
         raise malformed(f"{where}.content", "text or parts", None)
     read: Message = {"role": role, "content": content_from(f"{where}.content", message.get("content"), notes)}
-    if message.get("name") is not None:
+    if message.get("name") not in (None, ""):  # LangChain leaves an empty one out
         read["name"] = text_at(f"{where}.name", message["name"])
     if role == "assistant":
         _add_said(where, read, message, notes)

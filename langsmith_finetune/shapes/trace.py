@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.content import content_from
 from langsmith_finetune.shapes.given import forget_placeholders
+from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.run import ids_above, payload_of, trace_id_of
 from langsmith_finetune.shapes.tools import tools_from
 
@@ -57,11 +59,17 @@ class TraceRuns:
     def __init__(self, runs: Iterable[Any] = ()) -> None:
         self._by_trace: dict[str | None, list[Any]] = {}
         for run in runs:
-            self._by_trace.setdefault(trace_id_of(run), []).append(run)
+            with suppress(Exception):  # one that cannot be read has nothing for others
+                found = opened(run)
+                payload_of(found), ids_above(found)
+                self._by_trace.setdefault(trace_id_of(found), []).append(found)
 
     def of(self, run: Any) -> list[Any]:
         """The runs of the trace that this run belongs to."""
-        return self._by_trace.get(trace_id_of(run), []) if self._by_trace else []
+        if self._by_trace:
+            with suppress(Exception):  # the readers say what is wrong with it
+                return self._by_trace.get(trace_id_of(opened(run)), [])
+        return []
 
     def __bool__(self) -> bool:
         return bool(self._by_trace)
