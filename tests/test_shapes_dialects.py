@@ -347,7 +347,13 @@ def test_what_a_line_leaves_out_is_noted(run, kind):
 
 
 def test_the_kinds_of_notes_are_a_closed_list_and_each_is_reached():
-    elsewhere = {"found_in_trace", "system_missing", "arguments_missing"}  # in tests of their own
+    elsewhere = {
+        "found_in_trace",
+        "system_missing",
+        "arguments_missing",
+        "answer_in_request",
+        "answer_repeated",
+    }  # in tests of their own
     assert {kind for _, kind in NOTED.values()} | elsewhere == set(get_args(NoteKind))
 
 

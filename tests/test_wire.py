@@ -45,7 +45,6 @@ FALLS_SHORT = {
     "jslc_google_tools[0]",
     "jslc_google_tools[1]",
     "jstr_text[0]",
-    "jswo_pushed[0]",
     "lc_litellm_tools[0]",
     "lc_litellm_tools[1]",
     "wa_stream_helper[0]",

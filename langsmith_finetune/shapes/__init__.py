@@ -22,6 +22,7 @@ from langsmith_finetune.shapes.canonical import (
 from langsmith_finetune.shapes.given import forget_placeholders
 from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.plain import read_plain
+from langsmith_finetune.shapes.pushed import cut_back
 from langsmith_finetune.shapes.readers import Reader, reader_of
 from langsmith_finetune.shapes.run import RunPayload, RunSource, getter, payload_of, source_of
 from langsmith_finetune.shapes.streamed import check_calls
@@ -70,6 +71,7 @@ def read_with_care(
         conversation = _reader(payload)(payload, notes)
         notes.give_thoughts(None)  # of an answer that never came
         _check_answer(conversation)
+        cut_back(conversation, payload, notes)
         if trace_runs:
             add_from_trace(conversation, run, trace_runs, notes)
         check_calls(conversation, payload, notes)

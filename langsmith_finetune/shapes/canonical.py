@@ -92,6 +92,8 @@ class Tool(TypedDict):
 
 NoteKind: TypeAlias = Literal[
     "answer_cut_off",
+    "answer_in_request",
+    "answer_repeated",
     "arguments_missing",
     "attachments",
     "found_in_trace",
@@ -110,6 +112,10 @@ NoteKind: TypeAlias = Literal[
 """What was kept but changed, or what training cannot see:
 
 - `answer_cut_off`: the answer stopped at a token limit or a filter, not where the model meant to.
+- `answer_in_request`: the inputs held the answer, as a list does that the application went on with before it was
+  written down; they were cut back to what was asked.
+- `answer_repeated`: an earlier message of the model's says the same, which may be the answer itself, posted with
+  the inputs; nothing was cut.
 - `arguments_missing`: a call has no arguments, though its tool requires some: the model may have left them out.
 - `attachments`: files are attached to the run; whether the model saw them, the run does not say.
 - `found_in_trace`: the run lacks tools or the system prompt; they come from a run above it in the trace.
@@ -210,9 +216,13 @@ class Notes:
 
 @dataclass(slots=True, kw_only=True)
 class Conversation:
-    """What went to the model and what came back: the answer is the last message."""
+    """What went to the model and what came back: the answer is the last message.
+
+    Of the messages, the last `said` came of the call: one, or several with the answers of tools between them.
+    """
 
     messages: list[Message]
+    said: int = 1
     tools: list[Tool] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     parallel_tool_calls: bool | None = None

@@ -269,6 +269,9 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
         messages.append({"role": role, "content": text})
     if role != "assistant" or text in _NO_ANSWER or size > LARGEST:
         raise _NotPlain
+    for earlier in messages[:-1]:
+        if earlier["content"] == text and earlier["role"] == "assistant":
+            raise _NotPlain
     return messages
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import (
@@ -39,21 +38,13 @@ _JOINED_IDS = re.compile(
 _DECODER = json.JSONDecoder()
 
 
-def check_calls(
-    conversation: Conversation, run: RunPayload, notes: Notes, answers: Iterable[Message] | None = None
-) -> None:
+def check_calls(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
     """Refuse an answer whose calls a stream has lost or joined; note calls that lack what their tool requires.
-
-    Args:
-        conversation: What was read.
-        run: Where from; tells whether the answer was streamed.
-        notes: Takes the note.
-        answers: The messages that came of the call. Default: the last alone.
 
     Raises:
         Unreadable: What the model called is no longer in the run.
     """
-    for answer in conversation.messages[-1:] if answers is None else answers:
+    for answer in conversation.messages[-conversation.said :]:
         calls = [(call["id"], call["function"]) for call in answer.get("tool_calls", ())]
         if "function_call" in answer:
             calls.append(("", answer["function_call"]))
