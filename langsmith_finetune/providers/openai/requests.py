@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import httpx2
 import openai
-from openai._constants import RAW_RESPONSE_HEADER
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.printable import logger_of
@@ -59,7 +59,7 @@ class OpenAIRequests:
         """Send one request once. Its answer is a JSON object with an id, or a ProviderError is raised.
 
         Args:
-            ask: A method of the SDK that returns the raw response.
+            ask: A method of the SDK that returns the response, raw or in its own wrapper.
             *args: Its arguments.
             creates: A repetition would make a second thing, so a lost answer is ambiguous.
             has_id: The answer is a thing of its own, not a list.
@@ -67,7 +67,7 @@ class OpenAIRequests:
         """
         response = self._sent(ask, *args, creates=creates, **kwargs)
         try:
-            answer = response.http_response.json()
+            answer = getattr(response, "http_response", response).json()
         except ValueError as error:
             raise self._odd_answer("is not JSON", creates=creates) from error
         if not isinstance(answer, dict):
@@ -86,8 +86,7 @@ class OpenAIRequests:
             **request: `body=`, for a POST.
         """
         send = getattr(self.client.with_options(max_retries=0), method)
-        raw = {"headers": {RAW_RESPONSE_HEADER: "raw"}}
-        return self.ask(send, path, cast_to=object, options=raw, creates=creates, has_id=False, **request)
+        return self.ask(send, path, cast_to=httpx2.Response, creates=creates, has_id=False, **request)
 
     def content(self, ask: Callable[..., Any], *args: Any) -> bytes:
         """The bytes that a request answers."""
