@@ -59,9 +59,10 @@ from langsmith_finetune.examples import (
     training_examples,
 )
 from langsmith_finetune.jobs.job import FineTuneJob
-from langsmith_finetune.jobs.journal import JobRecord, Journal
+from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.models import Deployment, FineTunedModel
 from langsmith_finetune.jobs.plan import JobPlan
+from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.ledger import FileSeen, Ledger, Rebuilt, Seen
 from langsmith_finetune.ledger_rows import JobRow, SourceRow
 from langsmith_finetune.providers.base import (

@@ -1,14 +1,19 @@
 import json
 import os
+import signal
+import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from langsmith_finetune.jobs import locks
 from langsmith_finetune.jobs.journal import Journal, home_of
 from langsmith_finetune.providers.base import JobRequest, JobStatus
 
@@ -160,7 +165,7 @@ def test_only_the_owner_can_read_it(journal):
     journal.memory(HOST)["a"] = 1
     assert stat.S_IMODE(journal.folder.stat().st_mode) == 0o700
     files = list(journal.folder.iterdir())
-    assert len(files) == 3
+    assert len(files) == 4  # a record, the memory, and a lock of each
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
@@ -189,7 +194,109 @@ def test_a_write_is_whole_or_not_at_all(journal, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         journal.write(record, stage="created", job_id="job-1")
     assert journal.records() == [record]
-    assert len(list(journal.folder.iterdir())) == 1
+    assert [path.suffix for path in journal.folder.iterdir() if path.suffix != ".lock"] == [".json"]
+
+
+# --- records that cannot be read ---------------------------------------------------------------------------
+
+DAMAGE = {
+    "empty": (b"", "is empty"),
+    "zeros": (b"\0" * 300, "is empty"),
+    "torn": (b'{"fingerprint": "ab', "is torn or was overwritten"),
+    "no object": (b"[1]", "is torn or was overwritten"),
+    "too deep": (b"[" * 200_000, "is torn or was overwritten"),
+    "no UTF-8": (b'{"a": "\xff"}', "is torn or was overwritten"),
+    "of a later version": (b'{"checkpoints": []}', "was written by a later version ('checkpoints')"),
+    "too little": (b'{"job_id": "x"}', "is not a record of a job"),
+}
+
+
+def damaged(journal, content):
+    record = journal.begin(HOST, request(), stage="created", job_id="job-1")
+    (path,) = journal.folder.glob("job-*.json")
+    if content is None:
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    return record, path
+
+
+@pytest.mark.parametrize(("content", "what"), DAMAGE.values(), ids=DAMAGE)
+def test_damaged_record_is_named_and_never_written_over(journal, content, what):
+    _, path = damaged(journal, content)
+    assert journal.of_request(HOST, request()) == []
+    assert journal.unreadable(HOST, request()) == {path: what}
+    assert journal.unreadable(HOST, request(seed=1)) == {}
+    assert journal.begin(HOST, request()).number == 2
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "field", [{"number": "1"}, {"names": [1]}, {"job_id": 7}, {"usd": True}, {"stage": None}]
+)
+def test_record_of_wrong_types_is_not_read(journal, field):
+    journal.begin(HOST, request())
+    (path,) = journal.folder.glob("job-*.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **field}))
+    assert journal.unreadable(HOST, request()) == {path: "is not a record of a job"}
+
+
+def test_folder_in_a_record_s_place_is_named(journal):
+    _, path = damaged(journal, None)
+    assert journal.unreadable(HOST, request()) == {path: "cannot be read (Is a directory)"}
+    assert journal.begin(HOST, request()).number == 2
+
+
+def test_damaged_record_is_warned_of_once(journal, caplog):
+    _, path = damaged(journal, b"")
+    for _ in range(3):
+        journal.records()
+    assert caplog.messages == [f"{path} is empty; left out"]
+
+
+def test_damaged_memory_is_kept_aside(journal, caplog):
+    journal.memory(HOST)["a"] = 1
+    (path,) = journal.folder.glob("memory-*.json")
+    path.write_bytes(b"{torn")
+    memory = journal.memory(HOST)
+    assert dict(memory) == {}
+    memory["b"] = 2
+    assert dict(memory) == {"b": 2}
+    assert path.with_name(f"{path.name}.unreadable").read_bytes() == b"{torn"
+    assert caplog.messages == [f"{path} is torn or was overwritten; kept aside as {path.name}.unreadable"]
+
+
+def test_records_of_a_request_are_ordered_by_number_when_the_clock_goes_back(journal):
+    first = journal.begin(HOST, request(), names=("bot",))
+    second = journal.begin(HOST, request(), names=("bot",))
+    journal.write(second, created_at="2001-01-01T00:00:00+00:00", job_id="job-2")
+    assert [record.number for record in journal.of_request(HOST, request())] == [2, 1]
+    assert journal.named(HOST, "bot").job_id == "job-2"
+    assert first.number == 1
+
+
+def test_two_processes_that_write_one_record_keep_each_other_s_fields(journal):
+    record = journal.begin(HOST, request(), names=("a",))
+    journal.write(record, job_id="job-1", names=("a", "b"))
+    written = journal.write(record, stage="created", names=("a", "c"))  # by one who knows the older record
+    assert journal.records() == [replace(record, stage="created", job_id="job-1", names=("a", "b", "c"))]
+    assert written == journal.records()[0]
+
+
+def test_writes_of_many_processes_lose_nothing(journal):
+    record = journal.begin(HOST, request())
+
+    def write(n):
+        for k in range(10):
+            journal.write(record, names=(f"{n}-{k}",))
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(journal.records()[0].names) == 40
 
 
 # --- where it is -------------------------------------------------------------------------------------------
@@ -276,8 +383,7 @@ def test_locks_do_not_pile_up(journal):
     assert len(list(journal.folder.iterdir())) <= 256
 
 
-def test_a_waiting_kernel_says_so(journal, caplog):
-    caplog.set_level("INFO")
+def test_a_waiting_kernel_says_who_holds_the_lock(journal, caplog):
     entered = threading.Event()
 
     def wait():
@@ -288,9 +394,151 @@ def test_a_waiting_kernel_says_so(journal, caplog):
         thread = threading.Thread(target=wait)
         thread.start()
         assert not entered.wait(0.2)
-        assert "another process is at work on the same; waiting for it" in caplog.text
+        said = f"process {os.getpid()} of {socket.gethostname()}, since "
+        assert caplog.messages[0].startswith(said)
+        assert caplog.messages[0].endswith(", is at work on the same (create-2d.lock); waiting for it")
     thread.join()
     assert entered.is_set()
+
+
+HOLDER = """if True:
+    import os, sys, time
+    from langsmith_finetune.jobs.journal import Journal
+    with Journal(sys.argv[1]).lock("create", "x"):
+        print("locked", flush=True)
+        time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(journal):
+    args = [sys.executable, "-c", HOLDER, str(journal.folder)]
+    with subprocess.Popen(args, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "locked\n"
+        yield process
+        process.kill()
+
+
+def waits(journal, entered):
+    with journal.lock("create", "x"):
+        entered.set()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc")
+def test_a_stopped_holder_is_named_again_and_again(journal, holder, caplog, monkeypatch):
+    monkeypatch.setattr(locks, "_REMIND_SECONDS", 0.01)
+    holder.send_signal(signal.SIGSTOP)
+    entered = threading.Event()
+    thread = threading.Thread(target=waits, args=(journal, entered))
+    thread.start()
+    assert not entered.wait(0.5)
+    stopped = f"It is stopped: `kill -CONT {holder.pid}` lets it go on, and `kill {holder.pid}` ends it"
+    assert sum(stopped in message for message in caplog.messages) > 1
+    holder.kill()
+    thread.join(30)
+    assert entered.is_set()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_forked_process_does_not_inherit_the_lock(journal):
+    with journal.lock("create", "x"):
+        if (child := os.fork()) == 0:
+            time.sleep(60)
+            os._exit(0)
+    entered = threading.Event()
+    thread = threading.Thread(target=waits, args=(journal, entered))
+    thread.start()
+    try:
+        assert entered.wait(30)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_process_forked_by_a_holder_that_dies_leaves_the_lock_free(journal):
+    if (parent := os.fork()) == 0:
+        context = journal.lock("create", "x")
+        context.__enter__()
+        if os.fork() == 0:
+            time.sleep(5)
+        os._exit(0)
+    os.waitpid(parent, 0)
+    entered = threading.Event()
+    thread = threading.Thread(target=waits, args=(journal, entered))
+    thread.start()
+    assert entered.wait(4)
+    thread.join()
+
+
+def test_words_about_holders_of_every_state(tmp_path, monkeypatch):
+    path = tmp_path / "create-00.lock"
+
+    def said(**holder):
+        known = {"pid": os.getpid(), "host": socket.gethostname(), "since": "2026-01-02T03:04:05+00:00"}
+        path.write_text(json.dumps(known | holder))
+        with path.open("r+b", buffering=0) as file:
+            return locks._holder(file, path)
+
+    here = f"process 7 of {socket.gethostname()}, since 2026-01-02T03:04:05+00:00, is at work on the same (create-00.lock)"
+    monkeypatch.setattr(locks, "_state_of", lambda _: None)
+    assert said(pid=7) == f"{here}. It has ended, but a process that it started still holds the lock"
+    monkeypatch.setattr(locks, "_state_of", lambda _: "S")
+    assert said(pid=7) == here
+    assert said(pid=7, host="far").startswith("process 7 of far, since")
+    assert said(pid=None) == "another process is at work on the same (create-00.lock)"
+
+
+def test_a_process_that_does_not_exist_has_no_state():
+    assert locks._state_of(2**22 + 1) is None
+    assert locks._state_of(os.getpid()) in ("R", "S", "?")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="uids")
+def test_a_lock_of_another_user_names_the_file(journal, monkeypatch):
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    with journal.lock("create", "x"):
+        pass
+    monkeypatch.setattr(locks.os, "open", denied)
+    with pytest.raises(PermissionError) as raised, journal.lock("create", "x"):
+        pass
+    assert raised.value.strerror == "create-2d.lock belongs to another user, as after sudo: chown it back"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_root_leaves_files_to_the_owner_of_the_folder(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 12345, 12345)
+    journal = Journal(home / ".local" / "state" / "journal")
+    journal.begin(HOST, request())
+    made = list(home.rglob("*"))
+    assert len(made) == 5
+    assert {path.stat().st_uid for path in made} == {12345}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="uids")
+def test_without_a_home_the_journal_is_in_a_folder_of_the_user_s(monkeypatch, tmp_path, caplog):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("LANGSMITH_FINETUNE_JOURNAL", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = tmp_path / f"langsmith-finetune-{os.getuid()}"
+    assert Journal().folder == folder / ".local" / "state" / "langsmith-finetune"
+    assert caplog.messages == [
+        f"HOME is not set and the user has no name, so the journal of jobs is in {folder}, which a restart may "
+        "empty. Set LANGSMITH_FINETUNE_JOURNAL to a folder that lasts"
+    ]
+    folder.symlink_to(tmp_path / "elsewhere")  # somebody else's trap
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    (tmp_path / "langsmith-finetune-54321").mkdir()
+    assert not str(Journal().folder).startswith(str(tmp_path / "langsmith-finetune-54321"))
 
 
 def test_the_files_are_small_and_legible(journal):

@@ -11,8 +11,9 @@ from typing import Any
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import FineTuneError, InvalidExampleError, NotSupportedError, ProviderError
-from langsmith_finetune.jobs.journal import ENVIRONMENT, JobRecord, Journal, home_of
+from langsmith_finetune.jobs.journal import ENVIRONMENT, Journal, home_of
 from langsmith_finetune.jobs.plan import JobPlan, capabilities_of, is_free
+from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.jobs.waiting import ATTEMPTS, patiently, retry_delay
 from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, JobRequest, JobStatus, Provider, optional

@@ -17,11 +17,12 @@ from langsmith_finetune.jobs.creation import (
     sha256_of_folder,
     usable_journal,
 )
-from langsmith_finetune.jobs.journal import JobRecord, Journal
+from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.log import frame_of, metrics_of, plot_of, save_log
 from langsmith_finetune.jobs.models import FineTunedModel
 from langsmith_finetune.jobs.plan import JobPlan, check_request, is_free, plan_of, refuse_above
 from langsmith_finetune.jobs.progress import JobProgress, UploadProgress
+from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.jobs.waiting import looks
 from langsmith_finetune.printable import logger_of

@@ -7,6 +7,10 @@
 
 Each file is replaced whole, and only its owner can read it. None holds a key or a word of the data; the path
 of the training file is kept, so that the end of the job can be written into the ledger beside it.
+
+A record that cannot be read is not taken for one that is not there: it is never written over, and where the
+provider cannot be asked for earlier jobs, nothing is created until somebody has looked at it. Records of one
+fingerprint are ordered by their number, since a clock can be set back.
 """
 
 from __future__ import annotations
@@ -16,83 +20,27 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import Any
 from urllib.parse import urlsplit
 
 from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune.jobs.locks import process_lock
+from langsmith_finetune.jobs.records import JobRecord, UnreadableError, json_of, record_of
 from langsmith_finetune.printable import logger_of
-from langsmith_finetune.providers.base import JobRequest, JobStatus, Provider, Status
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from langsmith_finetune.providers.base import JobRequest, JobStatus, Provider
 
 logger = logger_of(__name__)
 
 ENVIRONMENT = "LANGSMITH_FINETUNE_JOURNAL"
 """Names the folder, in place of the platform's own for what programs remember."""
 
-Stage: TypeAlias = Literal["intended", "creating", "created", "ended", "deploying", "deployed"]
-"""How far a job has come:
-
-- `intended`: nothing that costs money was asked for yet; files may be uploaded.
-- `creating`: the provider is being asked. If the process dies now, it is open whether there is a job.
-- `created`: there is a job.
-- `ended`: it succeeded, failed or was cancelled.
-- `deploying`: the provider is being asked to serve its model.
-- `deployed`: the model is served, or about to be.
-"""
-
 _FILE = re.compile(r"job-[0-9a-f]{32}-[0-9a-f]{16}-(\d+)\.json")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
-    """A job as the journal knows it. The provider may know more by now: `FineTuneJob.attach` asks it.
-
-    Args:
-        fingerprint: Of the request, see `JobRequest`.
-        provider: The provider's name.
-        home: Where the provider keeps its jobs: an address or a folder.
-        stage: How far it has come.
-        model: The model to start from.
-        method: How to train.
-        training_file: The training file's path on this machine.
-        training_sha256: The SHA-256 of its bytes.
-        created_at: When it was intended first, in ISO 8601.
-        number: Which of the jobs of this fingerprint it is, from 1.
-        names: The names that were given to it.
-        job_id: The provider's id of the job, once there is one.
-        status: Where the job stood when this process or another last looked.
-        fine_tuned_model: What it left.
-        deployment_id: The provider's id of the deployment of its model.
-        tokens: The tokens to be trained on, all epochs together, if they were counted.
-        usd: The price that was reckoned, in US dollars.
-    """
-
-    fingerprint: str
-    provider: str
-    home: str
-    stage: Stage
-    model: str
-    method: str
-    training_file: str
-    training_sha256: str
-    created_at: str
-    number: int
-    names: tuple[str, ...] = ()
-    job_id: str | None = None
-    status: Status | None = None
-    fine_tuned_model: str | None = None
-    deployment_id: str | None = None
-    tokens: int | None = None
-    usd: float | None = None
 
 
 class Journal:
@@ -112,6 +60,7 @@ class Journal:
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder = Path(folder or os.environ.get(ENVIRONMENT) or _default_folder()).absolute()
+        self._warned: set[Path] = set()
 
     def __repr__(self) -> str:
         return f"Journal({str(self.folder)!r})"
@@ -119,9 +68,18 @@ class Journal:
     # --- reading ---------------------------------------------------------------------------------------
 
     def records(self, provider: Provider | None = None) -> list[JobRecord]:
-        """Every job, newest first; only those of a provider if one is given. A broken file is left out."""
-        files = [path for path in self.folder.glob("job-*.json") if _FILE.fullmatch(path.name)]
-        found = [record for path in files if (record := _record_of(path))]
+        """Every job, newest first; only those of a provider if one is given.
+
+        A record that cannot be read is left out, with a warning.
+        """
+        found = []
+        for path in self._paths():
+            try:
+                found.append(record_of(path))
+            except UnreadableError as error:
+                if path not in self._warned:
+                    self._warned.add(path)
+                    logger.warning("%s %s; left out", path, error)
         if provider is not None:
             who = (provider.name, home_of(provider))
             found = [record for record in found if (record.provider, record.home) == who]
@@ -129,21 +87,39 @@ class Journal:
 
     def of_request(self, provider: Provider, request: JobRequest) -> list[JobRecord]:
         """The jobs of an equal request, newest first."""
-        return [r for r in self.records(provider) if r.fingerprint == request.fingerprint]
+        found = [r for r in self.records(provider) if r.fingerprint == request.fingerprint]
+        return sorted(found, key=lambda record: record.number, reverse=True)
+
+    def unreadable(self, provider: Provider, request: JobRequest) -> dict[Path, str]:
+        """The records of an equal request that cannot be read, each with what is wrong with it."""
+        found = {}
+        for path in self._paths(_stem(request.fingerprint, provider.name, home_of(provider))):
+            try:
+                record_of(path)
+            except UnreadableError as error:
+                found[path] = str(error)
+        return found
 
     def named(self, provider: Provider, name: str) -> JobRecord | None:
         """The newest job of that name."""
-        return next((record for record in self.records(provider) if name in record.names), None)
+        found = [record for record in self.records(provider) if name in record.names]
+        same = [record for record in found if record.fingerprint == found[0].fingerprint]
+        return max(same, key=lambda record: record.number, default=None)
 
     def of_job(self, provider: Provider, job_id: str) -> JobRecord | None:
         """What is known of the job with that id."""
         return next((record for record in self.records(provider) if record.job_id == job_id), None)
 
+    def _paths(self, stem: str = "job-") -> list[Path]:
+        return [path for path in self.folder.glob(f"{stem}*.json") if _FILE.fullmatch(path.name)]
+
     # --- writing ---------------------------------------------------------------------------------------
 
     def begin(self, provider: Provider, request: JobRequest, **known: Any) -> JobRecord:
         """Write down that a job is intended, before anything is sent."""
-        number = max((record.number for record in self.of_request(provider, request)), default=0) + 1
+        stem = _stem(request.fingerprint, provider.name, home_of(provider))
+        # By the names of the files, so that a record that cannot be read is not written over.
+        numbers = [int(match[1]) for path in self._paths(stem) if (match := _FILE.fullmatch(path.name))]
         record = JobRecord(
             fingerprint=request.fingerprint,
             provider=provider.name,
@@ -153,16 +129,24 @@ class Journal:
             training_file=str(request.training_file.absolute()),
             training_sha256=request.training_sha256,
             created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-            number=number,
+            number=max(numbers, default=0) + 1,
             **{"stage": "intended", **known},
         )
         return self.write(record)
 
     def write(self, record: JobRecord, **changes: Any) -> JobRecord:
-        """Write a record with these changes, in place of what was there."""
-        record = replace(record, **changes)
-        name = f"job-{record.fingerprint[:32]}-{_short(record.provider, record.home)}-{record.number}.json"
-        self._put(name, asdict(record))
+        """Write a record with these changes, in place of what was there.
+
+        What another process has written meanwhile stays, but for these changes; names are added.
+        """
+        path = self.folder / f"{_stem(record.fingerprint, record.provider, record.home)}{record.number}.json"
+        with self.lock("record", path.name):
+            with suppress(UnreadableError):
+                record = record_of(path)
+            if "names" in changes:
+                changes["names"] = tuple(dict.fromkeys([*record.names, *changes["names"]]))
+            record = replace(record, **changes)
+            self._put(path.name, asdict(record))
         return record
 
     def saw(self, provider: Provider, status: JobStatus) -> None:
@@ -196,20 +180,32 @@ class Journal:
         """
         self._make_folder()
         path = self.folder / f"{what}-{_short(*of)[:2]}.lock"
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-            _lock(file)
-            try:
-                yield
-            finally:
-                _unlock(file)
+        with process_lock(path):
+            self._give_to_owner(path)
+            yield
 
     def _make_folder(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.folder.is_dir():
+            there = next(parent for parent in self.folder.parents if parent.exists())
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made = [self.folder, *self.folder.parents]
+            for folder in made[: made.index(there)]:
+                _give(folder, there)
 
     def _put(self, name: str, data: Mapping[str, Any]) -> None:
         self._make_folder()
         with whole_file(self.folder / name) as file:
             file.write(json.dumps(data, indent=1).encode())
+        self._give_to_owner(self.folder / name)
+
+    def _give_to_owner(self, path: Path) -> None:
+        _give(path, self.folder)
+
+
+def _give(path: Path, like: Path) -> None:
+    """Under sudo, leave a file to the user whose folder it is in, who could not open it otherwise."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and (owner := like.stat()).st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 class _Memory(MutableMapping[str, Any]):
@@ -220,12 +216,23 @@ class _Memory(MutableMapping[str, Any]):
         self._name = name
 
     def _read(self) -> dict[str, Any]:
-        return _json_of(self._journal.folder / self._name) or {}
+        try:
+            return json_of(self._journal.folder / self._name)
+        except (FileNotFoundError, UnreadableError):
+            return {}
 
     def _change(self, change: Any) -> None:
         try:
             with self._journal.lock("memory", self._name):
-                data = self._read()
+                path = self._journal.folder / self._name
+                try:
+                    data = json_of(path)
+                except FileNotFoundError:
+                    data = {}
+                except UnreadableError as error:
+                    logger.warning("%s %s; kept aside as %s.unreadable", path, error, path.name)
+                    path.replace(path.with_name(f"{path.name}.unreadable"))
+                    data = {}
                 change(data)
                 self._journal._put(self._name, data)  # noqa: SLF001 - the journal's own
         except OSError as error:  # the provider is asked instead, later
@@ -260,55 +267,33 @@ def _short(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _record_of(path: Path) -> JobRecord | None:
-    data = _json_of(path)
-    try:
-        return JobRecord(**{**(data or {}), "names": tuple((data or {}).get("names", ()))})
-    except TypeError:  # of another version, or not ours
-        logger.warning("%s is not a record of a job; left out", path)
-        return None
-
-
-def _json_of(path: Path) -> dict[str, Any] | None:
-    try:
-        data = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    return data if isinstance(data, dict) else None
+def _stem(fingerprint: str, provider: str, home: str) -> str:
+    """What the names of the records of one request begin with."""
+    return f"job-{fingerprint[:32]}-{_short(provider, home)}-"
 
 
 def _default_folder() -> Path:
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+        base = os.environ.get("LOCALAPPDATA") or str(_home() / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Application Support")
+        base = str(_home() / "Library" / "Application Support")
     else:
-        base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        base = os.environ.get("XDG_STATE_HOME") or str(_home() / ".local" / "state")
     return Path(base) / "langsmith-finetune"
 
 
-if sys.platform == "win32":
-
-    def _lock(file: BinaryIO) -> None:
-        while True:
-            try:
-                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # gives up after ten seconds
-            except OSError:
-                continue
-            return
-
-    def _unlock(file: BinaryIO) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-
-    def _lock(file: BinaryIO) -> None:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("another process is at work on the same; waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-
-    def _unlock(file: BinaryIO) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)
+def _home() -> Path:
+    """The user's home folder; in a container whose user has no name, a folder of its own for that number."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        folder = Path(tempfile.gettempdir()) / f"langsmith-finetune-{os.getuid()}"
+        if os.path.lexists(folder) and folder.lstat().st_uid != os.getuid():
+            folder = Path(tempfile.mkdtemp(prefix="langsmith-finetune-"))  # somebody else made it
+        logger.warning(
+            "HOME is not set and the user has no name, so the journal of jobs is in %s, which a restart may empty. "
+            "Set %s to a folder that lasts",
+            folder,
+            ENVIRONMENT,
+        )
+        return folder
