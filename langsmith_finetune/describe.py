@@ -22,7 +22,7 @@ from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.printable import printable, printable_line
 from langsmith_finetune.shapes import conversation_from_run
 from langsmith_finetune.shapes.json_text import opened
-from langsmith_finetune.shapes.run import RunPayload, payload_of, source_of
+from langsmith_finetune.shapes.run import RunPayload, RunSource, payload_of, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +199,8 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
 
     Returns:
         Counts of `roles`, `tools offered`, `tools called`, `models`, `scripts` (the writing system most of an
-        example's letters belong to) and `projects`; spreads of `turns` (assistant messages), `messages`,
+        example's letters belong to), `projects`, and, where any run tells, `agents`, `nodes` and `agent types`;
+        spreads of `turns` (assistant messages), `messages`,
         `tokens` and `trained tokens`.
 
     Example:
@@ -230,6 +231,7 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
         if source is not None:
             found.tally("models", source.model or "(not told)")
             found.tally("projects", source.project_id or "(not told)")
+            _tally_role(found, source)
         count = tokens.count(line)
         exact = exact and count.exact
         found.measure("tokens", count.total)
@@ -250,7 +252,8 @@ def describe_runs(runs: Iterable[Any]) -> Description:
     Returns:
         Counts of `models`, `producers`, `days`, `projects`, `usable` (`yes`, or the reason why not), `tool
         use`, `tools called`, `feedback` (runs with a score, by key) and `feedback scores` (by key and score, to
-        one decimal); spreads of `prompt tokens` and `completion tokens`, as the provider counted them.
+        one decimal), and, of runs that tell, `agents`, `nodes` and `agent types`; spreads of `prompt tokens` and
+        `completion tokens`, as the provider counted them.
 
     Example:
         >>> run = {"id": "d2a3", "run_type": "llm", "start_time": "2026-11-22T08:51:21",
@@ -281,6 +284,7 @@ def describe_runs(runs: Iterable[Any]) -> Description:
         found.tally("models", source.model or "(not told)")
         found.tally("producers", _producer(payload))
         found.tally("projects", source.project_id or "(not told)")
+        _tally_role(found, source)
         found.tally("days", (source.start_time or "(not told)")[:10])
         for kind, tokens in (("prompt", source.prompt_tokens), ("completion", source.completion_tokens)):
             if tokens is not None:
@@ -302,6 +306,12 @@ def describe_runs(runs: Iterable[Any]) -> Description:
         )
         _tally_calls(found, [answer])
     return found
+
+
+def _tally_role(found: Description, source: RunSource) -> None:
+    for kind, name in (("agents", source.agent), ("nodes", source.node), ("agent types", source.agent_type)):
+        if name is not None:
+            found.tally(kind, name)
 
 
 def _sentence(spread: Spread) -> str:

@@ -39,6 +39,9 @@ class SourceRow(TypedDict, total=False):
     model: str
     example: str
     """The dataset example that the run was made for."""
+    agent: str
+    node: str
+    agent_type: str
     scores: dict[str, float]
     notes: list[str]
 
@@ -109,6 +112,9 @@ def _source_row(source: RunSource) -> SourceRow:
         "start_time": source.start_time,
         "model": source.model,
         "example": source.example_id,
+        "agent": source.agent,
+        "node": source.node,
+        "agent_type": source.agent_type,
         "scores": {key: score for key, score in source.scores.items() if math.isfinite(score)} or None,
         "notes": [note.kind for note in source.notes] or None,
     }

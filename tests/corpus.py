@@ -9,6 +9,7 @@ from typing import Any
 from tests import wire
 
 RUN_SHAPES = Path(__file__).parent / "data" / "run_shapes"
+AGENTS = Path(__file__).parent / "data" / "agents"
 
 
 def captured(producer: str) -> list[tuple[str, dict[str, Any]]]:
@@ -31,6 +32,17 @@ def captured(producer: str) -> list[tuple[str, dict[str, Any]]]:
 def producers() -> list[str]:
     """The files of `run_shapes`."""
     return sorted(path.stem for path in RUN_SHAPES.glob("*.json"))
+
+
+def agent_scenarios() -> list[str]:
+    """The applications of LangChain's whose calls `tests.record_agents` recorded."""
+    return sorted(path.stem for path in AGENTS.glob("*.json"))
+
+
+def agents(scenario: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(run, wire) of each call of one of them."""
+    cases = json.loads((AGENTS / f"{scenario}.json").read_text(encoding="utf-8"))["cases"]
+    return [(case["run"], case["wire"]) for case in cases]
 
 
 def traces(producer: str, case: str) -> list[dict[str, Any]]:

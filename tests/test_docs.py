@@ -36,6 +36,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch)
         for run in trace(
             run_id=f"01a20272-c025-4739-87fb-a057d0d2{number:04}",
             started=datetime(2026, 11, 1, 12, number, tzinfo=UTC),
+            extra={"metadata": {"langgraph_node": ["planner", "writer"][number % 2]}},
         )
     ]
     chats = [{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}]

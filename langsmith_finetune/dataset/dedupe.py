@@ -27,7 +27,8 @@ def drop_duplicates(
 ) -> Iterator[TrainingExample]:
     """Leave out examples that say what another one says; those that stay keep their order.
 
-    Exact duplicates have the same messages, tools and weights; ids of tool calls may differ. Near duplicates
+    Exact duplicates have the same messages, tools and weights; ids of tool calls and the names of assistants
+    may differ. Near duplicates
     are alike in what was asked *and* in what was answered: a long document with another question is no
     duplicate, nor is the same question with another answer. System prompts and tools, which all examples of
     an application share, do not make two of them alike.
@@ -207,12 +208,17 @@ def _rensa() -> Any:
         ) from error
 
 
-def without_call_ids(messages: Iterable[TrainingMessage]) -> list[dict[str, Any]]:
-    """The messages with the ids of tool calls replaced by their place, and without weights that say nothing."""
+def as_compared(messages: Iterable[TrainingMessage]) -> list[dict[str, Any]]:
+    """The messages as duplicates have them in common.
+
+    The ids of tool calls are replaced by their place; weights that say nothing and the names of assistants
+    are left out: LangChain gives an agent's name to an answer once it is recorded, so that only its copies in
+    later prompts have it.
+    """
     ids: dict[str, str] = {}
     renamed = []
     for message in messages:
-        told: dict[str, Any] = {**message}
+        told = without_name(message)
         if told.get("weight") == 1:
             del told["weight"]
         if "tool_calls" in told:
@@ -223,6 +229,12 @@ def without_call_ids(messages: Iterable[TrainingMessage]) -> list[dict[str, Any]
             told["tool_call_id"] = ids.setdefault(told["tool_call_id"], f"call_{len(ids)}")
         renamed.append(told)
     return renamed
+
+
+def without_name(message: TrainingMessage) -> dict[str, Any]:
+    """A copy of the message, without the name of an assistant."""
+    is_named = message["role"] == "assistant" and "name" in message
+    return {key: value for key, value in message.items() if not (is_named and key == "name")}
 
 
 def digest_of(value: object) -> bytes:
@@ -239,7 +251,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys
 
 
 def _digest(line: TrainingLine) -> bytes:
-    return digest_of({**line, "messages": without_call_ids(line["messages"])})
+    return digest_of({**line, "messages": as_compared(line["messages"])})
 
 
 def _triples(line: TrainingLine, *, answers: bool) -> list[str]:

@@ -28,13 +28,19 @@ def fold_traces(
     assistant message gets `weight: 0`. What no call among the examples said is context: examples in a prompt,
     earlier turns that were not selected, and copies of answers in a history that was changed.
 
-    Calls are merged only where nothing but the end differs: messages, tool calls' ids, tools. Sub-agents,
-    branches and summarized histories stay examples of their own; what branches share is trained in the first
-    of them to come. Examples without a trace, or that do not end with an answer, pass unchanged.
+    Calls are merged only where nothing but the end differs: messages, tool calls' ids, tools. The names of
+    assistants may differ: LangChain gives an agent's name to an answer once it is recorded, so that only its
+    copies in later prompts have it. An example holds each message as its last call sent it.
+
+    Calls of one agent at one node of a graph are merged with each other alone, whatever those of its
+    sub-agents begin with. Branches and summarized histories stay examples of their own, too; what branches
+    share is trained in the first of them to come. Examples without a trace, or that do not end with an
+    answer, pass unchanged.
 
     Args:
         examples: In any order.
-        across: `"thread"` also merges the turns of a conversation, each a trace of its own.
+        across: `"thread"` also merges the turns of a conversation, each a trace of its own; and so what an
+            agent said each time that it was called.
         grouped: The examples of a trace (or thread) follow one another, so that one at a time is held in
             memory. Without it everything is read before anything is yielded, and memory grows with the
             folded lines: what calls share is held once.
@@ -67,23 +73,26 @@ def _fold(
     grouped: bool,  # noqa: FBT001 - private
     report: DatasetReport,
 ) -> Iterator[TrainingExample]:
-    traces: dict[Hashable, _Trace] = {}
+    parts: dict[Hashable, _Part] = {}
+    held: Hashable = None
     for index, example in enumerate(examples):
-        key = _key(example, across)
-        if key is None or example.line["messages"][-1]["role"] != "assistant":
+        group = _group(example, across)
+        if group is None or example.line["messages"][-1]["role"] != "assistant":
             report.add(Change(step=_STEP, what="passed unchanged", example=name_of(example, index)))
             yield example
             continue
-        if grouped and key not in traces:
-            for trace in traces.values():
-                yield from trace.folded(report)
-            traces.clear()
-        traces.setdefault(key, _Trace()).add(example)
-    for trace in traces.values():
-        yield from trace.folded(report)
+        if grouped and group != held:
+            for part in parts.values():
+                yield from part.folded(report)
+            parts.clear()
+        held = group
+        parts.setdefault((group, _role(example, across)), _Part()).add(example)
+    for part in parts.values():
+        yield from part.folded(report)
 
 
-def _key(example: TrainingExample, across: str) -> Hashable | None:
+def _group(example: TrainingExample, across: str) -> Hashable | None:
+    """The trace or thread that a call belongs to."""
     source = example.source
     if source is None:
         return None
@@ -92,11 +101,21 @@ def _key(example: TrainingExample, across: str) -> Hashable | None:
     return None if source.trace_id is None else ("trace", source.trace_id)
 
 
+def _role(example: TrainingExample, across: str) -> Hashable:
+    """Whose call it is. Each run of a graph inside of another has an id; over a thread, its nodes' names count."""
+    source = cast("RunSource", example.source)
+    namespace = source.namespace or ""
+    if across == "thread":
+        namespace = "|".join(step.partition(":")[0] for step in namespace.split("|"))
+    return (source.agent, source.node, source.agent_type or "root", namespace)
+
+
 @dataclass(slots=True)
 class _Place:
     """A message, and the messages that calls went on with from there."""
 
     message: Mapping[str, Any]
+    """Without the name of an assistant."""
     following: dict[Any, list[_Place]] = field(default_factory=dict)
     """By their text, so that a thousand branches are not compared one by one."""
     answer: bool = False
@@ -106,6 +125,8 @@ class _Place:
     """The first example to end here, without its messages."""
     untrained: frozenset[int] = frozenset()
     """Where that example said `weight: 0`."""
+    named: Mapping[int, TrainingMessage] = field(default_factory=dict)
+    """The assistant messages of that example that have a name, by their places."""
 
     def then(self, message: Mapping[str, Any]) -> _Place:
         """The place of this message after all up to here."""
@@ -122,8 +143,8 @@ class _Place:
         return chain.from_iterable(self.following.values())
 
 
-class _Trace:
-    """The conversations of one trace as a tree: a path for each, the same as far as they are the same."""
+class _Part:
+    """What one agent said in a trace as a tree: a path for each call, the same as far as they are the same."""
 
     def __init__(self) -> None:
         self._root = _Place({})
@@ -131,9 +152,14 @@ class _Trace:
     def add(self, example: TrainingExample) -> None:
         messages = example.line["messages"]
         settings = TrainingLine(**{**example.line, "messages": []})
-        place, untrained = self._root.then(settings), set()
+        place, untrained, named = self._root.then(settings), set(), {}
         for index, message in enumerate(messages):
-            place = place.then(_unweighted(message))
+            place.example, place.named = None, {}  # the longer call stands for one that ended here
+            told = _without("weight", message)
+            if message["role"] == "assistant" and "name" in message:
+                named[index] = told
+                told = _without("name", told)
+            place = place.then(told)
             if message.get("weight") == 0:
                 untrained.add(index)
             # One that was folded before has answers of several calls.
@@ -141,9 +167,9 @@ class _Trace:
                 place.answer = True
         if example.source is not None:
             place.runs += (*example.merged, example.source)
-        if place.example is None:
+        if place.example is None and not place.following:
             place.example = replace(example, line=settings)
-            place.untrained = frozenset(untrained)
+            place.untrained, place.named = frozenset(untrained), named
 
     def folded(self, report: DatasetReport) -> Iterator[TrainingExample]:
         """An example for each path to an end."""
@@ -152,23 +178,21 @@ class _Trace:
         while waiting:
             place, depth = waiting.pop()
             path[depth:] = [place]
-            if place.following or place.example is None:
+            if place.example is None:
                 waiting += [(other, depth + 1) for other in reversed([*place.all_following()])]
             else:
-                yield _told(place.example, path[1:], place.untrained, report)
+                yield _told(place.example, path[1:], report)
 
 
-def _told(
-    example: TrainingExample, path: list[_Place], untrained: frozenset[int], report: DatasetReport
-) -> TrainingExample:
+def _told(example: TrainingExample, path: list[_Place], report: DatasetReport) -> TrainingExample:
     """The example of a path, with what became of it in its changes and in the report."""
     messages: list[TrainingMessage] = []
     runs: list[RunSource] = []
-    muted = 0
+    muted, end = 0, path[-1]
     for index, place in enumerate(path):
-        message = cast("TrainingMessage", place.message)
+        message = end.named.get(index) or cast("TrainingMessage", place.message)
         if message["role"] == "assistant" and not place.answer:
-            muted += index not in untrained
+            muted += index not in end.untrained
             message = {**message, "weight": 0}
         messages.append(message)
         runs += place.runs
@@ -187,7 +211,7 @@ def _told(
     return replace(example, line=line, merged=merged, changes=(*example.changes, *changes))
 
 
-def _unweighted(message: TrainingMessage) -> Mapping[str, Any]:
-    return (
-        {key: value for key, value in message.items() if key != "weight"} if "weight" in message else message
-    )
+def _without(key: str, message: TrainingMessage) -> TrainingMessage:
+    if key not in message:
+        return message
+    return cast("TrainingMessage", {name: value for name, value in message.items() if name != key})

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, cast
 
-from langsmith_finetune.dataset.dedupe import digest_of, without_call_ids
+from langsmith_finetune.dataset.dedupe import as_compared, digest_of
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples import (
@@ -17,9 +17,9 @@ from langsmith_finetune.examples import (
     TrainingMessage,
     examples_from_runs,
 )
-from langsmith_finetune.shapes.canonical import OBJECT
+from langsmith_finetune.shapes.canonical import OBJECT, short_text
 from langsmith_finetune.shapes.json_text import opened
-from langsmith_finetune.shapes.run import getter, short_text, time_text
+from langsmith_finetune.shapes.run import getter, time_text
 
 
 def preference_examples(
@@ -64,7 +64,8 @@ def preferences_from_scores(
 ) -> Iterator[PreferenceExample]:
     """Of several answers to the same prompt, as retries and regenerations give: the best against the worst.
 
-    Two prompts are the same if their messages and tools are; ids of tool calls may differ.
+    Two prompts are the same if their messages and tools are; ids of tool calls and the names of assistants
+    may differ.
 
     Args:
         examples: Training examples; two of each prompt are held in memory, and nothing is yielded before
@@ -319,7 +320,7 @@ class _BestAndWorst:
 def _pair(better: TrainingExample, worse: TrainingExample) -> PreferenceExample | None:
     """The preference for one answer over another; None where both are the same."""
     preferred, other = (_bare(example.line["messages"][-1]) for example in (better, worse))
-    if without_call_ids([preferred]) == without_call_ids([other]):
+    if as_compared([preferred]) == as_compared([other]):
         return None
     return PreferenceExample(
         line={"input": _input(better), "preferred_output": [preferred], "non_preferred_output": [other]},
@@ -331,7 +332,7 @@ def _pair(better: TrainingExample, worse: TrainingExample) -> PreferenceExample 
 
 def _prompt(example: TrainingExample) -> bytes:
     asked = _input(example)
-    return digest_of({**asked, "messages": without_call_ids(asked["messages"])})
+    return digest_of({**asked, "messages": as_compared(asked["messages"])})
 
 
 def _input(example: TrainingExample) -> PreferenceInput:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, Literal, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from langsmith_finetune.dataset.dedupe import Seen, digest_of
+from langsmith_finetune.dataset.dedupe import Seen, digest_of, without_name
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.printable import logger_of
@@ -129,7 +129,10 @@ def _group(example: TrainingExample | PreferenceExample, by: GroupBy) -> str:
     for field in _FIELDS[by]:
         if value := getattr(example.source, field, None):
             return str(value)
-    return digest_of(example.line).hex()  # from elsewhere: equal lines belong together
+    line: Mapping[str, Any] = example.line  # from elsewhere: equal lines belong together
+    if "messages" in line:
+        line = {**line, "messages": [without_name(message) for message in line["messages"]]}
+    return digest_of(line).hex()
 
 
 class _Sides(Generic[Example]):

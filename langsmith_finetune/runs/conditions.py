@@ -9,6 +9,7 @@ from typing import Any
 
 from langsmith_finetune.runs.api import Conditions
 from langsmith_finetune.runs.filters import all_of, any_of, equals, has_feedback, has_metadata, has_tag
+from langsmith_finetune.runs.roles import roles_of, several
 from langsmith_finetune.runs.selection import SelectionState, Share, start_of
 from langsmith_finetune.runs.versions import RUN_FIELDS, run_fields, utc
 
@@ -26,6 +27,9 @@ def selection_of(
     tags: str | Iterable[str] | None = None,
     models: str | Iterable[str] | None = None,
     names: str | Iterable[str] | None = None,
+    agents: str | Iterable[str] | None = None,
+    nodes: str | Iterable[str] | None = None,
+    agent_types: str | Iterable[str] | None = None,
     start_time: datetime | None = None,
     end_time: datetime | None = None,
     filter: str | None = None,  # noqa: A002 - LangSmith's own name for it
@@ -52,7 +56,9 @@ def selection_of(
     since, until = start_time and utc(start_time), end_time and utc(end_time)
     if since and until and since >= until:
         raise ValueError("start_time must be before end_time: no run can be between them")
-    tags, models, names = _several("tags", tags), _several("models", models), _several("names", names)
+    tags, models, names = several("tags", tags), several("models", models), several("names", names)
+    roles = roles_of(agents, nodes, agent_types)
+    wanted = RUN_FIELDS if fields is None else run_fields(several("fields", fields))
     asked = Conditions(
         project_name=project_name,
         project_id=str(project_id) if project_id else None,
@@ -63,11 +69,14 @@ def selection_of(
             *map(has_tag, tags),
             any_of(has_metadata("ls_model_name", model) for model in models),
             any_of(equals("name", name) for name in names),
+            # Types are told from more than one field, so that they are looked for in what the server gives.
+            any_of(has_metadata("lc_agent_name", agent) for agent in roles.agents) if roles else None,
+            any_of(has_metadata("langgraph_node", node) for node in roles.nodes) if roles else None,
             filter,
         ),
         trace_filter=all_of(_ROOT[root_error], has_feedback(feedback or {}), trace_filter),
         tree_filter=tree_filter,
-        fields=RUN_FIELDS if fields is None else run_fields(_several("fields", fields)),
+        fields=wanted if roles is None else tuple(dict.fromkeys([*wanted, "NAME", "METADATA"])),
         example_of_root=example_of_root,
     )
     # What decides which runs there are, by the names that the caller gave it.
@@ -80,6 +89,9 @@ def selection_of(
         "tags": tags or None,
         "models": models or None,
         "names": names or None,
+        "agents": (roles and roles.agents) or None,
+        "nodes": (roles and roles.nodes) or None,
+        "agent_types": (roles and roles.agent_types) or None,
         "start_time": since,
         "end_time": until,
         "filter": filter,
@@ -88,13 +100,4 @@ def selection_of(
         "sample": sample,
         "seed": seed,
     }
-    return asked, start_of(decisive, resume), Share(limit=limit, sample=sample, seed=seed)
-
-
-def _several(what: str, given: str | Iterable[str] | None) -> tuple[str, ...]:
-    if given is None:
-        return ()
-    values = (given,) if isinstance(given, str) else tuple(given)
-    if not values:
-        raise ValueError(f"{what} is empty: leave it out where it is no condition")
-    return values
+    return asked, start_of(decisive, resume), Share(limit=limit, sample=sample, seed=seed, roles=roles)

@@ -18,6 +18,8 @@ from uuid import UUID
 import msgspec
 
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.runs.roles import Roles, roles_of
+from langsmith_finetune.shapes.roles import AgentType
 
 JSON_COLUMNS = ("inputs", "outputs", "extra", "events", "feedback_stats")
 """Fields that may stay JSON text until somebody looks into them."""
@@ -53,6 +55,7 @@ class Wanted:
     status: str | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
+    roles: Roles | None = None
 
     def takes(self, row: Mapping[str, Any]) -> bool:
         """Whether a run is among them. A field that is null fits no condition.
@@ -65,6 +68,9 @@ class Wanted:
         for name, wanted in (("run_type", self.run_type), ("status", self.status)):
             if wanted and str(row[name]).lower() != wanted:
                 return False
+        return self._takes_time(row) and self.takes_role(row)
+
+    def _takes_time(self, row: Mapping[str, Any]) -> bool:
         if self.start_time is None and self.end_time is None:
             return True
         started = _moment(row["start_time"])
@@ -74,6 +80,20 @@ class Wanted:
             and (self.end_time is None or started < self.end_time)
         )
 
+    def takes_role(self, row: Mapping[str, Any]) -> bool:
+        """Whether the run's call plays a wanted part in its application.
+
+        Raises:
+            KeyError: The run has neither `extra` nor `metadata`.
+            ValueError: One of them is no JSON.
+        """
+        if self.roles is None:
+            return True
+        if "extra" not in row and "metadata" not in row:
+            raise KeyError("extra")
+        told = {name: decoded(row.get(name)) for name in ("extra", "metadata")}
+        return self.roles.take({**told, "name": row.get("name")})
+
 
 def run_files(
     paths: Paths,
@@ -81,6 +101,9 @@ def run_files(
     project_id: str | UUID | None = None,
     run_type: str | None = None,
     status: str | None = None,
+    agents: str | Iterable[str] | None = None,
+    nodes: str | Iterable[str] | None = None,
+    agent_types: AgentType | Iterable[AgentType] | None = None,
     start_time: datetime | None = None,
     end_time: datetime | None = None,
     filesystem: Any = None,
@@ -100,6 +123,10 @@ def run_files(
         project_id: Only runs of this project.
         run_type: Only runs of this type: `"llm"`, `"chain"`, `"tool"` and so on.
         status: Only runs that ended so: `"success"` or `"error"`.
+        agents: Only runs of these agents, as for `select_runs`.
+        nodes: Only runs of these nodes of a graph.
+        agent_types: Only runs whose calls were for this: `"root"` leaves out all that stands beside the
+            application's own conversation.
         start_time: The first start time wanted; one without a time zone is UTC.
         end_time: The first start time not wanted.
         filesystem: A pyarrow or fsspec file system that holds the paths. Default: found from each path.
@@ -108,6 +135,7 @@ def run_files(
             next. Without it, the first one raises.
 
     Raises:
+        ValueError: `agents`, `nodes` or `agent_types` is empty, or there is no such type.
         InvalidExampleError: A line, row group or file is broken; says which.
         FileNotFoundError: There is no such file, or no runs in the folder.
         ImportError: Parquet, `.zst` and object storage need pyarrow.
@@ -128,6 +156,7 @@ def run_files(
         status=status.lower() if status else None,
         start_time=start_time and _moment(start_time),
         end_time=end_time and _moment(end_time),
+        roles=roles_of(agents, nodes, agent_types),
     )
     skip = on_skip or _refuse
     return (

@@ -5,7 +5,10 @@ Columns and layout: https://docs.langchain.com/langsmith/data-export
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +28,7 @@ from langsmith_finetune.runs.files import (
 
 try:
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.dataset as ds
     import pyarrow.fs as pafs
     import pyarrow.parquet as pq
@@ -101,7 +105,7 @@ def parquet_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip
         )
         schema = piece.physical_schema
         columns = _columns(where, schema, wanted)
-        condition = _condition(schema, wanted)
+        condition, likely = _condition(schema, wanted), _likely(schema, wanted)
         if "session_id" not in schema.names:
             schema = schema.append(_PROJECT)
         parts = piece.split_by_row_group(condition, schema)
@@ -125,7 +129,11 @@ def parquet_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip
             rows = max(1, _BATCH_BYTES * group.num_rows // max(1, group.total_byte_size))
             try:
                 for batch in reader.iter_batches(min(rows, 4096), [group.id], columns):
-                    yield from _rows(where, batch, condition, folders, decode=decode, on_skip=on_skip)
+                    if likely is not None:
+                        batch = batch.filter(likely)  # noqa: PLW2901
+                    for row in _rows(where, batch, condition, folders, decode=decode, on_skip=on_skip):
+                        if _takes_role(where, row, wanted, on_skip):
+                            yield row
             except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
                 _skip_if_broken(file, where, error, on_skip)
 
@@ -142,6 +150,7 @@ def _columns(where: str, schema: Any, wanted: Wanted) -> list[str]:
     """The columns to read, once it is seen that they are what they must be."""
     asked = {name for name in ("run_type", "status") if getattr(wanted, name)}
     asked |= {"start_time"} if wanted.start_time or wanted.end_time else set()
+    asked |= {"extra"} if wanted.roles and "metadata" not in schema.names else set()
     missing = sorted((_NEEDED | asked) - set(schema.names))
     if wanted.project_id and "session_id" not in schema.names and "/session_id=" not in where:
         missing.append("session_id")
@@ -197,6 +206,35 @@ def _condition(schema: Any, wanted: Wanted) -> Any:
     for further in asked[1:]:
         condition &= further
     return condition
+
+
+def _likely(schema: Any, wanted: Wanted) -> Any:
+    """What holds of every run of the wanted agents and nodes, and is seen without reading JSON."""
+    if wanted.roles is None or "metadata" in schema.names or not _is_text(schema.field("extra").type):
+        return None
+    conditions = []
+    for names in (wanted.roles.agents, wanted.roles.nodes):
+        # Any writer of JSON has only one way to say such a name.
+        if names and all(_PLAIN_NAME.fullmatch(name) for name in names):
+            quoted = "|".join(re.escape(name) for name in names)
+            conditions.append(pc.match_substring_regex(ds.field("extra"), f'"(?:{quoted})"'))
+    return functools.reduce(operator.and_, conditions) if conditions else None
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.: -]+")
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _takes_role(where: str, row: dict[str, Any], wanted: Wanted, on_skip: OnSkip) -> bool:
+    try:
+        return wanted.takes_role(row)
+    except (ValueError, RecursionError):
+        fix = "Leave the run out with on_skip="
+        on_skip(InvalidExampleError(f"{where}, run {row['id']}", "extra", "is not JSON", fix))
+        return False
 
 
 def _scalar(moment: datetime, schema: Any) -> Any:

@@ -16,7 +16,8 @@ from uuid import UUID
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.files import FIELDS, JSON_COLUMNS, decoded
-from langsmith_finetune.shapes.run import getter, short_text
+from langsmith_finetune.shapes.canonical import short_text
+from langsmith_finetune.shapes.run import getter
 
 
 def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:

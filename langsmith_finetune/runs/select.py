@@ -17,6 +17,7 @@ from langsmith_finetune.runs.conditions import selection_of
 from langsmith_finetune.runs.selection import AsyncSelection, Selection, SelectionState
 from langsmith_finetune.runs.talk import aconnected, arun, connected, run
 from langsmith_finetune.runs.versions import PAGE_SIZE
+from langsmith_finetune.shapes.roles import AgentType
 
 if TYPE_CHECKING:
     from langsmith.types import Run
@@ -33,6 +34,9 @@ def select_runs(
     tags: str | Iterable[str] | None = None,
     models: str | Iterable[str] | None = None,
     names: str | Iterable[str] | None = None,
+    agents: str | Iterable[str] | None = None,
+    nodes: str | Iterable[str] | None = None,
+    agent_types: AgentType | Iterable[AgentType] | None = None,
     start_time: datetime | None = None,
     end_time: datetime | None = None,
     filter: str | None = None,  # noqa: A002 - LangSmith's own name for it
@@ -64,6 +68,11 @@ def select_runs(
         tags: Tags that the run itself has, all of them.
         models: Models, one of which answered, by the name that the tracer recorded (`ls_model_name`).
         names: Names, one of which the run has, such as "ChatOpenAI".
+        agents: Agents, one of which made the call, by the names that LangChain gave them (`lc_agent_name`).
+        nodes: Nodes of a graph, one of which made the call (`langgraph_node`).
+        agent_types: What the call was for: `"root"` is the application's own conversation, and leaves out
+            sub-agents, middleware, compaction and titles. The server cannot tell, so that runs of the other
+            types are read too, and passed over.
         start_time: The first start time wanted; one without a time zone is UTC. Default: all since the
             project began (LangSmith's own default is the last 24 hours). Runs past the plan's retention,
             14 or 400 days, are gone; a warning says so where it is known.
@@ -107,6 +116,9 @@ def select_runs(
             tags=tags,
             models=models,
             names=names,
+            agents=agents,
+            nodes=nodes,
+            agent_types=agent_types,
             start_time=start_time,
             end_time=end_time,
             filter=filter,
@@ -132,6 +144,9 @@ def aselect_runs(
     tags: str | Iterable[str] | None = None,
     models: str | Iterable[str] | None = None,
     names: str | Iterable[str] | None = None,
+    agents: str | Iterable[str] | None = None,
+    nodes: str | Iterable[str] | None = None,
+    agent_types: AgentType | Iterable[AgentType] | None = None,
     start_time: datetime | None = None,
     end_time: datetime | None = None,
     filter: str | None = None,  # noqa: A002 - LangSmith's own name for it
@@ -156,6 +171,9 @@ def aselect_runs(
         tags: Tags of the run.
         models: Models, one of which answered.
         names: Names, one of which the run has.
+        agents: Agents, one of which made the call.
+        nodes: Nodes of a graph, one of which made the call.
+        agent_types: What the call was for.
         start_time: The first start time wanted.
         end_time: The first start time not wanted.
         filter: A further condition on the run.
@@ -190,6 +208,9 @@ def aselect_runs(
             tags=tags,
             models=models,
             names=names,
+            agents=agents,
+            nodes=nodes,
+            agent_types=agent_types,
             start_time=start_time,
             end_time=end_time,
             filter=filter,

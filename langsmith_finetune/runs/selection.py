@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from langsmith_finetune.runs.api import Conditions, Page, Selected, find_selection, place_of
+from langsmith_finetune.runs.roles import Roles
 from langsmith_finetune.runs.talk import aconnected, arun, connected, run
 from langsmith_finetune.runs.versions import utc
 from langsmith_finetune.runs.windows import SHORTEST, Window, WindowPlan
@@ -127,17 +128,20 @@ def _fingerprint(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """How much of what is found is handed out: a sample of it, and no more than so many runs."""
+    """How much of what is found is handed out: a sample of it, of some roles, no more than so many runs."""
 
     limit: int | None = None
     sample: float | None = None
     seed: int | str | None = None
+    roles: Roles | None = None
 
-    def has(self, run_id: str) -> bool:
-        """Whether the run is in the sample: always the same for a seed, whatever else is selected."""
+    def has(self, run: Run) -> bool:
+        """Whether the run is among them. In the sample it always is for a seed, whatever else is selected."""
+        if self.roles is not None and not self.roles.take(run):
+            return False
         if self.sample is None:
             return True
-        digest = hashlib.blake2b(f"{self.seed}:{run_id}".encode(), digest_size=8).digest()
+        digest = hashlib.blake2b(f"{self.seed}:{run.id or ''}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") < self.sample * 2**64
 
 
@@ -173,7 +177,7 @@ class Progress:
         left = deque(page.runs)
         while left and self._left > 0:
             found = left.popleft()  # so that one page is not kept for the sake of its last run
-            if (self._last is None or place_of(found) < self._last) and self._share.has(found.id or ""):
+            if (self._last is None or place_of(found) < self._last) and self._share.has(found):
                 self._left -= 1
                 yield found
 

@@ -24,7 +24,8 @@ from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.pushed import cut_back
 from langsmith_finetune.shapes.readers import Reader, reader_of
-from langsmith_finetune.shapes.run import RunPayload, RunSource, getter, payload_of, source_of
+from langsmith_finetune.shapes.roles import note_side_call
+from langsmith_finetune.shapes.run import RunPayload, RunSource, getter, payload_of, role_of, source_of
 from langsmith_finetune.shapes.streamed import check_calls
 from langsmith_finetune.shapes.trace import add_from_trace
 
@@ -78,6 +79,7 @@ def read_with_care(
         if payload.attached:
             notes.add("attachments", "files are attached to the run")
         _look_over(conversation, notes)
+        note_side_call(role_of(run), notes)
         if refuse:
             _check_notes(notes, refuse)
         return conversation, source_of(run, notes.of(run_id))

@@ -14,7 +14,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Literal, TypeAlias, TypedDict
+from uuid import UUID
 
 import msgspec
 
@@ -96,16 +98,19 @@ NoteKind: TypeAlias = Literal[
     "answer_repeated",
     "arguments_missing",
     "attachments",
+    "compaction_call",
     "found_in_trace",
     "hosted_file",
     "ids_made",
     "keys_dropped",
+    "middleware_call",
     "other_candidates",
     "reasoning_dropped",
     "redacted",
     "response_format",
     "server_tool_dropped",
     "system_missing",
+    "title_call",
     "tool_choice",
     "tools_missing",
 ]
@@ -118,16 +123,19 @@ NoteKind: TypeAlias = Literal[
   the inputs; nothing was cut.
 - `arguments_missing`: a call has no arguments, though its tool requires some: the model may have left them out.
 - `attachments`: files are attached to the run; whether the model saw them, the run does not say.
+- `compaction_call`: the call made a conversation shorter, for an agent to go on with; it answered nobody.
 - `found_in_trace`: the run lacks tools or the system prompt; they come from a run above it in the trace.
 - `hosted_file`: a part refers to a file kept at the provider; it is gone once the file is.
 - `ids_made`: calls without ids got ids made from their place, since a training line needs them.
 - `keys_dropped`: keys that a training line has no place for were left out.
+- `middleware_call`: the call was made beside the conversation, as to choose its tools; it answered nobody.
 - `other_candidates`: the call asked for several answers; the first is the example.
 - `reasoning_dropped`: the model's thinking was left out: nobody asked for it, or it is no text.
 - `redacted`: a text holds an anonymizer's mark in place of what the model saw or said.
 - `response_format`: the answer was held to a format that a training line cannot name.
 - `server_tool_dropped`: a tool that runs at the provider was offered; a training line takes functions only.
 - `system_missing`: the producer does not post the system prompt with the call.
+- `title_call`: the call gave a conversation its title; it answered nobody.
 - `tool_choice`: the call forced or forbade tools; a training line cannot say so.
 - `tools_missing`: the producer does not post tool definitions, or calls occur though the run names no tools.
 """
@@ -255,6 +263,24 @@ def malformed(where: str, expected: str, found: Any) -> Unreadable:
     """A field that is not what its producer writes. Says what kind of value was found, never its content."""
     kind = "nothing" if found is None else f"a value of type {type(found).__name__}"
     return Unreadable("malformed", f"{where} must be {expected}, found {kind}")
+
+
+def short_text(value: Any) -> str | None:
+    """An id or a name as text. Anything else that stands in its place is not worth a word of it."""
+    if value is None:
+        return None
+    if type(value) is str:
+        return value if len(value) <= _LONGEST_NAME else value[:_LONGEST_NAME]
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, str):
+        return value[:_LONGEST_NAME]
+    if isinstance(value, UUID) or (isinstance(value, int) and value.bit_length() <= 64):
+        return str(value)
+    return None
+
+
+_LONGEST_NAME = 200
 
 
 def text_at(where: str, value: Any) -> str:

@@ -80,6 +80,31 @@ def answer_message(where: str, message: Any, notes: Notes) -> Message:
     return read
 
 
+def leave_out_unsent_names(history: list[Message], run: RunPayload) -> None:
+    """Take out the names of who spoke, where the API that was called has no place for them."""
+    if not any("name" in message for message in history):
+        return
+    provider = run.metadata.get("ls_provider")
+    if (isinstance(provider, str) and provider.startswith(_WITHOUT_NAMES)) or _is_response(run):
+        for message in history:
+            if message["role"] in ("system", "user", "assistant"):
+                message.pop("name", None)
+
+
+_WITHOUT_NAMES = ("anthropic", "google", "amazon_bedrock", "bedrock", "vertex")
+
+
+def _is_response(run: RunPayload) -> bool:
+    """Whether OpenAI's Responses API answered."""
+    found: Any = run.outputs["generations"]
+    while isinstance(found, list) and found:
+        found = found[0]
+    found = found["message"]
+    for key in ("kwargs", "response_metadata", "object"):
+        found = found.get(key, found if key == "kwargs" else None) if isinstance(found, OBJECT) else None
+    return bool(found == "response")
+
+
 def kind_and_fields(where: str, message: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """A message as it is serialized (`lc`, `id`, `kwargs`) or dumped (`type` beside the fields, or `data`)."""
     if message.get("type") == "constructor":

@@ -13,17 +13,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from langsmith_finetune.shapes.canonical import LARGEST, MARKS, Message
+from langsmith_finetune.shapes.canonical import LARGEST, MARKS, Message, short_text
 from langsmith_finetune.shapes.endings import Meant
 from langsmith_finetune.shapes.given import is_placeholder
-from langsmith_finetune.shapes.run import (
-    RunSource,
-    count_from,
-    given_text,
-    scores_from,
-    short_text,
-    time_text,
-)
+from langsmith_finetune.shapes.roles import SIDE_CALLS, role_from
+from langsmith_finetune.shapes.run import RunSource, count_from, given_text, scores_from, time_text
 
 _Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
 _Role: TypeAlias = Literal["system", "user", "assistant"]
@@ -165,6 +159,7 @@ class _Run(Struct, gc=False):
     extra: _ExtraOfRun | None = None
     metadata: Any = None
     id: Any = None
+    name: Any = None
     status: Any = None
     error: Any = None
     attachments: Any = None
@@ -295,6 +290,9 @@ def _source(run: _Run) -> RunSource:
     metadata = run.metadata or inner or {}
     if type(metadata) is not dict or metadata.get("ls_integration") == "openai-agents-sdk":
         raise _NotPlain
+    role = role_from(metadata, run.name)
+    if role.agent_type in SIDE_CALLS:
+        raise _NotPlain  # which is noted
     return RunSource(
         run_id=short_text(run.id) or "",
         trace_id=short_text(run.trace_id),
@@ -306,5 +304,9 @@ def _source(run: _Run) -> RunSource:
         example_id=short_text(run.reference_example_id),
         prompt_tokens=count_from(run.prompt_tokens),
         completion_tokens=count_from(run.completion_tokens),
+        agent=role.agent,
+        node=role.node,
+        agent_type=role.agent_type,
+        namespace=role.namespace,
         scores=scores_from(run.feedback_stats) if run.feedback_stats else {},
     )

@@ -49,6 +49,7 @@ def read_generations(run: RunPayload, notes: Notes) -> Conversation:
         said = text_at("invocation_params.instructions", instructions)
         turns.messages.insert(0, {"role": "system", "content": said})
     conversation = _conversation(run, notes, turns, answer, whole_request=True)
+    langchain.leave_out_unsent_names(conversation.messages[:-1], run)
     if not (conversation.tools or conversation.functions or run.has_settings):
         notes.add(
             "tools_missing", "the run came without its settings, where LangChain's tracer posts the tools"

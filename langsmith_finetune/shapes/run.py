@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any
-from uuid import UUID
 
 from msgspec import Struct
 
-from langsmith_finetune.shapes.canonical import OBJECT, Note
+from langsmith_finetune.shapes.canonical import OBJECT, Note, short_text
 from langsmith_finetune.shapes.given import is_placeholder
+from langsmith_finetune.shapes.roles import Role, role_from
 
 
 class RunSource(Struct, frozen=True, kw_only=True):  # a tenth of what a frozen dataclass costs to make
@@ -29,6 +28,11 @@ class RunSource(Struct, frozen=True, kw_only=True):  # a tenth of what a frozen 
         example_id: The dataset example that the run was made for, in an experiment.
         prompt_tokens: What the provider counted for the request, in tokens.
         completion_tokens: What the provider counted for the answer, in tokens.
+        agent: The name of the agent that called the model.
+        node: The node of a graph that called the model.
+        agent_type: What the call was for, as LangSmith sorts calls: see `AgentType`.
+        namespace: The nodes on the way to this one, where a graph runs inside of another, each with the id of
+            its run: `tools:<id>`.
         scores: Average feedback scores by key.
         notes: What the example does not say about the run.
     """
@@ -43,6 +47,10 @@ class RunSource(Struct, frozen=True, kw_only=True):  # a tenth of what a frozen 
     example_id: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    agent: str | None = None
+    node: str | None = None
+    agent_type: str | None = None
+    namespace: str | None = None
     scores: Mapping[str, float] = {}
     notes: tuple[Note, ...] = ()
 
@@ -123,7 +131,7 @@ def source_of(run: Any, notes: tuple[Note, ...] = ()) -> RunSource:
 
 def source_from(get: Any, metadata: Mapping[str, Any], notes: tuple[Note, ...] = ()) -> RunSource:
     """`source_of`, from what was looked up already."""
-    stats = get("feedback_stats")
+    stats, role = get("feedback_stats"), role_from(metadata, get("name"))
     return RunSource(
         run_id=short_text(get("id")) or "",
         trace_id=short_text(get("trace_id")),
@@ -135,9 +143,20 @@ def source_from(get: Any, metadata: Mapping[str, Any], notes: tuple[Note, ...] =
         example_id=short_text(get("reference_example_id")),
         prompt_tokens=count_from(get("prompt_tokens")),
         completion_tokens=count_from(get("completion_tokens")),
+        agent=role.agent,
+        node=role.node,
+        agent_type=role.agent_type,
+        namespace=role.namespace,
         scores=scores_from(stats) if stats else {},
         notes=notes,
     )
+
+
+def role_of(run: Any) -> Role:
+    """The part that a run's call plays in its application."""
+    get = getter(run)
+    extra = get("extra")
+    return role_from(metadata_of(extra if isinstance(extra, OBJECT) else {}, get("metadata")), get("name"))
 
 
 def trace_id_of(run: Any) -> str | None:
@@ -165,24 +184,6 @@ def metadata_of(extra: Mapping[str, Any], outer: Any) -> Mapping[str, Any]:
     if not isinstance(outer, OBJECT):
         return inner if isinstance(inner, OBJECT) else {}
     return {**inner, **outer} if isinstance(inner, OBJECT) else outer
-
-
-def short_text(value: Any) -> str | None:
-    """An id or a name as text. Anything else that stands in its place is not worth a word of it."""
-    if value is None:
-        return None
-    if type(value) is str:
-        return value if len(value) <= _LONGEST_NAME else value[:_LONGEST_NAME]
-    if isinstance(value, Enum):
-        value = value.value
-    if isinstance(value, str):
-        return value[:_LONGEST_NAME]
-    if isinstance(value, UUID) or (isinstance(value, int) and value.bit_length() <= 64):
-        return str(value)
-    return None
-
-
-_LONGEST_NAME = 200
 
 
 def given_text(value: Any) -> str | None:
