@@ -153,6 +153,22 @@ def test_the_same_call_finds_the_same_job(left, journal):
     assert len(Journal(where).records(provider)) == len(frozen["jobs"])
 
 
+@pytest.mark.parametrize("stage", ["intended", "creating"])
+def test_a_job_whose_process_was_killed_then_is_found(left, stage):
+    provider, server, folder, frozen = left
+    for path in (folder / "journal").glob("job-*.json"):
+        record = read(path) | {"stage": stage, "job_id": None, "status": None, "fine_tuned_model": None}
+        path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    for title, settings in settings_of(folder, provider).items():
+        job = FineTuneJob.create(
+            **settings, provider=provider, journal=folder / "journal", clock=FakeClock(), progress=False
+        )
+        assert job.id == frozen["jobs"][title]["job_id"], title
+    assert sent(server) == []
+    assert made(provider, server, folder) == len(frozen["jobs"])
+    assert len(Journal(folder / "journal").records(provider)) == len(frozen["jobs"])
+
+
 @pytest.mark.parametrize(
     "folder", [found for found in PROVIDERS if found[1] in freeze.HOSTED], ids="-".join, indirect=True
 )

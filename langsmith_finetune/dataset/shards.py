@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -101,6 +102,11 @@ def write_shards(
         Path(folder).mkdir(parents=True, exist_ok=True)
     work = partial(_make_shard, folder=folder, examples=examples, check=check)
     done = list(map(work, list(enumerate(files_of(paths, filesystem)))))
+    if "://" not in folder:
+        for left_behind in Path(folder).glob(
+            ".unfinished-*/"
+        ):  # by makers of earlier versions that were killed
+            shutil.rmtree(left_behind, ignore_errors=True)
     skipped = sum((reasons for _, reasons in done), Counter[str]())
     return WrittenShards(files=tuple(file for file, _ in done), skipped=skipped)
 
