@@ -300,7 +300,7 @@ BROKEN = [
     ("a GIF", "openai", said(sees(image("data:image/gif;base64,x")),A),
      ["messages[0].content[0].image_url.url: is an address that begins with data:image/gif; (error: image). It must begin with one of: https://, http://, data:image/jpeg;, data:image/png;, data:image/webp;"]),
     ("an image's detail", "openai", said(sees(image(PNG,detail="secret")),A),
-     ["messages[0].content[0].image_url.detail: is text of 6 characters (error: image). Write auto, low or high"]),
+     ["messages[0].content[0].image_url.detail: is text of 6 characters (error: image). Write auto, low or high, or leave the key out"]),
     ("an http image for Together", "together", said(sees(image("https://example.com/secret.png")),sees({"type":"text","text":"x"},role="assistant")),
      ["messages[0].content[0].image_url.url: is an address that begins with https: (error: image). It must begin with one of: data:image/jpeg;base64,, data:image/png;base64,, data:image/webp;base64,"]),
     ("an http image for Gemini", "gemini", said(sees(image("https://example.com/secret.png")),A),
@@ -604,6 +604,42 @@ MENDED = [
     ("ids of nine as they are", NINE, tooled(U, asks(call("abcDEF123"))), tooled(U, asks(call("abcDEF123"))), ()),
     ("text beside parts", "together", said(sees(image(PNG)), A),
      said(sees(image(PNG)), sees({"type": "text", "text": "Hello!"}, role="assistant")), ("text made a part",)),
+    ("nulls of Arrow in messages", "openai",
+     tooled({**U, "tool_calls": None, "tool_call_id": None, "name": None, "secret": None}, asks() | {"tool_call_id": None}, answer() | {"tool_calls": None}, A),
+     tooled(U, asks(), answer(), A), ("name dropped", "key that holds nothing dropped", "tool_call_id dropped (2)", "tool_calls dropped (2)")),
+    ("structs of nulls", "openai", said(U, {**A, "function_call": {"name": None, "arguments": None}, "audio": {"id": None}}),
+     said(U, A), ("audio dropped", "function_call dropped")),
+    ("nulls of Arrow in parts", "openai",
+     said(sees({"type": "text", "text": "x", "image_url": None}, {**image(PNG), "text": None}, None), A),
+     said(sees({"type": "text", "text": "x"}, image(PNG)), A), ("part that holds nothing dropped", "image_url dropped", "text dropped")),
+    ("an image's detail that is null", "openai", said(sees({"type": "image_url", "image_url": {"url": PNG, "detail": None}}), A),
+     said(sees(image(PNG)), A), ("detail dropped",)),
+    ("nulls of Arrow in calls", "openai", tooled(U, asks(None, call(custom=None, index=None))), tooled(U, asks(call())),
+     ("call that holds nothing dropped", "custom dropped", "index dropped")),
+    ("nulls of Arrow in a line", "openai", said(U, A, tools=None, functions=None, input=None, preferred_output=None, parallel_tool_calls=None),
+     said(U, A), ("functions dropped", "input dropped", "parallel_tool_calls dropped", "preferred_output dropped", "tools dropped")),
+    ("nulls of Arrow in a preference", "openai", {**prefers(), "messages": None, "tools": None, "input": {"messages": [{**U, "name": None}], "tools": None}},
+     prefers({"messages": [U]}), ("messages dropped", "tools dropped (2)", "name dropped")),
+    ("nulls of Arrow in tools", "openai",
+     said(U, A, tools=[{"type": "function", "custom": None, "function": {"name": "f", "strict": None, "parameters": {"type": "object", "properties": {
+         "a": {"type": "string", "enum": None, "default": None, "items": {"type": None}}, "b": None, "c": {"type": None, "enum": None}}}}}]),
+     said(U, A, tools=[{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "string", "default": None}}}}}]),
+     ("custom dropped", "strict dropped", "null in a schema dropped (4)")),
+    ("types of Google's", "openai",
+     said(U, A, tools=[{"type": "function", "function": {"name": "f", "parameters": {"type": "OBJECT", "properties": {
+         "type": {"type_": "STRING", "enum": ["OBJECT"], "default": "STRING"}, "a": {"type": "ARRAY", "items": {"type_": 6, "anyOf": [{"type": "String"}]}}, "b": {"type": ["STRING", "null"]}}}}}]),
+     said(U, A, tools=[{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {
+         "type": {"type": "string", "enum": ["OBJECT"], "default": "STRING"}, "a": {"type": "array", "items": {"type": "object", "anyOf": [{"type": "string"}]}}, "b": {"type": ["string", "null"]}}}}}]),
+     ("schema types written as JSON Schema's (8)",)),
+    ("calls without ids", "openai", tooled(U, asks(call(""), call(None)), {**answer(""), "content": "1"}, answer(None), A),
+     tooled(U, asks(call("call_1_0"), call("call_1_1")), {**answer("call_1_0"), "content": "1"}, answer("call_1_1"), A), ("id made (2)",)),
+    ("an answer without an id", "openai", tooled(U, asks(), answer(None), A), tooled(U, asks(), answer(), A), ("id made",)),
+    ("answers paired by name", "openai",
+     said(U, asks(call("", "f"), call("", "g")), {**answer(""), "name": "g", "content": "of g"}, {**answer(""), "name": "f"}, A, tools=[{"type": "function", "function": {"name": n}} for n in "fg"]),
+     said(U, asks(call("call_1_0", "f"), call("call_1_1", "g")), {**answer("call_1_1"), "name": "g", "content": "of g"}, {**answer("call_1_0"), "name": "f"}, A, tools=[{"type": "function", "function": {"name": n}} for n in "fg"]),
+     ("id made (2)",)),
+    ("empty texts", "openai", said({**U, "id": "", "name": "", "tool_call_id": ""}, {**A, "refusal": ""}), said(U, A),
+     ("id dropped", "name dropped", "tool_call_id dropped", "refusal dropped")),
     ("nothing to mend", "openai", said("odd", {"role": 5, "tool_calls": ["odd", {"function": "odd"}], "content": ["odd"]}, tools=["odd"], functions="odd"),
      said("odd", {"role": 5, "tool_calls": ["odd", {"function": "odd"}], "content": ["odd"]}, tools=["odd"], functions="odd"), ()),
 ]  # fmt: skip
@@ -635,6 +671,52 @@ def test_what_is_safe_is_mended_and_told(target, line, mended, changes):
 )
 def test_what_was_mended_passes(target, line):
     assert check([line] * 10, target, fix=True).errors == {}
+
+
+def test_calls_whose_answers_nobody_can_tell_apart_stay_without_ids():
+    line = tooled(U, asks(call(""), call("")), answer(""), A)
+    assert check([line], "openai", fix=True).changes == {}
+    assert check([line], "openai", fix=True).errors["call_id"] == 2
+
+
+SCHEMAS = [
+    ({"type": "OBJECT"}, 'parameters.type: is a type as Google\'s Schema writes it (error: tools). Write "object"'),
+    ({"properties": {"a": {"items": {"type": "STRING"}}}}, 'parameters.properties.?.items.type: is a type as Google\'s Schema writes it (error: tools). Write "string"'),
+    ({"anyOf": [{"type_": "INTEGER"}]}, 'parameters.anyOf[0].type_: is a type as Google\'s Schema writes it (error: tools). Write "type"'),
+    ({"type": "object", "properties": {"secret": None}}, "parameters.properties.?: is null, which says nothing (warning: tools). Remove the key"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "text"), SCHEMAS)
+@pytest.mark.parametrize("target", ["openai", "trl", "gemini", "together"])
+def test_a_schema_that_is_none_of_json_schema_is_told(target, schema, text):
+    line = said(U, A, tools=[{"type": "function", "function": {"name": "f", "parameters": schema}}])
+    problem = check([line], target, ignore=["too_few"]).problems[0]
+    assert str(problem) == f"line 1: tools[0].function.{text}, or call check(..., fix=True)"
+    assert check([line] * 10, target, fix=True).problems == ()
+    assert "OBJECT" not in json.dumps(to_target(line, target))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        True,
+        {"type": "string", "default": None},
+        {"const": None},
+        {"enum": ["OBJECT", None]},
+        {"type": "money"},
+        {},
+    ],
+)
+def test_what_json_schema_may_say_stays(value):
+    tools = [
+        {
+            "type": "function",
+            "function": {"name": "f", "parameters": {"type": "object", "properties": {"type": value}}},
+        }
+    ]
+    line = said(U, A, tools=tools)
+    assert check([line] * 10, "openai", fix=True).changes == {}
 
 
 def test_examples_that_would_be_refused_are_left_out_on_request():

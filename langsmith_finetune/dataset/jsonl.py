@@ -167,7 +167,8 @@ def _check(where: str, line: Any, before: str | None) -> str:
         raise InvalidExampleError(
             where, "", f"the line is a JSON {type(line).__name__}, not an object", "Write one object a line"
         )
-    if "preferred_output" in line or "non_preferred_output" in line:
+    # By value: a table that holds both kinds has null in place of what a line lacks.
+    if line.get("preferred_output") is not None or line.get("non_preferred_output") is not None:
         kind = "a preference"
         fix = 'Write {"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}'
         prompt = line.get("input")

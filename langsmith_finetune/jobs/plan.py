@@ -79,7 +79,8 @@ class JobPlan:
 
 def kind_of_line(line: Mapping[str, Any]) -> Literal["supervised", "dpo"]:
     """Whether a line is to be imitated, or prefers one answer to another."""
-    return "dpo" if "preferred_output" in line or "non_preferred_output" in line else "supervised"
+    answers = (line.get("preferred_output"), line.get("non_preferred_output"))
+    return "supervised" if answers == (None, None) else "dpo"
 
 
 def check_request(provider: Provider, request: JobRequest, first_line: Mapping[str, Any]) -> None:

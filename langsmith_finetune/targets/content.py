@@ -116,7 +116,8 @@ class Contents:
             return
         if image.get("detail", "auto") not in ("auto", "low", "high"):
             what = f"is {problems.what(image['detail'])}"
-            problems.say("image", f"{field}.image_url.detail", what, "Write auto, low or high")
+            fix = "Write auto, low or high, or leave the key out"
+            problems.say("image", f"{field}.image_url.detail", what, fix)
         self._address(url, f"{field}.image_url.url")
 
     def _address(self, url: str, field: str) -> None:

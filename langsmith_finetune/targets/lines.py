@@ -40,7 +40,7 @@ def line_problems(
 
 def is_preference(line: Line) -> bool:
     """Whether a line is meant as one of a preference file."""
-    return not _PREFERENCE.isdisjoint(line)
+    return not _PREFERENCE.isdisjoint(line) and any(line.get(key) is not None for key in _PREFERENCE)
 
 
 def _preference(line: Line, problems: Problems) -> None:

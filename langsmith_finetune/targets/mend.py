@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import compact_json
-from langsmith_finetune.targets.describe import LEFTOVERS, SETTINGS
+from langsmith_finetune.targets.call_ids import with_call_ids
+from langsmith_finetune.targets.describe import KNOWN, LEFTOVERS, SETTINGS
 from langsmith_finetune.targets.rules import Line, TargetRules
+from langsmith_finetune.targets.schemas import holds_nothing, json_schema
 
 _VALUED = frozenset({"function_call", "refusal", "weight", "name", "tool_calls"})  # only without a value
+_EMPTY_TEXT = frozenset({"id", "name", "refusal", "tool_call_id", "tool_calls", "function_call"})
+"""Keys of a message in which empty text says nothing either."""
 _DROPPED = LEFTOVERS - _VALUED
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -20,9 +24,11 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 def mended(line: Line, rules: TargetRules) -> tuple[Line, tuple[str, ...]]:
     """The line with what is safe to mend mended, and what was changed; or the line itself.
 
-    Safe are: keys that SDKs leave (`index`, `refusal: null`, ...), settings that the target does not take,
-    `developer` as `system`, legacy functions as tools, a refusal's words as content, arguments as JSON text,
-    weights and names where they mean nothing, what comes after the last answer, ids in the target's form.
+    Safe are: keys that SDKs leave (`index`, `refusal: null`, ...), keys that hold nothing (null, or an object of
+    nulls, as Arrow fills in), settings that the target does not take, `developer` as `system`, legacy functions as
+    tools, a refusal's words as content, arguments as JSON text, types of schemas as JSON Schema writes them, weights
+    and names where they mean nothing, what comes after the last answer, ids where there are none or in the target's
+    form.
 
     Args:
         line: A line of the OpenAI format; it is left as it is.
@@ -56,6 +62,8 @@ class _Mending:
 
     def holder(self, line: Line) -> dict[str, Any]:
         found = dict(line)
+        # A null in place of the messages is told as what it is.
+        self._drop_nothing(found, keep=frozenset() if "input" in found else frozenset({"messages"}))
         for key in sorted(SETTINGS & found.keys() - self.rules.line_keys):
             self._drop(found, key)
         if isinstance(found.get("functions"), list) and isinstance(found.get("tools"), list | None):
@@ -65,13 +73,16 @@ class _Mending:
         if "tools" in found and not found["tools"]:
             self._drop(found, "tools")
         if isinstance(found.get("tools"), list):
-            found["tools"] = [self._typed(tool) for tool in found["tools"]]
+            found["tools"] = [self._tool(tool) for tool in self._without_nothing(found["tools"], "tools")]
         if isinstance(found.get("messages"), list):
             found["messages"] = self.messages(found["messages"])
         return found
 
     def messages(self, messages: list[Any]) -> list[Any]:
         self.call_id = "call_0"
+        messages, made = with_call_ids(messages)
+        if made:
+            self.changes["id made"] += made
         found = [self._message(m, index) if isinstance(m, Mapping) else m for index, m in enumerate(messages)]
         contents = [m.get("content") for m in found if isinstance(m, dict)]
         if self.rules.uniform_content and any(isinstance(content, list) for content in contents):
@@ -106,9 +117,9 @@ class _Mending:
         if found.get("refusal") and not found.get("content") and isinstance(found["refusal"], str):
             found["content"] = found.pop("refusal")
             self.changes["refusal made content"] += 1
-        for key in sorted(LEFTOVERS & found.keys()):
-            empty = found[key] is None or found[key] == []
-            if empty or (key in _DROPPED and key not in self.rules.message_keys):
+        keep = {"role", "content", *(("tool_call_id",) if found.get("role") == "tool" else ())}
+        for key in sorted(found.keys() - keep, key=str):
+            if self._is_leftover(key, found[key]):
                 self._drop(found, key)
         self._weight(found)
         if isinstance(found.get("name"), str) and not _NAME.fullmatch(found["name"]):
@@ -117,15 +128,21 @@ class _Mending:
             found["content"] = ""
             self.changes["null content made empty text"] += 1
         if isinstance(found.get("content"), list):
-            found["content"] = [self._part(part) for part in found["content"]]
+            found["content"] = [self._part(part) for part in self._without_nothing(found["content"], "part")]
         if isinstance(found.get("tool_calls"), list):
-            found["tool_calls"] = [self._call(call) for call in found["tool_calls"]]
+            calls = self._without_nothing(found["tool_calls"], "call")
+            found["tool_calls"] = [self._call(call) for call in calls]
         if isinstance(found.get("tool_call_id"), str):
             found["tool_call_id"] = self._id(found["tool_call_id"])
         return found
 
+    def _is_leftover(self, key: str, value: Any) -> bool:
+        empty = (value == [] and key in LEFTOVERS) or (value == "" and key in _EMPTY_TEXT)
+        return empty or holds_nothing(value) or (key in _DROPPED and key not in self.rules.message_keys)
+
     def _legacy(self, message: dict[str, Any], index: int) -> None:
-        if isinstance(message.get("function_call"), Mapping) and not message.get("tool_calls"):
+        call = message.get("function_call")
+        if isinstance(call, Mapping) and not holds_nothing(call) and not message.get("tool_calls"):
             self.call_id = f"call_{index}"
             function = message.pop("function_call")
             message["tool_calls"] = [{"id": self.call_id, "type": "function", "function": function}]
@@ -153,19 +170,25 @@ class _Mending:
         ):
             self.changes["refusal made content"] += 1
             return {"type": "text", "text": part["refusal"]}
-        if not isinstance(part, Mapping) or _DROPPED.isdisjoint(part):
+        if not isinstance(part, Mapping):
             return part
-        found = dict(part)
+        found, kind = dict(part), part.get("type")
+        self._drop_nothing(found, keep={"type", kind} if isinstance(kind, str) else {"type"})
         for key in sorted(_DROPPED & found.keys()):
             self._drop(found, key)
+        if isinstance(kind, str) and isinstance(found.get(kind), Mapping):
+            found[kind] = dict(found[kind])
+            self._drop_nothing(found[kind], keep={"url"})
         return found
 
     def _call(self, call: Any) -> Any:
         if not isinstance(call, Mapping) or not isinstance(call.get("function"), Mapping):
             return call
-        found = self._typed(call)
+        found = dict(self._typed(call))
+        self._drop_nothing(found, keep={"id", "type", "function"})
+        found["function"] = dict(found["function"])
+        self._drop_nothing(found["function"], keep={"name", "arguments"})
         if "index" in found:
-            found = dict(found)
             self._drop(found, "index")
         if isinstance(found.get("id"), str):
             found = found | {"id": self._id(found["id"])}
@@ -174,6 +197,31 @@ class _Mending:
             found = found | {"function": {**found["function"], "arguments": compact_json(arguments or {})}}
             self.changes["arguments made JSON text"] += 1
         return found
+
+    def _tool(self, tool: Any) -> Any:
+        if not isinstance(tool, Mapping) or not isinstance(tool.get("function"), Mapping):
+            return tool
+        found = dict(self._typed(tool))
+        self._drop_nothing(found, keep={"type", "function"})
+        found["function"] = function = dict(found["function"])
+        self._drop_nothing(function, keep={"name"})
+        if "parameters" in function:
+            function["parameters"] = json_schema(function["parameters"], "", self._of_schema)
+        return found
+
+    def _of_schema(self, what: str, _field: str, _fix: str) -> None:
+        self.changes[what] += 1
+
+    def _without_nothing(self, values: list[Any], what: str) -> list[Any]:
+        found = [value for value in values if not holds_nothing(value)]
+        if len(found) != len(values):
+            self.changes[f"{what} that holds nothing dropped"] += len(values) - len(found)
+        return found
+
+    def _drop_nothing(self, value: dict[str, Any], *, keep: Collection[str]) -> None:
+        """Drop the keys that hold nothing."""
+        for key in sorted((key for key in value if key not in keep and holds_nothing(value[key])), key=str):
+            self._drop(value, key)
 
     def _typed(self, value: Any) -> Any:
         if not isinstance(value, Mapping) or "function" not in value or value.get("type") is not None:
@@ -189,4 +237,4 @@ class _Mending:
 
     def _drop(self, value: dict[str, Any], key: str) -> None:
         del value[key]
-        self.changes[f"{key} dropped"] += 1
+        self.changes[f"{key if key in KNOWN else 'key that holds nothing'} dropped"] += 1

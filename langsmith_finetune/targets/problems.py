@@ -7,6 +7,7 @@ from typing import Any
 
 from langsmith_finetune.targets.describe import LEFTOVERS, SETTINGS, described, key_described
 from langsmith_finetune.targets.rules import WHY, Line, Problem, RuleName, TargetRules
+from langsmith_finetune.targets.schemas import NULLS, holds_nothing
 
 # <|im_start|> and its like, and DeepSeek's with full-width bars.
 _SPECIAL = re.compile("<\\|[^|<>\\s]{1,64}\\|>|<\uff5c[^\uff5c<>\\s]{1,64}\uff5c>")
@@ -60,8 +61,14 @@ class Problems:
             for key in value:
                 if key not in known:
                     leftover = key in SETTINGS if rule == "line_key" else key in LEFTOVERS
+                    leftover = leftover or holds_nothing(value[key])
                     fix = "Remove it, as fix=True does" if leftover else _TO_THE_LEDGER
                     self.say(rule, field, f"{self.key(key)} is not the format's", fix)
+
+    def of_schema(self, what: str, field: str, fix: str) -> None:
+        """Take what `json_schema` would change."""
+        found = "is null, which says nothing" if what == NULLS else "is a type as Google's Schema writes it"
+        self.say("tools", field, found, f"{fix}, or call check(..., fix=True)", warn=what == NULLS)
 
     def text(self, text: str, field: str) -> None:
         """Look for what no text may hold."""

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from langsmith_finetune.shapes.canonical import OBJECT
 from langsmith_finetune.targets.problems import Problems
+from langsmith_finetune.targets.schemas import json_schema
 from langsmith_finetune.targets.surrogates import HALF, WHOLE, has_halves_in_json
 
 NO_TOOLS = "Leave the line out: this target trains no tool calls"
@@ -108,6 +109,8 @@ def _tool(tool: Any, field: str, names: set[str], problems: Problems) -> None:
             "tools", f"{at}.strict", f"is {problems.what(function['strict'])}", "Write true or false"
         )
     parameters = function.get("parameters", {})
+    if isinstance(parameters, OBJECT):
+        parameters = json_schema(parameters, f"{at}.parameters", problems.of_schema)
     fix = 'Write a JSON Schema of {"type": "object", "properties": {...}}'
     if not isinstance(parameters, OBJECT):
         problems.say("tools", f"{at}.parameters", f"is {problems.what(parameters)}, not an object", fix)
