@@ -1,7 +1,8 @@
 """Record what LangChain's agents post: `python -m tests.record_agents`, in an environment of its own.
 
 It needs `langchain deepagents langgraph langchain-openai langchain-anthropic langsmith`, the published packages;
-the tests need none of them. Two servers on loopback stand where the model's provider and LangSmith would be:
+the tests need none of them. `python -m tests.record_agents FOLDER` records those of `record_agents.mjs` instead,
+in a folder where npm has put `langchain @langchain/core @langchain/langgraph @langchain/openai zod`. Two servers on loopback stand where the model's provider and LangSmith would be:
 the words are made up, the runs and the requests are the packages' own. Each llm run is written beside the HTTP
 call that it made, to `data/agents/<scenario>.json`, in the form of `data/wire`.
 """
@@ -10,6 +11,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -322,11 +326,50 @@ SCENARIOS: dict[Callable[[], None], list[Any]] = {
 }
 
 
-def record(scenario: Callable[[], None], answers: list[Any]) -> list[dict[str, Any]]:
-    """The llm runs of a scenario, each with the call that it made."""
+IN_JAVASCRIPT: dict[str, list[Any]] = {
+    "js_named_agent": [*WEATHER[:2], "Rain", ODD],
+    "js_sub_agents": [[("ask_research", {"question": "Weather?"})], WEATHER[0], "Rain", ODD],
+    "js_summarizing_agent": ["1", "2", "Summary.", ODD],
+}
+
+
+class ReceiverOfBatches(Receiver):
+    """Asks for batches: JavaScript's client sends forms in pieces of a length that it does not tell."""
+
+    def answer(self, method: str, path: str, content_type: str, body: bytes) -> dict[str, Any]:
+        if path == "/info":
+            return {"batch_ingest_config": {"use_multipart_endpoint": False}}
+        return super().answer(method, path, content_type, body)
+
+
+def traced(scenario: Callable[[], None]) -> Callable[[str], None]:
+    """Play it with tracing on, until all is posted."""
     from langsmith import Client, tracing_context
 
-    model, receiver = Model(*answers), Receiver()
+    def play(receiver_url: str) -> None:
+        client = Client(api_url=receiver_url, api_key="local")
+        with tracing_context(enabled=True, client=client, project_name="agents"):
+            scenario()
+        client.close(timeout=60)
+
+    return play
+
+
+def in_javascript(name: str, folder: Path) -> Callable[[str], None]:
+    """Play it by node, where its packages are."""
+    script = shutil.copy(Path(__file__).with_suffix(".mjs"), folder)
+
+    def play(receiver_url: str) -> None:
+        settings = {"LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": "local", "LANGSMITH_PROJECT": "agents"}
+        settings |= {"LANGSMITH_ENDPOINT": receiver_url, "LANGCHAIN_CALLBACKS_BACKGROUND": "false"}
+        subprocess.run(["node", script, name], env=os.environ | settings, check=True)
+
+    return play
+
+
+def record(play: Callable[[str], None], answers: list[Any], receiver: Receiver) -> list[dict[str, Any]]:
+    """The llm runs of a scenario, each with the call that it made."""
+    model = Model(*answers)
     with serve(model.answer) as model_url, serve(receiver.answer) as receiver_url:
         os.environ |= {
             "OPENAI_BASE_URL": f"{model_url}/v1",
@@ -335,23 +378,24 @@ def record(scenario: Callable[[], None], answers: list[Any]) -> list[dict[str, A
             "ANTHROPIC_API_KEY": "local",
             "LANGSMITH_DISABLE_RUN_COMPRESSION": "true",  # the receiver reads plain forms only
         }
-        client = Client(api_url=receiver_url, api_key="local")
-        with tracing_context(enabled=True, client=client, project_name="agents"):
-            scenario()
-        client.close(timeout=60)
+        play(receiver_url)
     runs = [without_machine_facts(run) for run in receiver.runs() if run["run_type"] == "llm"]
     runs.sort(key=lambda run: run["start_time"])
-    assert len(runs) == len(model.said) == len(answers), (scenario.__name__, len(runs), len(model.said))
-    return [{"run": run, "wire": said} for run, said in zip(runs, model.said, strict=True)]
+    assert len(runs) == len(model.said) == len(answers), (len(runs), len(model.said))
+    cases = [{"run": run, "wire": said} for run, said in zip(runs, model.said, strict=True)]
+    return json.loads(json.dumps(cases).replace(model_url, "http://the-model"))
 
 
 def main() -> None:
     DATA.mkdir(exist_ok=True)
-    for scenario, answers in SCENARIOS.items():
-        cases = record(scenario, answers)
-        path = DATA / f"{scenario.__name__}.json"
-        text = json.dumps({"name": scenario.__name__, "cases": cases}, ensure_ascii=False, indent=1)
-        path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    if folder := sys.argv[1:]:
+        plays = {name: (in_javascript(name, Path(folder[0])), said) for name, said in IN_JAVASCRIPT.items()}
+    else:
+        plays = {scenario.__name__: (traced(scenario), said) for scenario, said in SCENARIOS.items()}
+    for name, (play, answers) in plays.items():
+        cases = record(play, answers, ReceiverOfBatches() if folder else Receiver())
+        text = json.dumps({"name": name, "cases": cases}, ensure_ascii=False, indent=1)
+        (DATA / f"{name}.json").write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

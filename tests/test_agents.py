@@ -72,6 +72,8 @@ FOLDED = {
     "deep_agent": ("trace", 2),
     "agents_as_nodes": ("thread", 2),
     "graph_of_nodes": ("trace", 3),
+    "js_named_agent": ("thread", 1),
+    "js_sub_agents": ("trace", 2),
 }
 
 
@@ -204,6 +206,12 @@ ROLES = {
         Role(None, "model", "middleware"),
         Role(None, "model", "root"),
     ],
+    "js_named_agent": [Role("support", "model_request", "root")] * 4,
+    "js_summarizing_agent": [
+        *[Role(None, "model_request", "root")] * 2,
+        Role(None, "SummarizationMiddleware.before_model", "compaction"),
+        Role(None, "model_request", "root"),
+    ],
     "summarizing_react_agent": [Role(None, "pre_model_hook", "middleware"), Role(None, "agent", "root")],
     "graph_of_nodes": [
         Role(None, "planner", "root"),
@@ -223,7 +231,7 @@ def test_a_source_knows_the_part_of_its_call(scenario, roles):
     assert [role_of(run) for run in moved] == roles
 
 
-@pytest.mark.parametrize("scenario", ["sub_agents", "deep_agent"])
+@pytest.mark.parametrize("scenario", ["sub_agents", "deep_agent", "js_sub_agents"])
 def test_a_sub_agent_knows_the_way_to_it(scenario):
     [main, first, second, last] = [example.source for example in examples_of(scenario)]
     assert main.agent_type == last.agent_type == "root"
@@ -271,7 +279,7 @@ def test_side_calls_are_noted_and_can_be_refused():
     runs = [run for scenario in ROLES for run in runs_of(scenario)]
     examples = list(examples_from_runs(runs, on_note=noted.append))
     counts = Counter(note.kind for note in noted if note.kind in SIDE_CALLS.values())
-    assert counts == {"compaction_call": 2, "middleware_call": 4, "title_call": 1}
+    assert counts == {"compaction_call": 3, "middleware_call": 4, "title_call": 1}
     assert {note.detail for note in noted if note.kind == "title_call"} == {
         "agent_type title, by the run's metadata or name"
     }
