@@ -25,6 +25,7 @@ from langsmith_finetune.shapes.canonical import (
     Unreadable,
 )
 from langsmith_finetune.shapes.langchain import KIND_OF_TYPE, message_from_fields
+from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.run import RunSource
 from langsmith_finetune.shapes.tools import function_from, tools_from
@@ -272,12 +273,11 @@ def _conversation(where: str, session: ChatSession) -> Conversation:
     # The notes of the run were taken when it was read; what thinking the messages hold is there on request.
     notes = Notes(keep_reasoning=True)
     try:
-        conversation = Conversation(
-            messages=[
-                _plain(message) or _read(index, message, notes)
-                for index, message in enumerate(session["messages"])
-            ]
-        )
+        turns = Turns(notes)
+        for index, message in enumerate(session["messages"]):
+            turns.messages.append(_plain(message) or _read(index, message, notes))
+            turns.give_ids(f"messages[{index}]", turns.messages[-1])
+        conversation = Conversation(messages=turns.messages)
         if tools := session.get("tools"):
             conversation.tools = tools_from("tools", tools, notes)
         if functions := session.get("functions"):

@@ -46,7 +46,7 @@ from langsmith_finetune.shapes.canonical import (
     mapping_at,
     object_of,
 )
-from langsmith_finetune.shapes.openai_chat import message_from
+from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunSource, ids_above
 from langsmith_finetune.shapes.tools import function_from, tools_from
 from langsmith_finetune.shapes.trace import TraceRuns
@@ -359,11 +359,11 @@ def _session_from_line(where: str, line: Any) -> RunChatSession:
     notes = Notes()
     try:
         line = mapping_at("line", line)
+        turns = Turns(notes)
+        for index, message in enumerate(list_at("messages", line.get("messages"))):
+            turns.add(f"messages[{index}]", message)
         conversation = Conversation(
-            messages=[
-                message_from(f"messages[{i}]", message, notes)
-                for i, message in enumerate(list_at("messages", line.get("messages")))
-            ],
+            messages=turns.messages,
             tools=tools_from("tools", line.get("tools") or [], notes),
             functions=[
                 function_from(f"functions[{i}]", function, notes)

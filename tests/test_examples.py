@@ -118,7 +118,7 @@ def test_sessions_that_cannot_be_examples_are_told_or_counted(caplog):
     sessions = [
         {"messages": [HumanMessage("Hi")]},
         {"messages": [RemoveMessage(id="1"), AIMessage("Hi")]},
-        {"messages": [AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": None}])]},
+        {"messages": [ToolMessage("42", tool_call_id=""), AIMessage("Hi")]},
         {"messages": [HumanMessage("Hi"), AIMessage("Hello!")]},
     ]
     told = []
@@ -126,11 +126,24 @@ def test_sessions_that_cannot_be_examples_are_told_or_counted(caplog):
     assert [str(error) for error in told] == [
         "session 0: messages: has no assistant message, so there is nothing to learn. Leave the session out",
         "session 1: messages[0]: is of a kind that no chat format has. Mend the session or leave it out",
-        "session 2: messages[0].tool_calls[0].id: must be text, found nothing. Mend the session or leave it out",
+        "session 2: messages[0]: answers a call that nobody made. Mend the session or leave it out",
     ]
     with caplog.at_level(logging.WARNING):
         assert len(list(training_examples(sessions))) == 1
     assert caplog.messages == ["3 sessions were left out of the examples; on_skip= tells which and why"]
+
+
+def test_calls_without_ids_get_ids_from_their_place():
+    calls = [{"name": name, "args": {}, "id": None} for name in ("f", "g")]
+    line = line_of(
+        HumanMessage("Hi"),
+        AIMessage("", tool_calls=calls),
+        ToolMessage("1", tool_call_id=""),
+        ToolMessage("2", tool_call_id=""),
+        AIMessage("Done"),
+    )
+    assert [call["id"] for call in line["messages"][1]["tool_calls"]] == ["call_0", "call_1"]
+    assert [message["tool_call_id"] for message in line["messages"][2:4]] == ["call_0", "call_1"]
 
 
 def test_a_tool_s_answer_keeps_its_call_id():

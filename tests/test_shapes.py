@@ -358,7 +358,7 @@ UNUSABLE = {
     "an unanswerable tool message": (
         with_history({"role": "tool", "content": "Hi"}),
         "malformed",
-        "inputs.messages[0].tool_call_id must be text, found nothing",
+        "inputs.messages[0] answers a call that nobody made",
     ),
     "content of an odd kind": (
         with_history({"role": "user", "content": [{"type": "hologram"}]}),

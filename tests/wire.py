@@ -9,6 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+MADE_IDS = ("gemini", "ollama")
+"""APIs whose calls need no ids."""
+
 DATA = Path(__file__).parent / "data" / "wire"
 
 
@@ -63,10 +66,13 @@ def comparable(
 
 
 def sent_and_received(wire: dict[str, Any]) -> dict[str, Any]:
-    """The request and the answer of a call of any of the four APIs, comparable."""
-    read = {"chat": _chat, "responses": _responses, "anthropic": _anthropic, "gemini": _gemini}[wire["api"]]
+    """The request and the answer of a call of any of the six APIs, comparable."""
+    read = {
+        "chat": _chat, "responses": _responses, "anthropic": _anthropic, "gemini": _gemini,
+        "bedrock": _bedrock, "ollama": _ollama,
+    }[wire["api"]]  # fmt: skip
     messages, tools = read(wire["request"], wire["response"])
-    return comparable(messages, tools, made_ids=wire["api"] == "gemini")
+    return comparable(messages, tools, made_ids=wire["api"] in MADE_IDS)
 
 
 def _chat(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
@@ -160,12 +166,14 @@ def _gemini(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any
                 answer = part["functionResponse"]
                 call_id = next(known for known, name in unanswered if name == answer["name"])
                 unanswered.remove((call_id, answer["name"]))
-                text = answer["response"].get("output")
+                # What a tool said is in an envelope: "output" in Python, "result" in JavaScript.
+                text = answer["response"].get("output", answer["response"].get("result"))
                 text = text if isinstance(text, str) else json.dumps(answer["response"])
                 messages.append({"role": "tool", "content": text, "tool_call_id": call_id})
             elif "inlineData" in part:
                 data = part["inlineData"]
-                url = f"data:{data['mimeType']};base64,{data['data']}"
+                encoded = data["data"].replace("-", "+").replace("_", "/")
+                url = f"data:{data.get('mimeType') or data['mime_type']};base64,{encoded}"
                 content.append({"type": "image_url", "image_url": {"url": url}})
             else:
                 content.append({"type": "text", "text": part["text"]})
@@ -173,11 +181,73 @@ def _gemini(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any
             role = "assistant" if turn["role"] == "model" else turn["role"]
             messages.append({"role": role, "content": content, "tool_calls": calls})
     tools = [
-        {"function": {**declared, "parameters": _lowered(declared.get("parameters"))}}
+        {"function": {**declared, "parameters": _lowered(_declared_parameters(declared))}}
         for tool in request.get("tools") or []
         for declared in tool["functionDeclarations"]
     ]
     return messages, tools
+
+
+def _bedrock(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    messages: list[dict[str, Any]] = []
+    system = [
+        {"type": "text", "text": block["text"]} for block in request.get("system", ()) if "text" in block
+    ]
+    if system:
+        messages.append({"role": "system", "content": system})
+    for message in [*request["messages"], response["output"]["message"]]:
+        content, calls = [], []
+        for block in message["content"]:
+            if "toolUse" in block:
+                call = block["toolUse"]
+                function = {"name": call["name"], "arguments": json.dumps(call["input"])}
+                calls.append({"id": call["toolUseId"], "function": function})
+            elif "toolResult" in block:
+                answer = block["toolResult"]
+                text = "".join(part.get("text") or _compact(part["json"]) for part in answer["content"])
+                messages.append({"role": "tool", "content": text, "tool_call_id": answer["toolUseId"]})
+            elif "image" in block:
+                image = block["image"]
+                url = f"data:image/{image['format']};base64,{image['source']['bytes']}"
+                content.append({"type": "image_url", "image_url": {"url": url}})
+            elif "text" in block:
+                content.append({"type": "text", "text": block["text"]})
+        if content or calls:
+            messages.append({"role": message["role"], "content": content, "tool_calls": calls})
+    tools = [
+        {"function": {**tool["toolSpec"], "parameters": tool["toolSpec"]["inputSchema"]["json"]}}
+        for tool in request.get("toolConfig", {}).get("tools", ())
+        if "toolSpec" in tool
+    ]
+    return messages, tools
+
+
+def _ollama(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    messages: list[dict[str, Any]] = []
+    waiting: list[str] = []
+    for index, message in enumerate([*request["messages"], response["message"]]):
+        content = [{"type": "text", "text": message["content"]}] if message.get("content") else []
+        for image in message.get("images") or ():
+            kind = "png" if image.startswith("iVBOR") else "jpeg"
+            content.append({"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,{image}"}})
+        calls = []
+        for place, call in enumerate(message.get("tool_calls") or ()):
+            function = call["function"]
+            told = {"name": function["name"], "arguments": json.dumps(function["arguments"])}
+            calls.append({"id": f"{index}.{place}", "function": told})
+            waiting.append(f"{index}.{place}")
+        read = {"role": message["role"], "content": content, "tool_calls": calls}
+        messages.append(read | ({"tool_call_id": waiting.pop(0)} if message["role"] == "tool" else {}))
+    return messages, request.get("tools") or []
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _declared_parameters(declared: dict[str, Any]) -> Any:
+    keys = ("parameters", "parametersJsonSchema", "parameters_json_schema")
+    return next((declared[key] for key in keys if declared.get(key)), None)
 
 
 def _lowered(schema: Any) -> Any:

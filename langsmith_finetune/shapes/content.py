@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from langsmith_finetune.shapes.blocks import typed_block
 from langsmith_finetune.shapes.canonical import (
     OBJECT,
     Content,
@@ -60,12 +61,16 @@ def content_from(where: str, content: Any, notes: Notes) -> Content:
     return parts or None
 
 
-def called_ids(content: Any) -> list[Any]:
-    """The ids of the calls that a list of blocks tells."""
+PIECES = frozenset({"input_json_delta", "tool_call_chunk"})
+"""What LangChain leaves of a stream beside the calls that it joined."""
+
+
+def told_calls(content: Any) -> list[tuple[Any, Any]]:
+    """The ids of the calls that a list of blocks tells, and the names of the functions."""
     if not isinstance(content, (list, tuple)):
         return []
     blocks = [block for block in content if isinstance(block, OBJECT) and kind_of(block) in CALLS]
-    return [block.get("call_id") or block.get("id") for block in blocks]
+    return [(block.get("call_id") or block.get("id"), block.get("name")) for block in blocks]
 
 
 def kind_of(block: Mapping[str, Any]) -> str | None:
@@ -79,7 +84,9 @@ def part_from(where: str, block: Any, notes: Notes) -> dict[str, Any] | None:  #
     notes.spend(1)
     if isinstance(block, str):
         return {"type": "text", "text": _counted(block, notes)}
-    block = mapping_at(where, block)
+    block = typed_block(where, mapping_at(where, block), notes)
+    if block is None:
+        return None
     kind = kind_of(block)
     match kind:
         case "text" | "input_text" | "output_text":

@@ -1,4 +1,6 @@
-"""`wrap_gemini`, in Python and JavaScript: the contents as messages, the rest of the request in `config`.
+"""Gemini, by `wrap_gemini` in Python and JavaScript, or by a traced function around Google's own SDK.
+
+The wrapper posts the contents as messages, the rest of the request in `config`:
 
     inputs.messages                  [{"role": "user" | "model", "content": text or parts}]
     inputs.config                    system_instruction, tools[].function_declarations, tool_config, ...
@@ -11,7 +13,7 @@ answer. Such runs are refused. Sources: https://ai.google.dev/api/generate-conte
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import (
@@ -19,26 +21,16 @@ from langsmith_finetune.shapes.canonical import (
     Conversation,
     Message,
     Notes,
-    Tool,
     Unreadable,
-    json_at,
     list_at,
     malformed,
     mapping_at,
 )
 from langsmith_finetune.shapes.content import content_from
+from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
-from langsmith_finetune.shapes.tools import function_from, refuse_kept_elsewhere
-
-_SNAKE = str.maketrans({letter: f"_{letter.lower()}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
-# The keywords of Gemini's schema that Python's SDK writes otherwise than JSON Schema does.
-_KEYWORD = {
-    "any_of": "anyOf", "max_items": "maxItems", "min_items": "minItems", "max_length": "maxLength",
-    "min_length": "minLength", "max_properties": "maxProperties", "min_properties": "minProperties",
-    "additional_properties": "additionalProperties", "defs": "$defs", "ref": "$ref",
-    "property_ordering": "propertyOrdering",
-}  # fmt: skip
+from langsmith_finetune.shapes.tools import note_tool_config, refuse_kept_elsewhere, tools_from
 
 
 def is_gemini(run: RunPayload) -> bool:
@@ -98,23 +90,94 @@ def add_answer(run: RunPayload, turns: Turns) -> None:
         )
 
 
+def add_contents(run: RunPayload, turns: Turns) -> None:
+    """Read the request of Google's own SDK: the system instruction and `contents`."""
+    config = _config(run)
+    refuse_kept_elsewhere(_setting(config, "cached_content"))
+    system = _setting(config, "system_instruction") or _setting(run.inputs, "system_instruction")
+    if system:
+        turns.messages.append({"role": "system", "content": _instruction(system, turns.notes)})
+    # Where the SDK called functions by itself, this is what the last request held.
+    contents = _setting(run.outputs, "automatic_function_calling_history") or run.inputs.get("contents")
+    if contents is None:
+        raise Unreadable("unknown_shape", "the answer is Gemini's, but inputs.contents is not there")
+    for where, content in _contents("inputs.contents", contents):
+        turns.add(where, {"role": content.get("role") or "user", "parts": content["parts"]})
+
+
+def _contents(where: str, contents: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Contents, where texts and parts in a row make one content of the user's, as the SDK has it."""
+    if not isinstance(contents, (list, tuple)):
+        contents = [contents]
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    loose: list[Any] | None = None
+    for index, given in enumerate(contents):
+        at = f"{where}[{index}]"
+        content = mapping_at(at, {"text": given} if isinstance(given, str) else given)
+        if isinstance(content.get("parts"), (list, tuple)):
+            loose = None
+            found.append((at, content))
+        elif isinstance(content.get("uri"), str):
+            raise Unreadable("kept_elsewhere", f"{at} is a file that is kept at the provider")
+        elif loose is None:
+            loose = [content]
+            found.append((at, {"role": "user", "parts": loose}))
+        else:
+            loose.append(content)
+    return found
+
+
+def add_candidate(where: str, responses: Sequence[Any], turns: Turns) -> None:
+    """Read the first candidate of an answer, whole or in the pieces of a stream."""
+    parts: list[Any] = []
+    for index, response in enumerate(responses):
+        at = f"{where}.candidates" if len(responses) == 1 else f"{where}[{index}].candidates"
+        candidates = list_at(at, mapping_at(where, response).get("candidates") or [])
+        if len(candidates) > 1:
+            turns.notes.add("other_candidates", f"{at} holds {len(candidates)}")
+        for found in candidates[:1]:
+            candidate = mapping_at(f"{at}[0]", found)
+            note_ending(f"{at}[0]", candidate, turns.notes)
+            if any(_setting(candidate, key) for key in ("citation_metadata", "grounding_metadata")):
+                turns.notes.add("keys_dropped", f"{at}[0]")
+            content = candidate.get("content")
+            if content is not None:
+                parts += list_at(f"{at}[0].content.parts", mapping_at(at, content).get("parts") or [])
+    if not parts:
+        raise Unreadable("empty_output", f"{where}.candidates holds no part of an answer")
+    turns.add(
+        where, {"role": "model", "parts": parts if len(responses) == 1 else _joined(parts, turns.notes)}
+    )
+
+
+def _joined(parts: list[Any], notes: Notes) -> list[Any]:
+    """The parts that the pieces of a stream make: texts in a row are one."""
+    joined: list[Any] = []
+    texts: list[str] = []
+    for part in [*parts, None]:
+        is_text = isinstance(part, Mapping) and isinstance(part.get("text"), str)
+        if texts and not (is_text and part.get("thought") == joined[-1].get("thought")):
+            joined[-1] = {**joined[-1], "text": "".join(texts)}
+            texts = []
+        if not (is_text and texts):
+            joined.append(part)
+        if is_text:
+            texts.append(part["text"])
+            notes.spend(1 + len(texts[-1]) // 100)
+    return joined[:-1]
+
+
 def add_settings(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
     """Add the declared functions; note the settings that a training line has no place for."""
     config = _config(run)
-    for index, found in enumerate(list_at("inputs.config.tools", _setting(config, "tools") or [])):
-        where = f"inputs.config.tools[{index}]"
-        if isinstance(found, str):
+    tools = list_at("inputs.config.tools", _setting(config, "tools") or [])
+    for index, tool in enumerate(tools):
+        if isinstance(tool, str):
+            where = f"inputs.config.tools[{index}]"
             raise Unreadable("lost_at_source", f"{where} is a Python function, called unseen by the SDK")
-        tool = mapping_at(where, found)
-        declared = list_at(where, _setting(tool, "function_declarations") or [])
-        for place, function in enumerate(declared):
-            conversation.tools.append(_tool(f"{where}.function_declarations[{place}]", function, notes))
-        if any(value is not None for key, value in tool.items() if _snake(key) != "function_declarations"):
-            notes.add("server_tool_dropped", where)
+    conversation.tools = tools_from("inputs.config.tools", tools, notes)
     calling = _setting(config, "tool_config")
-    calling = _setting(calling, "function_calling_config") if isinstance(calling, Mapping) else None
-    if isinstance(calling, Mapping) and calling.get("mode") not in (None, "AUTO", "MODE_UNSPECIFIED"):
-        notes.add("tool_choice", "the call set a function calling mode")
+    note_tool_config(calling if isinstance(calling, Mapping) else {}, notes)
     for key in ("response_schema", "response_json_schema"):
         if _setting(config, key) is not None:
             notes.add("response_format", f"the call named a {key}")
@@ -123,12 +186,11 @@ def add_settings(conversation: Conversation, run: RunPayload, notes: Notes) -> N
 
 
 def _config(run: RunPayload) -> Mapping[str, Any]:
-    config = run.inputs.get("config")
-    return {} if config is None else mapping_at("inputs.config", config)
-
-
-def _snake(key: Any) -> Any:
-    return key.translate(_SNAKE) if isinstance(key, str) else key
+    """The rest of the request, by the names that people give to what they hand to the SDK."""
+    for name in ("config", "cfg", "generation_config", "generationConfig", "generate_content_config"):
+        if run.inputs.get(name) is not None:
+            return mapping_at(f"inputs.{name}", run.inputs[name])
+    return {}
 
 
 def _setting(settings: Mapping[str, Any], key: str) -> Any:
@@ -175,46 +237,3 @@ def _with_ids(calls: Any, turns: Turns) -> list[Any]:
         return told
     turns.notes.add("ids_made", "outputs.tool_calls")
     return [{**call, "id": turns.new_id()} for call in told]
-
-
-def _tool(where: str, declaration: Any, notes: Notes) -> Tool:
-    declaration = mapping_at(where, declaration)
-    said = {key: declaration.get(key) for key in ("name", "description")}
-    function = function_from(where, said, notes)
-    plain = _setting(declaration, "parameters_json_schema")
-    if plain is not None:
-        at = f"{where}.parameters_json_schema"
-        function["parameters"] = json_at(at, mapping_at(at, plain), notes)
-    elif declaration.get("parameters") is not None:
-        at = f"{where}.parameters"
-        schema = json_at(at, mapping_at(at, declaration["parameters"]), notes)
-        function["parameters"] = _json_schema(schema)
-    known = {"name", "description", "parameters", "parameters_json_schema"}
-    if any(value is not None and _snake(key) not in known for key, value in declaration.items()):
-        notes.add("keys_dropped", where)
-    return {"type": "function", "function": function}
-
-
-def _json_schema(schema: Any) -> Any:
-    """Gemini's schema as JSON Schema: its types are in capitals, and Python's SDK writes keywords_so.
-
-    Source: https://ai.google.dev/api/caching#Schema
-    """
-    if not isinstance(schema, dict):
-        return schema
-    lowered: dict[str, Any] = {}
-    for found, value in schema.items():
-        key = str(_KEYWORD.get(found, found))
-        if value is None:
-            continue
-        if key == "type" and isinstance(value, str):
-            lowered[key] = value.lower()
-        elif key in ("properties", "$defs") and isinstance(value, dict):
-            lowered[key] = {name: _json_schema(inner) for name, inner in value.items()}
-        elif key in ("items", "additionalProperties"):
-            lowered[key] = _json_schema(value)
-        elif key == "anyOf" and isinstance(value, list):
-            lowered[key] = [_json_schema(inner) for inner in value]
-        else:
-            lowered[key] = value
-    return lowered

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from langsmith_finetune.shapes.blocks import typed_blocks
 from langsmith_finetune.shapes.canonical import (
     OBJECT,
     Message,
@@ -24,10 +25,12 @@ from langsmith_finetune.shapes.canonical import (
     mapping_at,
     text_at,
 )
-from langsmith_finetune.shapes.content import called_ids, content_from
+from langsmith_finetune.shapes.content import PIECES, content_from, kind_of, told_calls
 from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.openai_chat import (
+    calls_at,
     function_call_from,
+    id_at,
     message_from,
     role_at,
     tidy_content,
@@ -143,15 +146,16 @@ def message_from_fields(
     extra = extra if isinstance(extra, OBJECT) else {}
     role = _role(where, kind, fields, extra)
     content = fields.get("content")
+    if isinstance(content, (list, tuple)):
+        content = typed_blocks(f"{where}.content", content, notes)
+        content = [block for block in content if not _is_piece(block, fields)]
     message: Message = {"role": role, "content": content_from(f"{where}.content", content, notes)}
     name = fields.get("name") or extra.get("name")
     if name is not None and not is_answer:
         message["name"] = text_at(f"{where}.name", name)
     if role == "assistant":
         _add_calls(where, message, fields, extra, notes, is_answer=is_answer)
-        told = {call["id"] for call in message.get("tool_calls", ())}
-        if any(not isinstance(call_id, str) or call_id not in told for call_id in called_ids(content)):
-            raise Unreadable("malformed", f"{where}.content tells a call that tool_calls does not")
+        _check_told_twice(where, content, message)
         if isinstance(extra.get("refusal"), str):
             message["refusal"] = extra["refusal"]
         for key in ("reasoning_content", "reasoning"):
@@ -163,9 +167,26 @@ def message_from_fields(
         if extra.get("audio"):
             notes.add("keys_dropped", f"{where}.additional_kwargs")
     if role == "tool":
-        message["tool_call_id"] = text_at(f"{where}.tool_call_id", fields.get("tool_call_id"))
+        message["tool_call_id"] = id_at(f"{where}.tool_call_id", fields.get("tool_call_id"))
     tidy_content(message, notes)
     return message
+
+
+def _is_piece(block: Any, fields: Mapping[str, Any]) -> bool:
+    """Whether a block is a piece of a call that stands whole in `tool_calls`."""
+    return bool(fields.get("tool_calls")) and isinstance(block, OBJECT) and kind_of(block) in PIECES
+
+
+def _check_told_twice(where: str, content: Any, message: Message) -> None:
+    """Every call among the blocks must be among the calls too: by its id, or by its name if it has none."""
+    calls = message.get("tool_calls", ())
+    ids = {call["id"] for call in calls}
+    names = [call["function"]["name"] for call in calls]
+    for call_id, name in told_calls(content):
+        if call_id is None and name in names:
+            names.remove(name)
+        elif not isinstance(call_id, str) or call_id not in ids:
+            raise Unreadable("malformed", f"{where}.content tells a call that tool_calls does not")
 
 
 def _role(where: str, kind: str, fields: Mapping[str, Any], extra: Mapping[str, Any]) -> str:
@@ -187,7 +208,7 @@ def _add_calls(
 ) -> None:
     """The calls, from the places where versions and languages keep them, the most exact first."""
     parsed = _parsed_calls(where, fields, notes)
-    raw = _raw_calls(where, extra, notes)
+    raw = _raw_calls(where, extra, parsed, notes)
     streamed = _streamed_calls(where, fields, notes)
     if is_answer:
         calls = streamed or raw or parsed
@@ -206,12 +227,12 @@ def _add_calls(
 def _parsed_calls(where: str, fields: Mapping[str, Any], notes: Notes) -> list[ToolCall]:
     calls: list[ToolCall] = []
     for key in ("tool_calls", "invalid_tool_calls"):
-        for index, found in enumerate(list_at(f"{where}.{key}", fields.get(key) or [])):
+        for index, found in enumerate(calls_at(f"{where}.{key}", fields.get(key))):
             at = f"{where}.{key}[{index}]"
             call = mapping_at(at, found)
             arguments = call.get("args")
             calls.append({
-                "id": text_at(f"{at}.id", call.get("id")),
+                "id": id_at(f"{at}.id", call.get("id")),
                 "type": "function",
                 "function": {
                     "name": text_at(f"{at}.name", call.get("name")),
@@ -223,16 +244,20 @@ def _parsed_calls(where: str, fields: Mapping[str, Any], notes: Notes) -> list[T
     return calls
 
 
-def _raw_calls(where: str, extra: Mapping[str, Any], notes: Notes) -> list[ToolCall]:
+def _raw_calls(where: str, extra: Mapping[str, Any], parsed: list[ToolCall], notes: Notes) -> list[ToolCall]:
     where = f"{where}.additional_kwargs.tool_calls"
-    calls = list_at(where, extra.get("tool_calls") or [])
+    calls = calls_at(where, extra.get("tool_calls"))
+    if any(isinstance(call, OBJECT) and call.get("type") == "not_implemented" for call in calls):
+        if parsed:
+            return []  # objects that LangChain could not write down; it parsed them before
+        raise Unreadable("lost_at_source", f"{where} holds objects that LangChain could not write down")
     return [tool_call_from(f"{where}[{i}]", call, notes) for i, call in enumerate(calls)]
 
 
 def _streamed_calls(where: str, fields: Mapping[str, Any], notes: Notes) -> list[ToolCall]:
     """The calls of a chunk: their text as it arrived, where parsing may have mended it."""
     calls: list[ToolCall] = []
-    for index, found in enumerate(list_at(f"{where}.tool_call_chunks", fields.get("tool_call_chunks") or [])):
+    for index, found in enumerate(calls_at(f"{where}.tool_call_chunks", fields.get("tool_call_chunks"))):
         chunk = mapping_at(f"{where}.tool_call_chunks[{index}]", found)
         call_id, name, arguments = chunk.get("id"), chunk.get("name"), chunk.get("args")
         if not (isinstance(call_id, str) and isinstance(name, str) and isinstance(arguments, str)):

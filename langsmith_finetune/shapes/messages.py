@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langsmith_finetune.shapes.blocks import typed_blocks
 from langsmith_finetune.shapes.canonical import (
     OBJECT,
     Message,
@@ -36,7 +37,10 @@ from langsmith_finetune.shapes.canonical import (
 )
 from langsmith_finetune.shapes.content import REASONING, content_from, kind_of
 from langsmith_finetune.shapes.langchain import KIND_OF_TYPE, kind_and_fields, message_from_fields
+from langsmith_finetune.shapes.ollama import with_images
 from langsmith_finetune.shapes.openai_chat import (
+    calls_at,
+    id_at,
     message_from,
     note_key,
     role_at,
@@ -57,9 +61,8 @@ _SPLIT = _ANSWERS | _CALLS.keys()
 _KEYS = frozenset({
     "role", "content", "parts", "tool_calls", "name", "refusal",
     # Beside an answer or a turn, and no part of it.
-    "id", "type", "index", "status", "phase", "finish_reason", "providerOptions", "providerMetadata",
+    "id", "type", "index", "status", "phase", "finish_reason", "tool_name", "usage_metadata", "providerOptions", "providerMetadata",
 })  # fmt: skip
-_ROLE_OF_TUPLE = {"human": "user", "ai": "assistant"}
 
 
 class Turns:
@@ -95,23 +98,58 @@ class Turns:
         if isinstance(message, (list, tuple)):
             message = _from_tuple(where, message)
         message = mapping_at(where, message)
+        if message.get("images"):
+            message = with_images(where, message, self.notes)
         kind = kind_of(message)
+        content = message.get("content")
         if kind == "constructor" or (kind in KIND_OF_TYPE and "role" not in message):
             self._add_langchain(where, *kind_and_fields(where, message))
         elif "parts" in message:
-            self._split(where, message, _parts(f"{where}.parts", message["parts"]))
-        elif isinstance(message.get("content"), (list, tuple)) and has_blocks(message["content"]):
-            self._split(where, message, message["content"])
+            self._split(
+                where, message, self._typed(f"{where}.parts", _parts(f"{where}.parts", message["parts"]))
+            )
+        elif isinstance(content, (list, tuple)) and has_blocks(
+            blocks := self._typed(f"{where}.content", content)
+        ):
+            self._split(where, message, blocks)
         else:
-            self.messages.append(message_from(where, message, self.notes))
+            self._append(where, message_from(where, message, self.notes), message.get("tool_name"))
+
+    def _typed(self, where: str, blocks: Sequence[Any]) -> list[Any]:
+        return typed_blocks(where, blocks, self.notes)
 
     def _add_langchain(self, where: str, kind: str, fields: Mapping[str, Any]) -> None:
         content = fields.get("content")
-        if kind == "human" and isinstance(content, (list, tuple)) and has_blocks(content):
-            # Anthropic's answers of tools, which ChatAnthropic takes as they are.
-            self._split(where, {"role": "user", "name": fields.get("name")}, content)
-        else:
-            self.messages.append(message_from_fields(where, kind, fields, self.notes))
+        if kind == "human" and isinstance(content, (list, tuple)):
+            content = self._typed(f"{where}.content", content)
+            if has_blocks(content):  # Anthropic's answers of tools, which ChatAnthropic takes as they are
+                self._split(where, {"role": "user", "name": fields.get("name")}, content)
+                return
+        self._append(where, message_from_fields(where, kind, fields, self.notes), fields.get("name"))
+
+    def _append(self, where: str, message: Message, tool: Any = None) -> None:
+        self.messages.append(message)
+        self.give_ids(where, message, tool)
+
+    def give_ids(self, where: str, message: Message, tool: Any = None) -> None:
+        """Give the calls of a message ids from their place, where they have none; and what answers one, its.
+
+        Args:
+            where: The message, for error texts.
+            message: The next one after those read so far.
+            tool: The name of the function that it answers for, where it says so.
+        """
+        calls = message.get("tool_calls")
+        if calls:
+            for call in calls:
+                if not call["id"]:
+                    self.notes.add("ids_made", where)
+                    call["id"] = self.new_id()
+            self._waiting = {call["id"]: call["function"]["name"] for call in calls}
+        elif message["role"] == "tool":
+            if not message["tool_call_id"]:
+                message["tool_call_id"] = self._first_waiting(where, tool)
+            self._waiting.pop(message["tool_call_id"], None)
 
     def _split(self, where: str, message: Mapping[str, Any], blocks: Sequence[Any]) -> None:
         """A turn for each answer of a tool, and one for each stretch of anything else."""
@@ -161,9 +199,8 @@ class Turns:
         calls = self._told_twice(where, message, calls)
         if calls:
             turn["tool_calls"] = calls
-            self._waiting = {call["id"]: call["function"]["name"] for call in calls}
         tidy_content(turn, self.notes)
-        self.messages.append(turn)
+        self._append(where, turn)
 
     def _told_twice(self, where: str, message: Mapping[str, Any], calls: list[ToolCall]) -> list[ToolCall]:
         """Calls told as blocks and in `tool_calls` too: the latter are in the form of the wire."""
@@ -171,7 +208,7 @@ class Turns:
             return calls
         listed = [
             tool_call_from(f"{where}.tool_calls[{i}]", call, self.notes)
-            for i, call in enumerate(list_at(f"{where}.tool_calls", message["tool_calls"]))
+            for i, call in enumerate(calls_at(f"{where}.tool_calls", message["tool_calls"]))
         ]
         if calls and [call["id"] for call in calls] != [call["id"] for call in listed]:
             raise Unreadable("malformed", f"{where} tells other calls in its content than in tool_calls")
@@ -181,17 +218,10 @@ class Turns:
         if block.get("providerExecuted"):
             raise Unreadable("not_expressible", f"{where} is a call of a tool that ran at the provider")
         id_key, name_key, argument_keys = _CALLS[str(block["type"])]
-        inner = block.get("function_call")
-        if isinstance(inner, OBJECT):  # wrap_gemini
-            block, id_key = inner, "id"
         arguments = next((block[key] for key in argument_keys if block.get(key) is not None), None)
         name = text_at(f"{where}.{name_key}", block.get(name_key))
-        call_id = block.get(id_key)
-        if call_id is None:
-            self.notes.add("ids_made", where)
-            call_id = self.new_id()
         return {
-            "id": text_at(f"{where}.{id_key}", call_id),
+            "id": id_at(f"{where}.{id_key}", block.get(id_key)),
             "type": "function",
             "function": {
                 "name": name,
@@ -205,21 +235,19 @@ class Turns:
         self.notes.spend(1)
         if block.get("is_error") is True or block.get("isError") is True:
             self.notes.add("keys_dropped", where)
-        found = block.get("function_response")
-        inner = found if isinstance(found, Mapping) else block
         call_id = next(
             (
-                inner[key]
+                block[key]
                 for key in ("tool_use_id", "toolCallId", "tool_call_id", "id")
-                if inner.get(key) is not None
+                if block.get(key) is not None
             ),
             None,
         )
         if call_id is None:
-            call_id = self._first_waiting(where, inner.get("name"))
+            call_id = self._first_waiting(where, block.get("name"))
         call_id = text_at(f"{where}.id", call_id)
         self._waiting.pop(call_id, None)
-        content = _answer_content(where, inner, self.notes)
+        content = _answer_content(where, block, self.notes)
         self.messages.append({"role": "tool", "content": content, "tool_call_id": call_id})
 
     def _first_waiting(self, where: str, name: Any) -> str:
@@ -239,7 +267,7 @@ def has_blocks(content: Sequence[Any]) -> bool:
 def _from_tuple(where: str, pair: Sequence[Any]) -> dict[str, Any]:
     if len(pair) != 2 or not isinstance(pair[0], str):
         raise malformed(where, "a message, or a role and its content", pair)
-    return {"role": _ROLE_OF_TUPLE.get(pair[0], pair[0]), "content": pair[1]}
+    return {"role": pair[0], "content": pair[1]}
 
 
 def _parts(where: str, parts: Any) -> list[Any]:

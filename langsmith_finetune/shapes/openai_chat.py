@@ -27,10 +27,11 @@ from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.run import RunPayload
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_ALIASES = {"human": "user", "ai": "assistant", "model": "assistant"}
 _KEYS = frozenset({
     "role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal",
     # What the SDK adds to an answer, or a stream leaves behind: no part of the conversation.
-    "annotations", "parsed", "index",
+    "annotations", "parsed", "index", "tool_name", "usage_metadata",
 })  # fmt: skip
 
 
@@ -61,10 +62,11 @@ def message_of_chunks(where: str, chunks: Sequence[Any], notes: Notes) -> Messag
             if mapping_at(f"{at}.choices", choice).get("index", 0) != 0:
                 notes.add("other_candidates", where)
                 continue
-            delta = mapping_at(f"{at}.choices[0].delta", choice.get("delta"))
+            # Azure's last chunk tells of filters alone.
+            delta = mapping_at(f"{at}.choices[0].delta", choice.get("delta") or {})
             for key, pieces in texts.items():
                 pieces.append(text_at(f"{at}.{key}", delta.get(key) or ""))
-            for piece in list_at(f"{at}.tool_calls", delta.get("tool_calls") or []):
+            for piece in calls_at(f"{at}.tool_calls", delta.get("tool_calls")):
                 notes.spend(1)
                 _add_piece(f"{at}.tool_calls", calls, mapping_at(f"{at}.tool_calls", piece), notes)
             note_ending(f"{at}.choices[0]", choice, notes)
@@ -110,10 +112,11 @@ def _joined(call: Mapping[str, Any], notes: Notes) -> dict[str, str]:
 
 
 def role_at(where: str, role: Any) -> str:
-    """The value, which must be a role of the chat format."""
-    if not isinstance(role, str) or role not in ROLES:
+    """The value, which must be a role of the chat format, or LangChain's or Gemini's word for one."""
+    found = _ALIASES.get(role, role) if isinstance(role, str) else None
+    if found not in ROLES:
         raise malformed(where, f"one of {', '.join(sorted(ROLES))}", role)
-    return role
+    return found
 
 
 def message_from(where: str, message: Any, notes: Notes) -> Message:
@@ -132,7 +135,7 @@ def message_from(where: str, message: Any, notes: Notes) -> Message:
     elif message.get("refusal"):
         notes.add("keys_dropped", where)
     if role == "tool":
-        read["tool_call_id"] = text_at(f"{where}.tool_call_id", message.get("tool_call_id"))
+        read["tool_call_id"] = id_at(f"{where}.tool_call_id", message.get("tool_call_id"))
     for key, value in message.items():
         if key not in _KEYS and value:
             note_key(where, key, value, notes)
@@ -143,7 +146,7 @@ def message_from(where: str, message: Any, notes: Notes) -> Message:
 def _add_said(where: str, read: Message, message: Mapping[str, Any], notes: Notes) -> None:
     """What only an assistant message has."""
     if message.get("tool_calls"):
-        calls = list_at(f"{where}.tool_calls", message["tool_calls"])
+        calls = calls_at(f"{where}.tool_calls", message["tool_calls"])
         read["tool_calls"] = [
             tool_call_from(f"{where}.tool_calls[{i}]", call, notes) for i, call in enumerate(calls)
         ]
@@ -169,6 +172,16 @@ def tidy_content(message: Message, notes: Notes) -> None:
         message["content"] = None if silent else ""
 
 
+def calls_at(where: str, calls: Any) -> list[Any]:
+    """The calls in a list, without the nulls that a stream leaves which numbers its calls from 1."""
+    return [call for call in list_at(where, calls or []) if call is not None]
+
+
+def id_at(where: str, call_id: Any) -> str:
+    """The id of a call; "" where it has none, until `Turns` makes one from its place."""
+    return "" if call_id is None else text_at(where, call_id)
+
+
 def tool_call_from(where: str, call: Any, notes: Notes) -> ToolCall:
     """One of a message's `tool_calls`; the `index` that a stream leaves in it goes."""
     call = mapping_at(where, call)
@@ -178,7 +191,7 @@ def tool_call_from(where: str, call: Any, notes: Notes) -> ToolCall:
     if kind not in ("function", None):
         raise malformed(f"{where}.type", '"function"; a training line has no other calls', kind)
     return {
-        "id": text_at(f"{where}.id", call.get("id")),
+        "id": id_at(f"{where}.id", call.get("id")),
         "type": "function",
         "function": function_call_from(f"{where}.function", call.get("function"), notes),
     }

@@ -102,7 +102,9 @@ class _Settings(Struct, gc=False):
     parallel_tool_calls: None = None
     previous_response_id: None = None
     response_format: None = None
+    toolConfig: None = None  # noqa: N815 - Bedrock
     tool_choice: None = None
+    tool_config: None = None
     tools: None = None
 
 

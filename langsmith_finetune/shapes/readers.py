@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from langsmith_finetune.shapes import gemini, langchain, openai_chat, openai_responses, vercel
+from langsmith_finetune.shapes import gemini, langchain, ollama, openai_chat, openai_responses, vercel
 from langsmith_finetune.shapes.canonical import (
     OBJECT,
     Conversation,
@@ -24,7 +24,7 @@ from langsmith_finetune.shapes.canonical import (
     text_at,
 )
 from langsmith_finetune.shapes.content import kind_of
-from langsmith_finetune.shapes.endings import note_ending
+from langsmith_finetune.shapes.endings import ENDINGS, note_ending
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.tools import add_request_settings, note_missing_tools
@@ -34,6 +34,10 @@ Reader: TypeAlias = Callable[[RunPayload, Notes], Conversation]
 
 def read_choices(run: RunPayload, notes: Notes) -> Conversation:
     """A chat completion: `wrap_openai`, LiteLLM, a `@traceable` function that returns one."""
+    if isinstance(run.outputs["choices"], OBJECT):  # Dify's one choice is the message
+        turns = _request(run, notes)
+        said = _answer("outputs.choices", run.outputs["choices"], turns)
+        return _conversation(run, notes, turns, [said])
     answer = openai_chat.answer_from(run, notes)  # first: it tells a completion model
     if answer[0]["content"] == "redacted-by-litellm":
         raise Unreadable("hidden", "LiteLLM was told to leave messages out of its logs")
@@ -69,12 +73,47 @@ def read_named_message(run: RunPayload, notes: Notes) -> Conversation:
     return _conversation(run, notes, turns, [_answer("outputs.message", message, turns)])
 
 
+def read_llm_output(run: RunPayload, notes: Notes) -> Conversation:
+    """`llm_output` as the answer: Vercel's AI SDK 3 and 4, by LangSmith's exporter of its telemetry."""
+    operation = run.metadata.get("ai.operationId")
+    if isinstance(operation, str) and not operation.endswith((".doGenerate", ".doStream")):
+        raise Unreadable("not_llm", "the exporter posts the run around the model's calls as one of them")
+    turns = _request(run, notes)
+    message = mapping_at("outputs.llm_output", run.outputs["llm_output"])
+    answer = _answer("outputs.llm_output", message, turns)
+    return _conversation(run, notes, turns, [answer], whole_request=True)
+
+
+def read_candidates(run: RunPayload, notes: Notes) -> Conversation:
+    """`candidates` as the answer: a function around Google's SDK for Gemini, in Python or JavaScript."""
+    return _read_candidates("outputs", [run.outputs], run, notes)
+
+
+def _read_candidates(where: str, responses: Sequence[Any], run: RunPayload, notes: Notes) -> Conversation:
+    turns = Turns(notes)
+    gemini.add_contents(run, turns)
+    gemini.add_candidate(where, responses, turns)
+    return _of_gemini(run, notes, turns)
+
+
+def read_outputs(run: RunPayload, notes: Notes) -> Conversation:
+    """`outputs` as the answer: what a traced function in JavaScript returned that was no object."""
+    return read_output(replace(run, outputs={"output": run.outputs["outputs"]}), notes)
+
+
+def read_text(run: RunPayload, notes: Notes) -> Conversation:
+    """`text` as the answer: the model's node in a workflow of Dify's."""
+    said = _said(text_at("outputs.text", run.outputs["text"]), notes)
+    return _conversation(run, notes, _request(run, notes), [said])
+
+
 def read_output(run: RunPayload, notes: Notes) -> Conversation:
     """`output` as the answer: what a function returned that was no dict, or items of the Responses API."""
     output = run.outputs["output"]
     if output is None:
         raise Unreadable("empty_output", "outputs.output is null")
-    if isinstance(output, OBJECT):  # what wrappers post when their own code for outputs fails
+    if isinstance(output, OBJECT):  # Bedrock's answer, or a wrapper whose own code for outputs failed
+        note_ending("outputs", run.outputs, notes)
         return reader_of(output)(replace(run, outputs=output), notes)
     if isinstance(output, str):
         return _conversation(run, notes, _request(run, notes), [_said(output, notes)])
@@ -84,14 +123,8 @@ def read_output(run: RunPayload, notes: Notes) -> Conversation:
 def _read_list(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conversation:
     """Items of the Responses API, messages, a role and a text, or the pieces of a stream."""
     first = output[0] if output else {}
-    if isinstance(first, OBJECT) and first.get("object") == "chat.completion.chunk":
-        turns = _request(run, notes)
-        answer = openai_chat.message_of_chunks("outputs.output", output, notes)
-        return _conversation(run, notes, turns, [answer])
-    if isinstance(first, OBJECT) and ("role" not in first or kind_of(first) == "message"):
-        return _read_responses(run, notes)
     if isinstance(first, OBJECT):
-        return _trajectory("outputs.output", output, run, notes)
+        return _read_objects(output, run, notes)
     turns = _request(run, notes)
     if len(output) == 2 and first in ("assistant", "ai") and isinstance(output[1], str):
         turns.add("outputs.output", output)
@@ -100,6 +133,23 @@ def _read_list(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conversa
         notes.spend(sum(1 + len(piece) // 100 for piece in output))  # before they are joined
         return _conversation(run, notes, turns, [_said("".join(output), notes)])
     raise Unreadable("unknown_shape", "outputs.output is a list of nothing that a model is known to answer")
+
+
+def _read_objects(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conversation:
+    where = "outputs.output"
+    first = output[0] if output else {}
+    # Azure's first chunk tells of filters, and its object is "".
+    if any(isinstance(one, OBJECT) and one.get("object") == "chat.completion.chunk" for one in output):
+        turns = _request(run, notes)
+        answer = openai_chat.message_of_chunks(where, output, notes)
+        return _conversation(run, notes, turns, [answer])
+    if "candidates" in first:
+        return _read_candidates(where, output, run, notes)
+    if "done" in first and "message" in first:
+        return read_named_message(replace(run, outputs=ollama.joined(where, output, notes)), notes)
+    if "role" not in first or kind_of(first) == "message":
+        return _read_responses(run, notes)
+    return _trajectory(where, output, run, notes)
 
 
 def read_message(run: RunPayload, notes: Notes) -> Conversation:
@@ -159,6 +209,10 @@ def _read_gemini(run: RunPayload, notes: Notes) -> Conversation:
     turns = Turns(notes)
     gemini.add_request(run, turns)
     gemini.add_answer(run, turns)
+    return _of_gemini(run, notes, turns)
+
+
+def _of_gemini(run: RunPayload, notes: Notes, turns: Turns) -> Conversation:
     conversation = Conversation(messages=turns.messages)
     gemini.add_settings(conversation, run, notes)
     note_missing_tools(conversation, notes, in_history=False)
@@ -186,6 +240,9 @@ READERS: dict[str, Reader] = {
     "output": read_output,
     "messages": read_messages,
     "message": read_named_message,
+    "candidates": read_candidates,
+    "outputs": read_outputs,
+    "llm_output": read_llm_output,
     "content": read_message,
     "role": read_message,
     "tool_calls": read_message,
@@ -195,8 +252,14 @@ READERS: dict[str, Reader] = {
 def reader_of(outputs: Mapping[str, Any]) -> Reader:
     """The reader that knows outputs of this form."""
     found = {READERS[key]: key for key in reversed(READERS) if key in outputs}  # named by its first key
+    if read_generations in found:
+        found.pop(read_llm_output, None)  # LangChain's own key of this name
+    if read_message in found and "stop_reason" in outputs:
+        found.pop(read_output, None)  # `wrap_anthropic`: the pieces of a stream beside the whole message
     if len(found) == 1:
         return next(iter(found))
+    if not found and isinstance(outputs.get("text"), str):
+        return read_text
     if found:
         keys = ", ".join(sorted(found.values()))
         raise Unreadable("unknown_shape", f"outputs hold an answer under each of {keys}")
@@ -211,7 +274,10 @@ def _request(run: RunPayload, notes: Notes) -> Turns:
     if inputs.get("messages") is not None:
         if inputs.get("system"):  # Anthropic's place, in a function of the user's own
             turns.add("inputs.system", {"role": "system", "content": inputs["system"]})
-        turns.add_all(*_batch(inputs["messages"]))
+        messages = inputs["messages"]
+        turns.add_all(*_batch([messages] if isinstance(messages, OBJECT) else messages))  # Dify's one
+    elif inputs.get("contents") is not None:
+        gemini.add_contents(run, turns)
     elif inputs.get("input") is not None:
         openai_responses.add_request(run, turns)
     elif "role" in inputs and "content" in inputs:  # OpenAI's agents, where one message is all that was sent
@@ -241,24 +307,56 @@ def _batch(messages: Any) -> tuple[str, Any]:
 def _conversation(
     run: RunPayload, notes: Notes, turns: Turns, answer: list[Message], *, whole_request: bool = False
 ) -> Conversation:
+    for message in answer:
+        turns.give_ids("outputs", message)
     conversation = Conversation(messages=[*turns.messages, *answer])
+    if run.metadata.get("ls_provider") in _NAMELESS:
+        for message in conversation.messages:
+            if message["role"] == "tool":
+                message.pop("name", None)
     note_ending("outputs", run.outputs, notes)
     add_request_settings(conversation, run, notes)
+    if "contents" in run.inputs and run.inputs.get("messages") is None:
+        gemini.add_settings(conversation, run, notes)
     note_missing_tools(conversation, notes, in_history=not whole_request)
     if run.metadata.get("ls_integration") == "openai-agents-sdk":
         _note_agents(run, conversation, notes)
     return conversation
 
 
-_MESSAGE_KEYS = frozenset({
-    "role", "content", "parts", "tool_calls", "function_call", "refusal", "reasoning_content", "reasoning",
+_NAMELESS = (
+    "anthropic",
+    "google",
+    "google_ai",
+    "google_genai",
+    "google_vertexai",
+    "amazon_bedrock",
+    "ollama",
+)
+"""Providers whose APIs have no name for who answers a call, though messages in a run may have one."""
+
+_BESIDE = frozenset({
+    # What came with an answer and is no part of it: names, times, counts, prices, how it ended.
+    "id", "object", "type", "index", "model", "created", "created_at", "usage", "usage_metadata", "metadata",
+    "usageMetadata", "totalUsage", "total_usage", "response_metadata", "responseMetadata", "service_tier",
+    "system_fingerprint", "stop_sequence", "stop_details", "container", "diagnostics", "context_management",
+    "metrics", "latency_ms", "cost", "timings", "logprobs", "done", "output", "token_usage", "tokenUsage",
+    "modelVersion", "model_version", "sdk_http_response", "sdkHttpResponse", "ResponseMetadata", "$metadata",
+    # Vercel's AI SDK: what it sent and got, in its provider's form.
+    "request", "response", "rawCall", "rawResponse", "rawPrompt", "warnings", "providerMetadata",
+    "experimental_providerMetadata",
+    # The answer once more, as the SDK parsed it.
+    "parsed", "parsed_output", "text_content",
+    *ENDINGS,
 })  # fmt: skip
 
 
 def _message_of(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The message in outputs that hold more: usage, ids, the model's name."""
+    """The message in outputs that hold more. Whatever is not known to be beside it is in it, for its reader to note."""
     return {"role": "assistant"} | {
-        key: outputs[key] for key in _MESSAGE_KEYS if outputs.get(key) is not None
+        key: value
+        for key, value in outputs.items()
+        if value is not None and key not in _BESIDE and not isinstance(value, (bool, int, float))
     }
 
 

@@ -19,13 +19,16 @@ from langsmith_finetune.shapes.canonical import (
     text_at,
 )
 from langsmith_finetune.shapes.run import RunPayload
+from langsmith_finetune.shapes.schema import json_schema
 
-_FUNCTION_KEYS = frozenset(
-    {"name", "description", "parameters", "strict", "type", "input_schema", "inputSchema"}
-)
+_SCHEMAS = (
+    "parameters_json_schema", "parametersJsonSchema", "parameters", "input_schema", "inputSchema",
+)  # fmt: skip
+_FUNCTION_KEYS = frozenset({"name", "description", "strict", "type", *_SCHEMAS})
+_DECLARATIONS = ("function_declarations", "functionDeclarations")
 SETTINGS = frozenset({
     "conversation", "function_call", "functions", "parallel_tool_calls", "previous_response_id",
-    "response_format", "tool_choice", "tools",
+    "response_format", "toolConfig", "tool_choice", "tool_config", "tools",
 })  # fmt: skip
 """The settings of a call that are looked at here."""
 
@@ -57,7 +60,10 @@ def add_request_settings(conversation: Conversation, run: RunPayload, notes: Not
         return None
 
     refuse_kept_elsewhere(setting("previous_response_id"), run.invocation("conversation"))
+    config = next((found for key in _CONFIGS if isinstance(found := setting(key), OBJECT)), {})
     tools = setting("tools")
+    if tools is None:
+        tools = config.get("tools")  # Bedrock's place
     if tools is not None:
         conversation.tools = tools_from("tools", tools, notes)
     functions = setting("functions")
@@ -73,6 +79,7 @@ def add_request_settings(conversation: Conversation, run: RunPayload, notes: Not
     if isinstance(parallel, bool) and conversation.tools:
         conversation.parallel_tool_calls = parallel
     _note_unseen((choice, setting("function_call")), setting("response_format"), notes)
+    note_tool_config(config, notes)
 
 
 def _note_unseen(choices: tuple[Any, Any], response_format: Any, notes: Notes) -> None:
@@ -81,6 +88,20 @@ def _note_unseen(choices: tuple[Any, Any], response_format: Any, notes: Notes) -
         notes.add("tool_choice", "the call named tool_choice or function_call")
     if response_format not in _NO_FORMAT:
         notes.add("response_format", "the call named a response_format")
+
+
+def note_tool_config(config: Mapping[str, Any], notes: Notes) -> None:
+    """Note that Bedrock's or Gemini's configuration of tools forced or forbade them."""
+    choice = config.get("toolChoice")
+    calling = config.get("function_calling_config") or config.get("functionCallingConfig")
+    mode = calling.get("mode") if isinstance(calling, OBJECT) else None
+    if mode not in (None, "AUTO", "MODE_UNSPECIFIED") or (
+        isinstance(choice, OBJECT) and "auto" not in choice
+    ):
+        notes.add("tool_choice", "the call named how tools are to be called")
+
+
+_CONFIGS = ("toolConfig", "tool_config")
 
 
 def refuse_kept_elsewhere(*references: Any) -> None:
@@ -109,7 +130,7 @@ def note_missing_tools(conversation: Conversation, notes: Notes, *, in_history: 
 
 
 def tools_from(where: str, tools: Any, notes: Notes) -> list[Tool]:
-    """Definitions in OpenAI's chat form (`function` inside), or flat: Responses, Anthropic, Vercel's SDK."""
+    """Definitions, with the function inside (OpenAI, Bedrock, Gemini) or flat (Responses, Anthropic, Vercel)."""
     found: list[Tool] = []
     for index, tool in enumerate(list_at(where, tools)):
         at = f"{where}[{index}]"
@@ -117,6 +138,14 @@ def tools_from(where: str, tools: Any, notes: Notes) -> list[Tool]:
         kind = definition.get("type", "function")
         if isinstance(definition.get("function"), OBJECT):
             found.append({"type": "function", "function": function_from(at, definition["function"], notes)})
+        elif isinstance(definition.get("toolSpec"), OBJECT):
+            found.append({"type": "function", "function": function_from(at, definition["toolSpec"], notes)})
+        elif kind == "not_implemented":
+            notes.add("tools_missing", f"{at} is an object that LangChain could not write down")
+        elif isinstance(definition.get("cachePoint"), OBJECT):
+            continue  # it marks what is to be cached, and offers nothing
+        elif not definition.keys().isdisjoint(_GEMINI):
+            found += _declared(at, definition, notes)
         elif "name" in definition and (kind in ("function", None) or "input_schema" in definition):
             found.append({"type": "function", "function": function_from(at, definition, notes)})
         elif isinstance(kind, str) and kind != "function":
@@ -126,17 +155,47 @@ def tools_from(where: str, tools: Any, notes: Notes) -> list[Tool]:
     return found
 
 
-def function_from(where: str, definition: Any, notes: Notes) -> Function:
-    """A function's name, description, parameters and strictness; null is absent."""
+_GEMINI = frozenset({
+    *_DECLARATIONS, "google_search", "googleSearch", "google_search_retrieval", "googleSearchRetrieval",
+    "code_execution", "codeExecution", "url_context", "urlContext", "google_maps", "googleMaps",
+    "enterprise_web_search", "enterpriseWebSearch", "computer_use", "computerUse", "file_search",
+    "fileSearch", "retrieval", "mcp_servers", "mcpServers",
+})  # fmt: skip
+
+
+def _declared(where: str, tool: Mapping[str, Any], notes: Notes) -> list[Tool]:
+    """The functions that one tool of Gemini's declares; what else it is runs at the provider."""
+    found: list[Tool] = []
+    for key in _DECLARATIONS:
+        for place, declaration in enumerate(list_at(f"{where}.{key}", tool.get(key) or [])):
+            function = function_from(f"{where}.{key}[{place}]", declaration, notes, of_gemini=True)
+            found.append({"type": "function", "function": function})
+    if any(value is not None for key, value in tool.items() if key not in _DECLARATIONS):
+        notes.add("server_tool_dropped", where)
+    return found
+
+
+def function_from(where: str, definition: Any, notes: Notes, *, of_gemini: bool = False) -> Function:
+    """A function's name, description, parameters and strictness; null is absent.
+
+    Args:
+        where: The field, for error texts.
+        definition: The function's object, in any dialect.
+        notes: Takes what is left out.
+        of_gemini: Its parameters are a schema of Gemini's, wherever no type shows it.
+    """
     definition = mapping_at(where, definition)
     function: Function = {"name": text_at(f"{where}.name", definition.get("name"))}
     if definition.get("description") is not None:
         function["description"] = text_at(f"{where}.description", definition["description"])
     notes.spend(1 + (len(function["name"]) + len(function.get("description", ""))) // 100)
-    for key in ("parameters", "input_schema", "inputSchema"):
+    for key in _SCHEMAS:
         if definition.get(key) is not None:
             schema = mapping_at(f"{where}.{key}", definition[key])
-            function["parameters"] = json_at(f"{where}.{key}", schema, notes)
+            if schema.keys() == {"json"} and isinstance(schema["json"], OBJECT):
+                schema = schema["json"]  # Bedrock
+            found = json_at(f"{where}.{key}", schema, notes)
+            function["parameters"] = json_schema(found, of_gemini=of_gemini and key == "parameters")
             break
     if isinstance(definition.get("strict"), bool):
         function["strict"] = definition["strict"]
