@@ -33,8 +33,8 @@ def answered(text, call_id="c1"):
     return {"role": "tool", "content": text, "tool_call_id": call_id}
 
 
-def call(run_id, *messages, trace="t", thread=None, **settings):
-    source = RunSource(run_id=run_id, trace_id=trace, thread_id=thread)
+def call(run_id, *messages, trace="t", thread=None, agent=None, **settings):
+    source = RunSource(run_id=run_id, trace_id=trace, thread_id=thread, agent=agent)
     return TrainingExample(line={"messages": list(messages), **settings}, source=source)
 
 
@@ -48,9 +48,16 @@ def bare(messages):
     return [{key: value for key, value in message.items() if key != "weight"} for message in messages]
 
 
+def nameless(messages):
+    return [{key: value for key, value in message.items() if key != "name"} for message in bare(messages)]
+
+
 @st.composite
 def agents(draw):
-    """Calls of a few traces: each starts afresh, or goes on from what an earlier one ended with."""
+    """Calls of a few traces: each starts afresh, or goes on from what an earlier one ended with.
+
+    What it goes on from may have been given names since.
+    """
     calls = []
     texts = st.sampled_from(["a", "b"])
     tools = st.sampled_from([{}, {"tools": [{"type": "function", "function": {"name": "f"}}]}])
@@ -58,9 +65,12 @@ def agents(draw):
         before, trace = [], draw(st.sampled_from(["t1", "t2"]))
         if calls and draw(st.booleans()):
             before = draw(st.sampled_from(calls)).line["messages"]
+            name = draw(st.sampled_from([{}, {"name": "agent"}, {"name": "model"}]))
+            before = [message | (name if message["role"] == "assistant" else {}) for message in before]
         more = [user(draw(texts)), said(draw(texts))] * draw(st.integers(1, 2))
         answer = said(draw(texts), **draw(st.sampled_from([{}, {}, {"weight": 1}])))
-        calls.append(call(f"{number}", *before, *more[:-1], answer, trace=trace, **draw(tools)))
+        agent = draw(st.sampled_from([None, None, "main", "research"]))
+        calls.append(call(f"{number}", *before, *more[:-1], answer, trace=trace, agent=agent, **draw(tools)))
     return draw(st.permutations(calls))
 
 
@@ -68,7 +78,8 @@ def agents(draw):
 def test_every_answer_is_trained_once_and_every_call_is_in_one_example(calls):
     def place(example, end):
         tools = str(example.line.get("tools"))
-        return (example.source.trace_id, tools, str(bare(example.line["messages"][:end])))
+        source = example.source
+        return (source.trace_id, source.agent, tools, str(nameless(example.line["messages"][:end])))
 
     folded = list(fold_traces(calls))
     answers = {place(example, None) for example in calls}
@@ -89,8 +100,12 @@ def test_every_answer_is_trained_once_and_every_call_is_in_one_example(calls):
     for example in calls:
         [home] = holder[example.source.run_id]
         length = len(example.line["messages"])
-        assert bare(home.line["messages"])[:length] == bare(example.line["messages"])
+        assert nameless(home.line["messages"])[:length] == nameless(example.line["messages"])
         assert home.line.get("tools") == example.line.get("tools")
+        assert home.source.agent == example.source.agent
+    said = {example.source.run_id: bare(example.line["messages"]) for example in calls}
+    for example in folded:  # to the letter, as its own call was sent
+        assert bare(example.line["messages"]) == said[example.source.run_id]
 
 
 @given(agents())
