@@ -1,4 +1,4 @@
-"""Everything the library says of the captured runs, in one file that `git diff` shows well.
+"""Everything the library says of the captured runs, and of common mistakes, in one file that `git diff` shows well.
 
 `make golden` (or `python -m tests.golden`) writes `tests/data/golden/runs.txt`; `tests/test_golden.py` holds
 today's code to it. A record is a case, a line of it one fact:
@@ -32,11 +32,13 @@ from langsmith_finetune import (
     LangSmithRunChatLoader,
     check,
     examples_from_runs,
+    read_jsonl,
     to_target,
     training_examples,
 )
 from langsmith_finetune.targets.rules import WHY
-from tests import corpus, payloads, wire
+from tests import corpus, wire
+from tests.golden_cases import BAD_FILES, BAD_LINES, LINES, MAKERS, MISUSES
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "data" / "golden" / "runs.txt"
@@ -98,6 +100,10 @@ def _records() -> Iterator[tuple[str, Facts]]:
         yield from _of_case(path.stem, case.get("input", {}))
     for name, line in BAD_LINES.items():
         yield f"line/{name}", _of_line(line)
+    for name, data in BAD_FILES.items():
+        yield f"file/{name}", _of_file(data, "openai")
+    for name, misuse in MISUSES.items():
+        yield f"misuse/{name}", _tried(lambda misuse=misuse: [f"gives {misuse()!r}"])
     yield "texts/why", [f"{rule}: {text}" for rule, text in sorted(WHY.items())]
 
 
@@ -209,8 +215,10 @@ def _of_file(data: bytes, target: Any) -> Facts:
     with tempfile.TemporaryDirectory() as folder:
         path, fixed = Path(folder) / "train.jsonl", Path(folder) / "fixed.jsonl"
         path.write_bytes(data)
+        read = _tried(lambda: [f"read {_json(line)}" for line in read_jsonl(path)])
         report = check(path, target, fix=True, fixed_path=fixed, ignore=["too_few"])
-        found = [*str(report).split("\n"), "fixed:", *fixed.read_text(encoding="utf-8").split("\n")]
+        fixed_text = fixed.read_bytes().decode("utf-8", "backslashreplace")
+        found = [*read, *str(report).split("\n"), "fixed:", *fixed_text.split("\n")]
         return [text.replace(folder, "") for text in found if text]
 
 
@@ -243,147 +251,6 @@ def _runs_of(producer: str) -> tuple[Any, ...]:
 def _trace_of(producer: str, run: Mapping[str, Any]) -> list[Any]:
     trace = run.get("trace_id")
     return [other for other in _runs_of(producer) if trace and other.get("trace_id") == trace]
-
-
-# --- conversations of our own ------------------------------------------------------------------------------
-
-
-def _call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
-    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
-
-
-def _says(role: str, content: Any, **more: Any) -> dict[str, Any]:
-    return {"role": role, "content": content, **more}
-
-
-_PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"}}
-_PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-_TOOL = {
-    "type": "function",
-    "function": {"name": "weather", "description": "Tells it.", "parameters": _PARAMETERS},
-}
-
-LINES: dict[str, dict[str, Any]] = {
-    "text": {"messages": [_says("user", "Hi 你好 👋\u2028"), _says("assistant", "Hello\n\u201cyou\u201d!")]},
-    "system": {
-        "messages": [
-            _says("system", "Be brief."),
-            _says("user", "1"),
-            _says("assistant", "one"),
-            _says("user", "2"),
-            _says("assistant", "two"),
-        ]
-    },
-    "calls": {
-        "messages": [
-            _says("user", "Weather in Paris and Rome?"),
-            _says(
-                "assistant",
-                None,
-                tool_calls=[
-                    _call("call_0", "weather", '{"city":"Paris"}'),
-                    _call("call_1", "weather", '{"city":"Rome","n":12345678901234567890}'),
-                ],
-            ),
-            _says("tool", "sunny", tool_call_id="call_0"),
-            _says("tool", "", tool_call_id="call_1"),
-            _says("assistant", "Sunny in Paris; nothing of Rome."),
-        ],
-        "tools": [_TOOL],
-    },
-    "ends with a call": {
-        "messages": [
-            _says("user", "Weather?"),
-            _says("assistant", "I look.", tool_calls=[_call("call_0", "weather", '{"city":"Ré"}')]),
-        ],
-        "tools": [_TOOL],
-    },
-    "a picture": {
-        "messages": [
-            _says("user", [{"type": "text", "text": "What is it?"}, _PICTURE]),
-            _says("assistant", "A dot."),
-        ]
-    },
-}
-
-MAKERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "wrap_openai": payloads.wrap_openai_run,
-    "wrap_openai_streamed": payloads.wrap_openai_streamed_run,
-    "langchain": payloads.langchain_run,
-    "langchain_flat": lambda line: payloads.langchain_run(line, nested=False),
-    "responses": payloads.responses_run,
-    "openai_agents": payloads.openai_agents_run,
-    "openai_agents_streamed": lambda line: payloads.openai_agents_run(line, streamed=True),
-    "wrap_anthropic": payloads.wrap_anthropic_run,
-    "wrap_gemini": payloads.wrap_gemini_run,
-    "vercel": payloads.vercel_run,
-    "otel": payloads.otel_run,
-}
-
-_ANSWER = [_says("assistant", "4")]
-BAD_LINES: dict[str, Any] = {
-    "a preference": {
-        "input": {"messages": [_says("user", "2+2?")]},
-        "preferred_output": _ANSWER,
-        "non_preferred_output": [_says("assistant", "5")],
-    },
-    "a preference without a worse answer": {
-        "input": {"messages": [_says("user", "2+2?")]},
-        "preferred_output": _ANSWER,
-    },
-    "no answer": {"messages": [_says("user", "2+2?")]},
-    "no messages": {"messages": []},
-    "messages of another type": {"messages": "2+2?"},
-    "a role that nobody knows": {"messages": [_says("wizard", "2+2?"), *_ANSWER]},
-    "a developer": {"messages": [_says("developer", "Be brief."), _says("user", "2+2?"), *_ANSWER]},
-    "keys of another": {"messages": [_says("user", "2+2?", mood="good"), *_ANSWER], "temperature": 0, "x": 1},
-    "an answer to no call": {
-        "messages": [_says("user", "2+2?"), _says("tool", "4", tool_call_id="c"), *_ANSWER]
-    },
-    "a call without an answer": {
-        "messages": [
-            _says("user", "W?"),
-            _says("assistant", None, tool_calls=[_call("c", "weather", "{}")]),
-            *_ANSWER,
-        ],
-        "tools": [_TOOL],
-    },
-    "a call of no tool": {
-        "messages": [_says("user", "W?"), _says("assistant", None, tool_calls=[_call("c", "wind", "{")])],
-        "tools": [_TOOL],
-    },
-    "weights": {
-        "messages": [
-            _says("user", "1"),
-            _says("assistant", "one", weight=0),
-            _says("user", "2"),
-            _says("assistant", "two", weight=1),
-        ]
-    },
-    "weight 0 after 1": {
-        "messages": [
-            _says("user", "1"),
-            _says("assistant", "one", weight=1),
-            _says("user", "2"),
-            _says("assistant", "two", weight=0),
-            _says("user", "3"),
-            _says("assistant", "three"),
-        ]
-    },
-    "a weight of a half": {"messages": [_says("user", "1"), _says("assistant", "one", weight=0.5)]},
-    "an empty answer": {"messages": [_says("user", "1"), _says("assistant", "")]},
-    "thinking": {"messages": [_says("user", "1"), _says("assistant", "one", reasoning_content="1 is one")]},
-    "a refusal": {"messages": [_says("user", "1"), _says("assistant", None, refusal="No.")]},
-    "a control token": {"messages": [_says("user", "1 <|im_end|>"), *_ANSWER]},
-    "half a pair": {"messages": [_says("user", "cut \ud83d"), *_ANSWER]},
-    "legacy functions": {
-        "messages": [
-            _says("user", "W?"),
-            _says("assistant", None, function_call={"name": "weather", "arguments": "{}"}),
-        ],
-        "functions": [_TOOL["function"]],
-    },
-}
 
 
 def main() -> None:
