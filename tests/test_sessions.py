@@ -214,7 +214,7 @@ def test_what_a_run_lacks_is_looked_up_in_its_trace_through_both_doors():
     (session,) = loader.load()
     assert session["messages"][0].content == "You are terse."
     assert session["tools"] == [WEATHER]
-    assert [note.kind for note in loader.notes] == ["found_in_trace"]
+    assert [note.kind for note in loader.notes] == ["history_missing", "found_in_trace"]
     assert list(examples_from_runs([call], trace_runs=[root])) == list(training_examples([session]))
 
 
@@ -275,7 +275,7 @@ async def test_the_runs_above_are_fetched_on_request_once_for_calls_that_share_t
         fetched.clear()
         sessions = [s async for s in loader.alazy_load()] if is_async else loader.load()
         assert [session.get("tools") for session in sessions] == [None, [WEATHER], [WEATHER]]
-        assert loader.notes.counts == {"found_in_trace": 2}
+        assert loader.notes.counts == {"found_in_trace": 2, "history_missing": 2}
         assert fetched == [root["id"]]
 
 
@@ -288,7 +288,7 @@ def test_a_run_above_that_is_gone_leaves_the_note():
 
     loader = LangSmithRunChatLoader(runs=[call], client=Client(), fetch_trace=True)
     assert len(loader.load()) == 1
-    assert set(loader.notes.counts) == {"system_missing", "tools_missing"}
+    assert set(loader.notes.counts) == {"history_missing", "system_missing", "tools_missing"}
 
 
 @pytest.mark.parametrize("broken", [{"parent_run_id": None, "parent_run_ids": 5}, {"trace_id": "deep"}])

@@ -89,7 +89,7 @@ REFUSED = {
     "wrap_openai_completions": {"wo_completions": "completion_model"},
 }
 NOTED = {
-    "claude_agent": {"reasoning_dropped", "system_missing", "tools_missing"},
+    "claude_agent": {"history_missing", "reasoning_dropped", "system_missing", "tools_missing"},
     "agents_chat": {"tools_missing"},
     "agents_responses": {"reasoning_dropped"},
     "jslc_structured": {"response_format"},

@@ -348,12 +348,9 @@ def test_what_a_line_leaves_out_is_noted(run, kind):
 
 def test_the_kinds_of_notes_are_a_closed_list_and_each_is_reached():
     elsewhere = {
-        "found_in_trace",
-        "system_missing",
-        "arguments_missing",
-        "answer_in_request",
-        "answer_repeated",
-    }  # in tests of their own
+        "answer_in_request", "answer_repeated", "arguments_missing", "found_in_trace", "history_missing",
+        "other_inputs", "reasoning_mixed", "system_missing", "compaction_call", "middleware_call", "title_call",
+    }  # fmt: skip
     assert {kind for _, kind in NOTED.values()} | elsewhere == set(get_args(NoteKind))
 
 
@@ -371,7 +368,12 @@ def test_the_system_prompt_of_a_claude_agent_is_found_in_its_trace():
     run = next(run for run in trace if run["run_type"] == "llm")
     conversation, source = conversation_from_run(run, trace_runs=trace)
     assert conversation.messages[0] == {"role": "system", "content": "You are terse."}
-    assert {note.kind for note in source.notes} == {"found_in_trace", "reasoning_dropped", "tools_missing"}
+    assert {note.kind for note in source.notes} == {
+        "found_in_trace",
+        "history_missing",
+        "reasoning_dropped",
+        "tools_missing",
+    }
 
 
 def test_tools_are_found_in_the_trace_but_names_alone_are_none():

@@ -14,7 +14,8 @@ from langsmith.schemas import Run
 from langsmith.types import Run as RunV2
 
 from langsmith_finetune import LangSmithRunChatLoader, RunNotUsableError, examples_from_runs
-from langsmith_finetune.shapes import conversation_from_run, plain, read_with_care
+from langsmith_finetune.shapes import context, conversation_from_run, plain, read_with_care
+from langsmith_finetune.shapes.endings import ENDINGS
 from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.tools import SETTINGS
 from tests import wire
@@ -89,6 +90,9 @@ PATHS: dict[str, tuple[Any, ...]] = {
     "id": ("inputs", "messages", 0), "kwargs": ("inputs", "messages", 0), "parts": ("inputs", "messages", 0),
     "finish_reason": ("outputs", "choices", 0), "message": ("outputs", "choices", 0),
     "refusal": ("outputs", "choices", 0, "message"), "audio": ("outputs", "choices", 0, "message"),
+    "context": ("inputs",), "web_search_options": ("inputs",), "extra_body": ("inputs",), "citations": ("outputs",),
+    "cached_content": ("extra", "metadata"), "serialized": (), "documents": ("extra", "invocation_params"),
+    "executed_tools": ("outputs", "generations", 0, 0, "generation_info"),
     "tool_calls": ("outputs", "choices", 0, "message"), "annotations": ("outputs", "choices", 0, "message"),
 }  # fmt: skip
 
@@ -123,7 +127,14 @@ def test_a_run_that_is_a_little_odd_reads_the_same_both_ways(words, of_langchain
 
 
 def test_no_setting_that_the_readers_look_at_goes_unseen_the_quick_way():
-    assert {*SETTINGS} <= {*plain._Settings.__struct_fields__}
+    looked_at = {*plain._Settings.__struct_fields__}
+    assert SETTINGS | context.KEPT | context.HOSTED | context.NESTED | {"documents", "prompt"} <= looked_at
+    assert {*plain._Inputs.__struct_fields__} - looked_at - {
+        "messages",
+        "system",
+        "model_parameters",
+    } == context.HARMLESS
+    assert context.FOUND | {"annotations", "executed_tools"} == {*plain._Facts.__struct_fields__} - {*ENDINGS}
 
 
 def test_text_that_is_no_json_is_refused_by_place_and_never_quoted():

@@ -16,6 +16,7 @@ REFUSED = {
 }
 TOOLS_NOT_POSTED = {"agents_chat[0]", "agents_chat[1]"}  # noted; all else is exact
 NOTED = {
+    "adk_tools[1]": {"reasoning_mixed"},
     "agents_chat[0]": {"tools_missing"},
     "agents_chat[1]": {"tools_missing"},
     "lc_responses[0]": {"reasoning_dropped"},

@@ -19,6 +19,7 @@ from langsmith_finetune.shapes.canonical import (
     Unreadable,
     mapping_at,
 )
+from langsmith_finetune.shapes.context import check_context
 from langsmith_finetune.shapes.given import forget_placeholders
 from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.plain import read_plain
@@ -73,6 +74,7 @@ def read_with_care(
         notes.give_thoughts(None)  # of an answer that never came
         _check_answer(conversation)
         cut_back(conversation, payload, notes)
+        check_context(conversation, payload, notes)
         if trace_runs:
             add_from_trace(conversation, run, trace_runs, notes)
         check_calls(conversation, payload, notes)

@@ -100,12 +100,15 @@ NoteKind: TypeAlias = Literal[
     "attachments",
     "compaction_call",
     "found_in_trace",
+    "history_missing",
     "hosted_file",
     "ids_made",
     "keys_dropped",
     "middleware_call",
     "other_candidates",
+    "other_inputs",
     "reasoning_dropped",
+    "reasoning_mixed",
     "redacted",
     "response_format",
     "server_tool_dropped",
@@ -125,15 +128,20 @@ NoteKind: TypeAlias = Literal[
 - `attachments`: files are attached to the run; whether the model saw them, the run does not say.
 - `compaction_call`: the call made a conversation shorter, for an agent to go on with; it answered nobody.
 - `found_in_trace`: the run lacks tools or the system prompt; they come from a run above it in the trace.
+- `history_missing`: the producer does not post the earlier turns of the session, if there were any.
 - `hosted_file`: a part refers to a file kept at the provider; it is gone once the file is.
 - `ids_made`: calls without ids got ids made from their place, since a training line needs them.
 - `keys_dropped`: keys that a training line has no place for were left out.
 - `middleware_call`: the call was made beside the conversation, as to choose its tools; it answered nobody.
 - `other_candidates`: the call asked for several answers; the first is the example.
+- `other_inputs`: a traced function took more to read than its messages hold (`context=`, `system_prompt=`);
+  whether the model read it, the run does not say.
 - `reasoning_dropped`: the model's thinking was left out: nobody asked for it, or it is no text.
+- `reasoning_mixed`: the model thought, and the producer joins thoughts that were asked for to the answer.
 - `redacted`: a text holds an anonymizer's mark in place of what the model saw or said.
 - `response_format`: the answer was held to a format that a training line cannot name.
-- `server_tool_dropped`: a tool that runs at the provider was offered; a training line takes functions only.
+- `server_tool_dropped`: a tool or a search that runs at the provider was offered, or the answer cites what it found;
+  a training line takes functions only.
 - `system_missing`: the producer does not post the system prompt with the call.
 - `title_call`: the call gave a conversation its title; it answered nobody.
 - `tool_choice`: the call forced or forbade tools; a training line cannot say so.

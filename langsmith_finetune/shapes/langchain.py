@@ -166,6 +166,7 @@ def message_from_fields(
             raise Unreadable("not_expressible", f"{where} holds what tools at the provider found")
         if extra.get("audio"):
             notes.add("keys_dropped", f"{where}.additional_kwargs")
+    _refuse_documents(where, role, extra)
     if role == "tool":
         message["tool_call_id"] = id_at(f"{where}.tool_call_id", fields.get("tool_call_id"))
     tidy_content(message, notes)
@@ -187,6 +188,14 @@ def _check_told_twice(where: str, content: Any, message: Message) -> None:
             names.remove(name)
         elif not isinstance(call_id, str) or call_id not in ids:
             raise Unreadable("malformed", f"{where}.content tells a call that tool_calls does not")
+
+
+def _refuse_documents(where: str, role: str, extra: Mapping[str, Any]) -> None:
+    """Cohere's models read the documents of a message; an answer has those that it cites."""
+    if role != "assistant" and extra.get("documents"):
+        raise Unreadable(
+            "not_expressible", f"{where}.additional_kwargs.documents are read, but are no message"
+        )
 
 
 def _role(where: str, kind: str, fields: Mapping[str, Any], extra: Mapping[str, Any]) -> str:

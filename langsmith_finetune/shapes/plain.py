@@ -14,12 +14,14 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from langsmith_finetune.shapes.canonical import LARGEST, MARKS, Message, short_text
+from langsmith_finetune.shapes.context import TOLD_AGAIN
 from langsmith_finetune.shapes.endings import Meant
 from langsmith_finetune.shapes.given import is_placeholder
 from langsmith_finetune.shapes.roles import SIDE_CALLS, role_from
 from langsmith_finetune.shapes.run import RunSource, count_from, given_text, scores_from, time_text
 
 _Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
+_NoKeys: TypeAlias = Annotated[dict[str, Any], Meta(max_length=0)] | None
 _Role: TypeAlias = Literal["system", "user", "assistant"]
 
 _ROLE_OF_CLASS: dict[str, _Role] = {
@@ -49,7 +51,19 @@ class _Ending(Struct, gc=False):
     messageStop: None = None  # noqa: N815
 
 
-class _Extra(_Ending, gc=False):
+class _Facts(_Ending, gc=False):
+    """What producers say beside an answer: how it ended, and that the provider found nothing for it."""
+
+    annotations: _Empty = None
+    citations: _Empty = None
+    executed_tools: _Empty = None
+    grounding_metadata: _NoKeys = None
+    groundingMetadata: _NoKeys = None  # noqa: N815
+    search_results: _Empty = None
+    searchResults: _Empty = None  # noqa: N815
+
+
+class _Extra(_Facts, gc=False):
     """`additional_kwargs`: nothing that went over the wire."""
 
     name: None = None
@@ -60,6 +74,7 @@ class _Extra(_Ending, gc=False):
     reasoning_content: None = None
     tool_outputs: None = None
     audio: None = None
+    documents: None = None
     openai_role: None = field(name="__openai_role__", default=None)
 
 
@@ -69,7 +84,7 @@ class _Fields(Struct, gc=False):
     content: str
     name: None = None
     additional_kwargs: _Extra | None = None
-    response_metadata: _Ending | None = None
+    response_metadata: _Facts | None = None
     tool_calls: _Empty = None
     invalid_tool_calls: _Empty = None
     tool_call_chunks: _Empty = None
@@ -95,38 +110,111 @@ class _Message(Struct, forbid_unknown_fields=True, gc=False):
 class _Settings(Struct, gc=False):
     """The settings of a call that a reader looks at: none was made."""
 
+    cachedContent: None = None  # noqa: N815
+    cached_content: None = None
+    compound_custom: None = None
+    connectors: None = None
     conversation: None = None
+    dataSources: None = None  # noqa: N815
+    data_sources: None = None
+    documents: None = None
+    enableSearch: None = None  # noqa: N815
+    enable_search: None = None
     function_call: None = None
     functions: None = None
     instructions: None = None
+    mcpServers: None = None  # noqa: N815
+    mcp_servers: None = None
     parallel_tool_calls: None = None
+    plugins: None = None
+    previousResponseId: None = None  # noqa: N815
     previous_response_id: None = None
+    prompt: None = None
+    promptVariables: None = None  # noqa: N815
+    prompt_variables: None = None
     response_format: None = None
+    searchParameters: None = None  # noqa: N815
+    searchSettings: None = None  # noqa: N815
+    search_domain_filter: None = None
+    search_options: None = None
+    search_parameters: None = None
+    search_recency_filter: None = None
+    search_settings: None = None
     toolConfig: None = None  # noqa: N815 - Bedrock
     tool_choice: None = None
     tool_config: None = None
     tools: None = None
+    useSearchGrounding: None = None  # noqa: N815
+    use_search_grounding: None = None
+    webSearchOptions: None = None  # noqa: N815
+    web_search_options: None = None
+    # What holds settings itself.
+    additionalModelRequestFields: _NoKeys = None  # noqa: N815
+    additional_model_request_fields: _NoKeys = None
+    config: _NoKeys = None
+    extraBody: _NoKeys = None  # noqa: N815
+    extra_body: _NoKeys = None
+    generationConfig: _NoKeys = None  # noqa: N815
+    generation_config: _NoKeys = None
+    modelKwargs: _NoKeys = None  # noqa: N815
+    model_kwargs: _NoKeys = None
+    providerOptions: _NoKeys = None  # noqa: N815
+    provider_options: _NoKeys = None
 
 
-class _Inputs(_Settings, kw_only=True, gc=False):
+class _Inputs(_Settings, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Messages, and arguments that hold nothing to read."""
+
     messages: list[_Message | list[_Message]]
     system: None = None
     model_parameters: _Settings | None = None
+    extra_headers: Any = None
+    extra_query: Any = None
+    frequency_penalty: Any = None
+    logit_bias: Any = None
+    logprobs: Any = None
+    max_completion_tokens: Any = None
+    max_output_tokens: Any = None
+    max_tokens: Any = None
+    metadata: Any = None
+    modalities: Any = None
+    model: Any = None
+    n: Any = None
+    prediction: Any = None
+    presence_penalty: Any = None
+    prompt_cache_key: Any = None
+    prompt_cache_retention: Any = None
+    reasoning_effort: Any = None
+    safety_identifier: Any = None
+    seed: Any = None
+    service_tier: Any = None
+    stop: Any = None
+    stop_sequences: Any = None
+    store: Any = None
+    stream: Any = None
+    stream_options: Any = None
+    temperature: Any = None
+    timeout: Any = None
+    top_k: Any = None
+    top_logprobs: Any = None
+    top_p: Any = None
+    user: Any = None
+    verbosity: Any = None
 
 
-class _Candidate(_Ending, kw_only=True, gc=False):
+class _Candidate(_Facts, kw_only=True, gc=False):
     """A generation of LangChain's, or a choice of OpenAI's."""
 
     message: _Message
-    generation_info: _Ending | None = None
-    generation_info_js: _Ending | None = field(name="generationInfo", default=None)
+    generation_info: _Facts | None = None
+    generation_info_js: _Facts | None = field(name="generationInfo", default=None)
 
 
-class _Outputs(Struct, gc=False):
+class _Outputs(_Facts, kw_only=True, gc=False):
     generations: list[_Candidate | list[_Candidate]] | UnsetType = UNSET
     choices: list[_Candidate] | UnsetType = UNSET
-    llm_output: _Ending | None = None
-    llm_output_js: _Ending | None = field(name="llmOutput", default=None)
+    llm_output: _Facts | None = None
+    llm_output_js: _Facts | None = field(name="llmOutput", default=None)
     # Any of these would be an answer too.
     output: UnsetType = UNSET
     messages: UnsetType = UNSET
@@ -142,6 +230,12 @@ class _Metadata(Struct, gc=False):
     user_id: Any = None
     ls_model_name: Any = None
     ls_integration: Any = None
+
+
+class _Serialized(Struct, gc=False):
+    """What LangChain's model was made with."""
+
+    kwargs: _Settings | None = None
 
 
 class _ExtraOfRun(Struct, gc=False):
@@ -174,6 +268,8 @@ class _Run(Struct, gc=False):
     prompt_tokens: Any = None
     completion_tokens: Any = None
     feedback_stats: Any = None
+    serialized: _Serialized | None = None
+    manifest: _Serialized | None = None
 
 
 def read_plain(run: Any) -> tuple[list[Message], RunSource] | None:
@@ -285,12 +381,17 @@ def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001
     return is_choice and fields is not None
 
 
+_INTEGRATIONS_READ_WITH_CARE = ("openai-agents-sdk", "claude-agent-sdk", "google-adk")
+
+
 def _source(run: _Run) -> RunSource:
     inner = run.extra.metadata if run.extra is not None else None
     if run.metadata is not None and inner is not None:
         raise _NotPlain  # they are merged key by key
     metadata = run.metadata or inner or {}
-    if type(metadata) is not dict or metadata.get("ls_integration") == "openai-agents-sdk":
+    if type(metadata) is not dict or metadata.get("ls_integration") in _INTEGRATIONS_READ_WITH_CARE:
+        raise _NotPlain
+    if not TOLD_AGAIN.isdisjoint(metadata):
         raise _NotPlain
     role = role_from(metadata, run.name)
     if role.agent_type in SIDE_CALLS:

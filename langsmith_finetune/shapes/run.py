@@ -70,6 +70,7 @@ class RunPayload:
     events: Any = None
     attached: bool = False
     first_token_time: Any = None
+    serialized: Any = None
 
     def invocation(self, key: str) -> Any:
         """A setting of the call, from the places where producers put it."""
@@ -78,6 +79,20 @@ class RunPayload:
             if isinstance(settings, OBJECT) and settings.get(key) is not None:
                 return settings[key]
         return None
+
+    @property
+    def settings(self) -> list[Mapping[str, Any]]:
+        """The places where producers put the settings of a call, the nearest to the wire first."""
+        inputs = self.inputs if isinstance(self.inputs, OBJECT) else {}
+        params, options = self.extra.get("invocation_params"), self.extra.get("options")
+        found = (inputs, params, inputs.get("model_parameters"), options)  # the third is LiteLLM's
+        return [place for place in found if isinstance(place, OBJECT)]
+
+    @property
+    def settings_everywhere(self) -> list[Mapping[str, Any]]:
+        """`settings`, and what LangChain's model was made with."""
+        made_with = self.serialized.get("kwargs") if isinstance(self.serialized, OBJECT) else None
+        return [*self.settings, made_with] if isinstance(made_with, OBJECT) else self.settings
 
     @property
     def has_settings(self) -> bool:
@@ -119,6 +134,7 @@ def payload_of(run: Any) -> RunPayload:
         get("events"),
         bool(get("attachments")),
         get("first_token_time"),
+        get("serialized") or get("manifest"),
     )
 
 

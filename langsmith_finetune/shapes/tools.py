@@ -42,13 +42,7 @@ def add_request_settings(conversation: Conversation, run: RunPayload, notes: Not
     Raises:
         Unreadable: The request went on from something that is kept at the provider.
     """
-    inputs = run.inputs if isinstance(run.inputs, OBJECT) else {}
-    params, options = run.extra.get("invocation_params"), run.extra.get("options")
-    places = [  # the third is LiteLLM's
-        place
-        for place in (inputs, params, inputs.get("model_parameters"), options)
-        if isinstance(place, OBJECT)
-    ]
+    places = run.settings
     if all(map(SETTINGS.isdisjoint, places)):
         return  # as in most calls: nothing but messages and a model
 

@@ -1,0 +1,245 @@
+"""What the model read and the run does not hold, or a training line cannot say.
+
+    "cached_content": "cachedContents/abc"       kept at the provider: refused, as a stored prompt is
+    "documents": [{"data": ...}]                 in the run, but no message: refused
+    "web_search_options": {}                     the provider looked for more: noted, as a hosted tool is
+    "citations": ["https://..."]                 it did, says the answer
+    def call(context, messages)                  whether the model read the context, nobody knows: noted
+
+Sources: https://ai.google.dev/api/caching, https://platform.openai.com/docs/guides/tools-web-search,
+https://docs.cohere.com/reference/chat, https://docs.perplexity.ai/api-reference, https://docs.x.ai/docs/guides,
+https://console.groq.com/docs/compound, https://openrouter.ai/docs/features/web-search
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from langsmith_finetune.shapes.canonical import OBJECT, Conversation, Notes, Unreadable
+from langsmith_finetune.shapes.content import kind_of
+from langsmith_finetune.shapes.gemini import is_gemini
+from langsmith_finetune.shapes.run import RunPayload
+
+KEPT = frozenset({
+    "cached_content", "cachedContent", "previous_response_id", "previousResponseId", "prompt_variables",
+    "promptVariables",
+})  # fmt: skip
+"""Settings that name what the provider keeps."""
+
+HOSTED = frozenset({
+    "web_search_options", "webSearchOptions", "search_parameters", "searchParameters", "enable_search",
+    "enableSearch", "search_options", "search_settings", "searchSettings", "search_domain_filter",
+    "search_recency_filter", "useSearchGrounding", "use_search_grounding", "connectors", "data_sources", "dataSources",
+    "mcp_servers", "mcpServers", "plugins", "compound_custom",
+})  # fmt: skip
+"""Settings by which the provider looks for more than the caller sent."""
+
+_ON_WHEN_EMPTY = frozenset({"web_search_options", "webSearchOptions"})
+
+TOLD_AGAIN = frozenset({"cached_content", "cachedContent", "previous_response_id", "web_search_options"})
+"""Settings that mean the same in a run's metadata, where LangChain repeats them; it also holds the user's own."""
+
+NESTED = frozenset({
+    "extra_body", "extraBody", "model_kwargs", "modelKwargs", "config", "generation_config", "generationConfig",
+    "provider_options", "providerOptions", "additional_model_request_fields", "additionalModelRequestFields",
+})  # fmt: skip
+"""Settings that hold settings."""
+
+FOUND = frozenset({"citations", "search_results", "searchResults", "grounding_metadata", "groundingMetadata"})
+"""What an answer says that a search of the provider's found."""
+
+HARMLESS = frozenset({
+    "model", "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "stop",
+    "stop_sequences", "stream", "stream_options", "seed", "user", "metadata", "store", "logprobs", "top_logprobs",
+    "logit_bias", "presence_penalty", "frequency_penalty", "service_tier", "reasoning_effort", "verbosity", "timeout",
+    "modalities", "prediction", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "extra_headers",
+    "extra_query",
+})  # fmt: skip
+"""Arguments of a call that hold nothing to read."""
+
+_OTHERS = HARMLESS | frozenset({
+    "messages", "input", "system", "tools", "functions", "config", "name", "run_name", "model_name", "title", "tags",
+    "response_format", "text_format", "tool_choice", "function_call", "thinking", "reasoning", "text", "response",
+})  # fmt: skip
+_MATERIAL = frozenset({
+    "context", "contexts", "document", "documents", "doc", "docs", "prompt", "prompts", "instruction", "instructions",
+    "system", "history", "memory", "memories", "knowledge", "background", "persona", "passage", "passages", "source",
+    "sources", "example", "examples", "fact", "facts", "query", "question", "transcript", "article", "chunk", "chunks",
+    "preamble", "retrieved", "summary",
+})  # fmt: skip
+"""Words in the name of an argument that is likely to be read."""
+
+_NO_TEXT = frozenset(
+    {"id", "ids", "key", "name", "names", "version", "type", "url", "path", "hash", "format", "role"}
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_OBJECT = re.compile(r"<.* (?:object )?at 0x[0-9a-fA-F]+>", re.DOTALL)
+_DEEPEST = 5
+
+
+def check_context(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
+    """Refuse or note a call whose model read more than the conversation says.
+
+    Raises:
+        Unreadable: It read what the provider keeps, or what no message holds.
+    """
+    for name in TOLD_AGAIN & run.metadata.keys():
+        _check_setting(name, run.metadata[name], notes)
+    for place in run.settings_everywhere:
+        for name, value in _settings(place, notes):
+            _check_setting(name, value, notes)
+        if place is not run.inputs and place.get("documents"):
+            raise _documents()
+    for place in _places_of(run.outputs):
+        _check_answer(place, notes)
+    _note_other_inputs(conversation, run, notes)
+    if run.metadata.get("ls_integration") == "claude-agent-sdk":
+        notes.add(
+            "history_missing", "the Claude Agent SDK does not post the turns of its session before this query"
+        )
+    if run.metadata.get("ls_integration") == "google-adk" and conversation.messages[-1]["content"]:
+        _note_thoughts(run, notes)
+
+
+def _settings(place: Any, notes: Notes, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """The settings of a place, and of those that hold settings themselves, under the names of providers too."""
+    notes.spend(len(place))
+    for key, value in place.items():
+        yield key, value
+        if isinstance(value, OBJECT) and depth < _DEEPEST and (depth or key in NESTED):
+            if value.get("documents"):
+                raise _documents()
+            yield from _settings(value, notes, depth + 1)
+
+
+def _documents() -> Unreadable:
+    return Unreadable("not_expressible", "the call named documents, which no message holds")
+
+
+def _check_setting(name: str, value: Any, notes: Notes) -> None:
+    if not value and not (name in _ON_WHEN_EMPTY and isinstance(value, OBJECT)):
+        return
+    if name in KEPT or (name == "prompt" and isinstance(value, OBJECT) and isinstance(value.get("id"), str)):
+        raise Unreadable("kept_elsewhere", f"the call named {name}, which the provider keeps")
+    if name in HOSTED and not (isinstance(value, OBJECT) and value.get("mode") == "off"):
+        notes.add("server_tool_dropped", f"the call named {name}")
+
+
+def _places_of(outputs: Any) -> Iterator[Mapping[str, Any]]:
+    """Every object of an answer in which producers say what the provider found."""
+    yield outputs
+    yield from _objects(outputs, "llm_output", "llmOutput")
+    for provider in _objects(outputs, "providerMetadata"):
+        yield from _objects(provider, *provider)
+    yield from _places_of_message(outputs)
+    for key in ("message", "choices", "generations"):
+        found = outputs.get(key)
+        while isinstance(found, (list, tuple)) and found:
+            found = found[0]
+        if isinstance(found, OBJECT):
+            yield from (found, *_objects(found, "generation_info", "generationInfo"))
+            yield from _places_of_message(found)
+            for message in _objects(found, "message"):
+                yield from (message, *_places_of_message(message))
+    for key in ("output", "messages"):
+        found = outputs.get(key)
+        if isinstance(found, OBJECT):
+            yield from _places_of(found)
+        for message in found if isinstance(found, (list, tuple)) else ():
+            if isinstance(message, OBJECT) and message.get("role", "assistant") == "assistant":
+                yield from (message, *_places_of_message(message))
+
+
+def _places_of_message(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for fields in (message, *_objects(message, "kwargs", "data")):
+        yield from _objects(fields, "additional_kwargs", "response_metadata")
+        content = fields.get("content")
+        for block in content if isinstance(content, (list, tuple)) else ():
+            if isinstance(block, OBJECT):
+                yield block
+
+
+def _objects(place: Mapping[str, Any], *keys: str) -> list[Mapping[str, Any]]:
+    return [place[key] for key in keys if isinstance(place.get(key), OBJECT)]
+
+
+def _check_answer(place: Mapping[str, Any], notes: Notes) -> None:
+    notes.spend(1)
+    if place.get("executed_tools"):
+        raise Unreadable("not_expressible", "the answer tells of tools that ran at the provider")
+    if any(_is_found(place.get(name)) for name in FOUND) or _is_cited(place.get("annotations")):
+        notes.add("server_tool_dropped", "the answer cites what the provider found")
+
+
+def _is_found(found: Any) -> bool:
+    """Addresses, or objects that hold some; others cite the caller's own documents and tools."""
+    if isinstance(found, (list, tuple)):
+        return any(isinstance(one, str) or (isinstance(one, OBJECT) and "url" in one) for one in found)
+    return isinstance(found, OBJECT) and any(found.values())
+
+
+def _is_cited(annotations: Any) -> bool:
+    return isinstance(annotations, (list, tuple)) and any(
+        isinstance(one, OBJECT) and (kind_of(one) or "").endswith("_citation") for one in annotations
+    )
+
+
+def _note_other_inputs(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
+    """Note arguments that hold something to read, which no message does."""
+    if is_gemini(run) or "litellm_call_id" in run.inputs:  # whose inputs are a record of everything
+        return
+    others = [text for key, value in run.inputs.items() for text in _texts_of(key, value, notes)]
+    if not others:
+        return
+    said = "\n".join(_said(conversation))
+    notes.spend(len(others) * (1 + len(said) // 10_000))
+    if any(text not in said for text in others):
+        notes.add("other_inputs", "the function took more to read than its messages hold")
+
+
+def _texts_of(key: Any, value: Any, notes: Notes) -> Iterator[str]:
+    if not isinstance(key, str) or key in _OTHERS or key in HOSTED or key in KEPT or key in NESTED:
+        return
+    words = [word.lower() for word in _WORD.findall(key)]
+    is_material = not _MATERIAL.isdisjoint(words) and words[-1] not in _NO_TEXT
+    if isinstance(value, str):
+        text = value.strip()
+        notes.spend(1 + len(text) // 100)
+        if text and not _OBJECT.fullmatch(text) and (is_material or len(text.split(maxsplit=2)) > 1):
+            yield text
+    elif is_material and isinstance(value, (list, tuple, Mapping)):
+        yield from _leaves(value, notes)
+
+
+def _leaves(value: Any, notes: Notes, depth: int = 0) -> Iterator[str]:
+    """The texts of several words somewhere in a value."""
+    notes.spend(1)
+    if isinstance(value, str):
+        if len(value.split(maxsplit=2)) > 1:
+            yield value.strip()
+    elif depth < _DEEPEST:
+        items = (
+            value.values() if isinstance(value, OBJECT) else value if isinstance(value, (list, tuple)) else ()
+        )
+        for item in items:
+            yield from _leaves(item, notes, depth + 1)
+
+
+def _said(conversation: Conversation) -> Iterator[str]:
+    for message in conversation.messages:
+        content = message["content"]
+        if isinstance(content, str):
+            yield content
+        else:
+            yield from (str(part.get("text", "")) for part in content or ())
+
+
+def _note_thoughts(run: RunPayload, notes: Notes) -> None:
+    """Google's ADK joins the texts of all parts, those of thoughts too, and does not say that it did."""
+    usage = run.metadata.get("usage_metadata")
+    details = usage.get("output_token_details") if isinstance(usage, OBJECT) else None
+    tokens = details.get("reasoning") if isinstance(details, OBJECT) else None
+    if isinstance(tokens, int) and tokens > 0:
+        notes.add("reasoning_mixed", "the model thought, and Google's ADK joins thoughts to the answer")
