@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
@@ -221,6 +222,7 @@ def mend_examples(
         >>> next(mend_examples([example], "together")).changes
         ('parallel_tool_calls dropped',)
     """
+    check_many("examples", examples, "examples or lines")
     rules = rules_of(target)
     for index, example in enumerate(examples):
         line, changes = mended(_line_of(example), rules)
@@ -250,10 +252,7 @@ _Found: TypeAlias = tuple[int, Mapping[str, Any] | None, bytes]
 
 
 def _lines_of(examples: Iterable[Example]) -> Iterator[_Found]:
-    if isinstance(examples, bytes | Mapping | TrainingExample | PreferenceExample):
-        raise TypeError(
-            f"examples must be an iterable of examples or lines, not a single {type(examples).__name__}"
-        )
+    check_many("examples", examples, "examples or lines")
     return ((number, _line_of(example), b"") for number, example in enumerate(examples, start=1))
 
 

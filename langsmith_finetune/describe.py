@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune.arguments import check_many
+from langsmith_finetune.dataset.sound import check_line
 from langsmith_finetune.dataset.tokens import counter_for
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
@@ -209,11 +211,13 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
         >>> description.count, dict(description.counts["scripts"])
         (1, {'Cyrillic': 1})
     """
+    check_many("examples", examples, "examples or lines")
     tokens = counter_for(counter)
     found, exact = Description(what="examples"), True
     for example in examples:
         is_example = isinstance(example, (TrainingExample, PreferenceExample))
         line, source = (example.line, example.source) if is_example else (example, None)
+        check_line(source.run_id if source else f"example {found.count}", line)
         prompt = line.get("input", line)
         messages = [
             *prompt["messages"], *line.get("preferred_output", ()), *line.get("non_preferred_output", ())
@@ -269,6 +273,7 @@ def describe_runs(runs: Iterable[Any]) -> Description:
         usable: yes 1
         tool use: no tools offered 1
     """
+    check_many("runs", runs, "runs")
     found = Description(what="runs")
     for unread in runs:
         found.count += 1

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, cast
+from uuid import UUID
 
 from langchain_core.chat_sessions import ChatSession
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.printable import logger_of
 from langsmith_finetune.shapes import read_with_care
@@ -23,6 +25,7 @@ from langsmith_finetune.shapes.canonical import (
     Tool,
     ToolCall,
     Unreadable,
+    list_at,
 )
 from langsmith_finetune.shapes.langchain import KIND_OF_TYPE, message_from_fields
 from langsmith_finetune.shapes.messages import Turns
@@ -127,7 +130,8 @@ def training_examples(
     become tools, and `developer` becomes `system`, as training formats ask.
 
     Args:
-        sessions: From any LangChain chat loader; those of `LangSmithRunChatLoader` carry tools too.
+        sessions: From any LangChain chat loader; those of `LangSmithRunChatLoader` carry tools too. Messages
+            may also be dicts and pairs, `("user", "Hi")`, and a session a bare list of messages.
         train_on: `"all"` trains every assistant message; `"answer"` only the last one, by giving the
             others `weight: 0`.
         on_skip: Called for each session that cannot be an example, such as one without an assistant
@@ -144,24 +148,24 @@ def training_examples(
         {'messages': [{'role': 'user', 'content': 'Hi'}, {'role': 'assistant', 'content': 'Hello!'}]}
     """
     _check_train_on(train_on)
-    skipped = 0
-    for index, session in enumerate(sessions):
-        if not isinstance(session, dict) or "messages" not in session:
-            raise TypeError(
-                f"session {index} is not a chat session, a dict with messages. Runs go through "
-                "LangSmithRunChatLoader, or straight into examples_from_runs"
-            )
-        source: RunSource | None = session.get("source")  # type: ignore[assignment]
-        try:
-            conversation = _conversation(source.run_id if source else f"session {index}", session)
-        except InvalidExampleError as error:
-            skipped += 1
-            if on_skip is not None:
-                on_skip(error)
-        else:
-            yield TrainingExample(line=_line(conversation, train_on), source=source)
-    if skipped and on_skip is None:
-        logger.warning("%d sessions were left out of the examples; on_skip= tells which and why", skipped)
+    check_many("sessions", sessions, "chat sessions")
+
+    def made() -> Iterator[TrainingExample]:
+        skipped = 0
+        for index, given in enumerate(sessions):
+            session, source = _session(index, given)
+            try:
+                conversation = _conversation(source.run_id if source else f"session {index}", session)
+            except InvalidExampleError as error:
+                skipped += 1
+                if on_skip is not None:
+                    on_skip(error)
+            else:
+                yield TrainingExample(line=_line(conversation, train_on), source=source)
+        if skipped and on_skip is None:
+            logger.warning("%d sessions were left out of the examples; on_skip= tells which and why", skipped)
+
+    return made()
 
 
 def examples_from_runs(
@@ -199,30 +203,46 @@ def examples_from_runs(
         ['d2a3']
     """
     _check_train_on(train_on)
-    skipped, traces = 0, TraceRuns(trace_runs)
-    for run in runs:
-        plain = read_plain(run)
-        if plain is not None:
-            line = cast("TrainingLine", {"messages": plain[0]})  # which is what _line makes of it, sooner
-            if train_on == "answer":
-                line = _line(Conversation(messages=plain[0]), train_on)
-            yield TrainingExample(line=line, source=plain[1])
-            continue
-        try:
-            conversation, source = read_with_care(
-                run, traces.of(run), refuse=refuse, keep_reasoning=keep_reasoning
-            )
-        except RunNotUsableError as error:
-            skipped += 1
-            if on_skip is not None:
-                on_skip(error)
-            continue
-        if on_note is not None:
-            for note in source.notes:
-                on_note(note)
-        yield TrainingExample(line=_line(conversation, train_on), source=source)
-    if skipped and on_skip is None:
-        logger.warning("%d runs could not be used; on_skip= tells which and why", skipped)
+    check_many("runs", runs, "runs")
+    check_many("trace_runs", trace_runs, "runs")
+    traces = TraceRuns(trace_runs)
+
+    def made() -> Iterator[TrainingExample]:
+        skipped = 0
+        for run in runs:
+            plain = read_plain(run)
+            if plain is not None:
+                line = cast("TrainingLine", {"messages": plain[0]})  # which is what _line makes of it, sooner
+                if train_on == "answer":
+                    line = _line(Conversation(messages=plain[0]), train_on)
+                yield TrainingExample(line=line, source=plain[1])
+                continue
+            _refuse_id(run)
+            try:
+                conversation, source = read_with_care(
+                    run, traces.of(run), refuse=refuse, keep_reasoning=keep_reasoning
+                )
+            except RunNotUsableError as error:
+                skipped += 1
+                if on_skip is not None:
+                    on_skip(error)
+                continue
+            if on_note is not None:
+                for note in source.notes:
+                    on_note(note)
+            yield TrainingExample(line=_line(conversation, train_on), source=source)
+        if skipped and on_skip is None:
+            logger.warning("%d runs could not be used; on_skip= tells which and why", skipped)
+
+    return made()
+
+
+def _refuse_id(run: Any) -> None:
+    if issubclass(type(run), (str, UUID)):
+        raise TypeError(
+            "examples_from_runs takes runs, not ids: LangSmithRunChatLoader fetches runs by their ids. "
+            'JSON text must be bytes: open(path, "rb")'
+        )
 
 
 def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[list[dict[str, Any]]]:
@@ -268,31 +288,69 @@ def _leave_out_if_no_answer(error: InvalidExampleError) -> None:
 _NO_ANSWER = "has no assistant message, so there is nothing to learn"
 
 
+def _session(index: int, given: Any) -> tuple[ChatSession, RunSource | None]:
+    """A session in the form of LangChain's: also a bare list of messages is one."""
+    session = {"messages": given} if isinstance(given, (list, tuple)) and not _is_pair(given) else given
+    if not isinstance(session, dict) or "messages" not in session:
+        raise TypeError(
+            f"session {index} is not a chat session, a dict with messages, but {_named(given)}. Runs "
+            "go through LangSmithRunChatLoader, or straight into examples_from_runs; a single session into a list"
+        )
+    source = session.get("source")
+    if source is not None and not isinstance(source, RunSource):
+        raise TypeError(f"session {index}: source must be a RunSource, not {type(source).__name__}")
+    return cast("ChatSession", session), source
+
+
+def _named(given: Any) -> str:
+    return "one without" if isinstance(given, dict) else f"of type {type(given).__name__}"
+
+
+def _is_pair(given: Sequence[Any]) -> bool:
+    """A role and a text, which is a message and no session."""
+    return len(given) > 0 and isinstance(given[0], str)
+
+
 def _conversation(where: str, session: ChatSession) -> Conversation:
     """What a session's messages and tools say, as they stand."""
     # The notes of the run were taken when it was read; what thinking the messages hold is there on request.
     notes = Notes(keep_reasoning=True)
     try:
-        turns = Turns(notes)
-        for index, message in enumerate(session["messages"]):
-            turns.messages.append(_plain(message) or _read(index, message, notes))
-            turns.give_ids(f"messages[{index}]", turns.messages[-1])
-        conversation = Conversation(messages=turns.messages)
+        conversation = Conversation(messages=_messages(session["messages"], notes))
         if tools := session.get("tools"):
             conversation.tools = tools_from("tools", tools, notes)
         if functions := session.get("functions"):
             conversation.functions = [
-                function_from(f"functions[{i}]", function, notes) for i, function in enumerate(functions)
+                function_from(f"functions[{i}]", function, notes)
+                for i, function in enumerate(list_at("functions", functions))
             ]
     except Unreadable as why:
         field, _, reason = why.detail.partition(" ")
         raise InvalidExampleError(where, field, reason, "Mend the session or leave it out") from None
+    except Exception as error:  # noqa: BLE001 - values that are no JSON can raise anything
+        reason = f"reading it raised {type(error).__name__}"
+        raise InvalidExampleError(where, "messages", reason, "Mend the session or leave it out") from None
     if all(message["role"] != "assistant" for message in conversation.messages):
         raise InvalidExampleError(where, "messages", _NO_ANSWER, "Leave the session out")
     parallel = session.get("parallel_tool_calls")
     if isinstance(parallel, bool):
         conversation.parallel_tool_calls = parallel
     return conversation
+
+
+def _messages(given: Any, notes: Notes) -> list[Message]:
+    """The messages of a session: LangChain's, or `("user", "Hi")` and `{"role": "user", "content": "Hi"}`."""
+    turns = Turns(Notes(keep_reasoning=True))
+    for index, message in enumerate(list_at("messages", given)):
+        if isinstance(message, BaseMessage):
+            turns.messages.append(_plain(message) or _read(index, message, notes))
+            turns.give_ids(f"messages[{index}]", turns.messages[-1])
+            continue
+        turns.add(f"messages[{index}]", message)
+        weighted = isinstance(message, dict) and message.get("weight") is not None
+        if weighted or turns.notes.kinds & {"keys_dropped", "reasoning_dropped"}:
+            raise Unreadable("malformed", f"messages[{index}] holds keys that a chat message does not have")
+    return turns.messages
 
 
 def _read(index: int, message: BaseMessage, notes: Notes) -> Message:

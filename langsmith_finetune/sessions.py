@@ -11,7 +11,6 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
-    Mapping,
     Sequence,
 )
 from itertools import groupby
@@ -29,6 +28,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.select import afetch_runs, fetch_runs, not_found
 from langsmith_finetune.runs.versions import PAGE_SIZE
@@ -162,6 +162,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         on_note: Callable[[Note], None] | None = None,
     ) -> None:
         _check_runs(runs)
+        check_many("trace_runs", trace_runs, "runs")
         self.runs = runs
         self.client = client
         self.trace_runs = TraceRuns(trace_runs)
@@ -376,13 +377,12 @@ def _session_from_line(where: str, line: Any) -> RunChatSession:
 
 
 def _check_runs(runs: Any) -> None:
-    # A run is iterable too: a dict over its keys, a model over its fields, an id over its letters.
-    if isinstance(runs, (str, UUID, Mapping)) or hasattr(runs, "run_type"):
+    if isinstance(runs, (str, UUID)):  # an id
         raise TypeError(
             f"runs must be an iterable of runs or ids, not a single {type(runs).__name__}: runs=[run]"
         )
-    if not isinstance(runs, (Iterable, AsyncIterable)):
-        raise TypeError(f"runs must be an iterable of runs or ids, not {type(runs).__name__}")
+    if not isinstance(runs, AsyncIterable):
+        check_many("runs", runs, "runs or ids")
 
 
 def _is_id(run: Any) -> bool:

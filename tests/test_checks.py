@@ -553,7 +553,9 @@ def test_a_target_that_is_none_is_refused():
 def test_a_single_example_is_no_iterable():
     with pytest.raises(TypeError) as caught:
         check(said(U, A), "openai")
-    assert str(caught.value) == "examples must be an iterable of examples or lines, not a single dict"
+    assert str(caught.value) == (
+        "examples must be an iterable of examples or lines, not a single dict: examples=[example]"
+    )
 
 
 # --- mending -----------------------------------------------------------------------------------------------

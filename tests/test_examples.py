@@ -190,8 +190,8 @@ def test_runs_given_as_sessions_are_told_the_right_door():
     with pytest.raises(TypeError) as caught:
         next(training_examples([wrap_openai_run(HELLO)]))
     assert str(caught.value) == (
-        "session 0 is not a chat session, a dict with messages. Runs go through "
-        "LangSmithRunChatLoader, or straight into examples_from_runs"
+        "session 0 is not a chat session, a dict with messages, but one without. Runs go through "
+        "LangSmithRunChatLoader, or straight into examples_from_runs; a single session into a list"
     )
 
 

@@ -174,7 +174,9 @@ def test_a_line_that_is_no_json_is_not_written(tmp_path):
 def test_a_single_example_is_no_iterable_of_examples(tmp_path):
     with pytest.raises(TypeError) as caught:
         write_jsonl(HELLO, tmp_path / "train.jsonl")
-    assert str(caught.value) == "examples must be an iterable of examples or lines, not a single dict"
+    assert str(caught.value) == (
+        "examples must be an iterable of examples or lines, not a single dict: examples=[example]"
+    )
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -241,7 +241,7 @@ def test_runs_with_an_unwanted_note_are_refused_through_both_doors():
 @pytest.mark.parametrize(
     ("runs", "text"),
     [
-        (None, "runs must be an iterable of runs or ids, not NoneType"),
+        (None, "runs must be an iterable of runs or ids, not None"),
         ("d2a3", "runs must be an iterable of runs or ids, not a single str: runs=[run]"),
         (uuid.UUID(int=1), "runs must be an iterable of runs or ids, not a single UUID: runs=[run]"),
         (wrap_openai_run(HELLO), "runs must be an iterable of runs or ids, not a single dict: runs=[run]"),

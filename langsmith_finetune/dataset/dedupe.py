@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Literal
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.examples import TrainingExample, TrainingLine, TrainingMessage
 
@@ -56,6 +57,7 @@ def drop_duplicates(
         raise ValueError(f"keep must be 'newest', 'best' or 'first', not {keep!r}")
     if (keep == "best") != (score is not None):
         raise ValueError("keep='best' and score='the key of a feedback score' go together")
+    check_many("examples", examples, "training examples")
     seen, report = Seen(near), report if report is not None else DatasetReport()
     if keep == "first":
         kept = _first(report.reading(_STEP, examples), seen, report)
@@ -269,7 +271,7 @@ _WORDS = re.compile(rf"[{_WITHOUT_SPACES}]|[^\W_{_WITHOUT_SPACES}]+")
 
 
 def _texts(message: TrainingMessage) -> Iterator[str]:
-    content = message["content"]
+    content = message.get("content")
     if isinstance(content, str):
         yield content
     for part in content if isinstance(content, list) else ():

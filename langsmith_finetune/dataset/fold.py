@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, Literal, cast
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.examples import TrainingExample, TrainingLine, TrainingMessage
 from langsmith_finetune.shapes.run import RunSource
@@ -63,6 +64,7 @@ def fold_traces(
     """
     if across not in ("trace", "thread"):
         raise ValueError(f"across must be 'trace' or 'thread', not {across!r}")
+    check_many("examples", examples, "training examples")
     report = report if report is not None else DatasetReport()
     return report.writing(_STEP, _fold(report.reading(_STEP, examples), across, grouped, report))
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import to_builtins
 
+from langsmith_finetune.arguments import check_many
+from langsmith_finetune.dataset.sound import check_line
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.shapes.canonical import Note, json_bytes
@@ -48,6 +50,7 @@ def to_hf_dataset(examples: Iterable[TrainingExample | PreferenceExample | Mappi
         >>> next(examples_from_hf(dataset)).line == line  # doctest: +SKIP
         True
     """
+    check_many("examples", examples, "examples or lines")
     datasets = _datasets()
     rows = [_row(f"example {index}", example) for index, example in enumerate(examples)]
     messages = datasets.List(datasets.Json())
@@ -80,8 +83,11 @@ def examples_from_hf(dataset: Dataset) -> Iterator[TrainingExample | PreferenceE
 
     Raises:
         InvalidExampleError: The dataset has none of these columns.
+        TypeError: It is none: a dict of several, for example.
     """
-    names = dataset.column_names
+    names = getattr(dataset, "column_names", None)
+    if not isinstance(names, list):  # as a dict of splits has them
+        raise TypeError(f"dataset must be a datasets.Dataset, not {type(dataset).__name__}")
     if "messages" not in names and not set(_PREFERENCE) <= set(names):
         raise InvalidExampleError(
             "the dataset",
@@ -96,7 +102,9 @@ def examples_from_hf(dataset: Dataset) -> Iterator[TrainingExample | PreferenceE
 
 
 def _row(where: str, example: TrainingExample | PreferenceExample | Mapping[str, Any]) -> dict[str, Any]:
-    line = example if isinstance(example, Mapping) else cast("Mapping[str, Any]", example.line)
+    is_example = isinstance(example, (TrainingExample, PreferenceExample))
+    line: Mapping[str, Any] = cast("Any", example).line if is_example else cast("Any", example)
+    check_line(where, line)
     known = _PREFERENCE if "input" in line else _PROMPT
     prompt = line.get("input", line)
     if unknown := sorted({*line} - {*known} | {*prompt} - {*_PROMPT, *known}):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.whole_file import whole_pair
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, PreferenceLine, TrainingExample, TrainingLine
@@ -79,10 +80,7 @@ def write_jsonl(
         >>> written.count, written.bytes, written.ledger
         (1, 86, None)
     """
-    if isinstance(examples, (str, bytes, Mapping, TrainingExample, PreferenceExample)):
-        raise TypeError(
-            f"examples must be an iterable of examples or lines, not a single {type(examples).__name__}"
-        )
+    check_many("examples", examples, "examples or lines")
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")

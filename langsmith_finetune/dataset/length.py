@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Literal, cast
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import TrainingExample, TrainingLine, TrainingMessage
@@ -52,6 +53,7 @@ def fit_length(
         raise ValueError(f"policy must be 'refuse', 'drop' or 'trim_oldest_turns', not {policy!r}")
     if max_tokens < 1:
         raise ValueError(f"max_tokens must be 1 or more, not {max_tokens!r}")
+    check_many("examples", examples, "training examples")
     report = report if report is not None else DatasetReport()
 
     def fitting() -> Iterator[TrainingExample]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, cast
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.dedupe import as_compared, digest_of
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.errors import RunNotUsableError
@@ -44,6 +45,7 @@ def preference_examples(
         report: Filled with what made no pair, and why.
     """
     report = report if report is not None else DatasetReport()
+    check_many("runs", runs, "runs")
     runs = list(runs)
     yield from preferences_from_corrections(runs, corrections, report=report)
     yield from preferences_from_edits(runs, edits, report=report)
@@ -85,6 +87,7 @@ def preferences_from_scores(
         >>> pair.line["preferred_output"], pair.rejected_source.run_id
         ([{'role': 'assistant', 'content': 'Paris'}], 'Lyon')
     """
+    check_many("examples", examples, "training examples")
     step, report = "preferences_from_scores", report if report is not None else DatasetReport()
     prompts: dict[Hashable, _BestAndWorst] = {}
     for value, example in _scored(report.reading(step, examples), score, step, report):
@@ -110,6 +113,7 @@ def preferences_from_experiments(
         margin: As for `preferences_from_scores`.
         report: Filled with what made no pair, and why.
     """
+    check_many("examples", examples, "training examples")
     step, report = "preferences_from_experiments", report if report is not None else DatasetReport()
     asked: dict[str, dict[Hashable, dict[str | None, tuple[float, TrainingExample]]]] = {}
     for value, example in _scored(report.reading(step, examples), score, step, report):
@@ -148,10 +152,11 @@ def preferences_from_candidates(
         margin: The scores must differ by more than this.
         report: Filled with what made no pair, and why.
     """
+    check_many("runs", runs, "runs")
     step, report = "preferences_from_candidates", report if report is not None else DatasetReport()
 
     def pairs() -> Iterator[PreferenceExample]:
-        for run in report.reading(step, runs):
+        for run in report.reading_runs(step, runs):
             found = _BestAndWorst()
             candidates: list[dict[str, Any]] = []
             with suppress(Exception):  # one that cannot be read has no two answers to compare
@@ -182,6 +187,8 @@ def preferences_from_corrections(
     Returns:
         Pairs whose `changes` say who corrected the run (the id), and when.
     """
+    check_many("runs", runs, "runs")
+    check_many("feedback", feedback, "feedback")
     said: dict[str, tuple[str, Any, str]] = {}
     step, report = "preferences_from_corrections", report if report is not None else DatasetReport()
     for index, item in enumerate(feedback):
@@ -216,6 +223,8 @@ def preferences_from_edits(
     Returns:
         Pairs whose `changes` say which dataset example the edit is, and of when.
     """
+    check_many("runs", runs, "runs")
+    check_many("examples", examples, "dataset examples")
     said: dict[str, tuple[str, Any, str]] = {}
     step, report = "preferences_from_edits", report if report is not None else DatasetReport()
     for index, example in enumerate(examples):
@@ -248,7 +257,7 @@ def _corrected(
 
     def pairs() -> Iterator[PreferenceExample]:
         missing = dict.fromkeys(said)
-        for run in report.reading(step, runs):
+        for run in report.reading_runs(step, runs):
             run_id = _id_of(run)
             if run_id not in said:
                 continue

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from langsmith.anonymizer import create_anonymizer, create_secret_anonymizer
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.examples import PreferenceExample, TrainingExample, TrainingMessage
 from langsmith_finetune.shapes.canonical import compact_json
@@ -84,10 +85,15 @@ def redact(
     finders = [
         _finder(redactor) for redactor in redactors or (_BLOBS, create_secret_anonymizer(), PERSONAL_RULES)
     ]
+    check_many("examples", examples, "examples")
     report = report if report is not None else DatasetReport()
 
     told = _redacted(
-        report.reading(_STEP, examples), finders, report, drop_media=media == "drop", tools=tool_descriptions
+        report.reading(_STEP, examples, preferences=True),
+        finders,
+        report,
+        drop_media=media == "drop",
+        tools=tool_descriptions,
     )
     return report.writing(_STEP, told)
 
@@ -250,7 +256,7 @@ class _Values:
 
     def _message(self, message: TrainingMessage) -> dict[str, Any]:
         told: dict[str, Any] = {**message}
-        content = message["content"]
+        content = message.get("content")
         if isinstance(content, str):
             told["content"] = self.text(content)
         elif content is not None:
@@ -282,8 +288,10 @@ class _Values:
         texts = {key: self.text(part[key]) for key in ("text", "refusal") if isinstance(part.get(key), str)}
         return {**part, **texts}
 
-    def _arguments(self, text: str) -> str:
+    def _arguments(self, text: Any) -> Any:
         """The arguments, redacted; as they stand where there is nothing to redact."""
+        if not isinstance(text, str):
+            return self._value(text)  # an object, as some targets take it
         try:
             before = json.loads(text)
             after = self._value(before)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from langsmith_finetune.dataset.sound import Example, sound_example
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.printable import printable_line
 from langsmith_finetune.sessions import FirstThousand
@@ -61,10 +62,30 @@ class DatasetReport:
         step = self.changes.setdefault(change.step, FirstThousand(lambda change: change.what))
         step.add(change)
 
-    def reading(self, step: str, things: Iterable[T]) -> Iterator[T]:
-        """The same things, counted as read."""
+    def reading(
+        self, step: str, examples: Iterable[Example], *, preferences: bool = False
+    ) -> Iterator[Example]:
+        """The same examples, counted as read, each once it is seen that it is one.
+
+        Args:
+            step: The function that reads.
+            examples: What it was given.
+            preferences: Whether it takes preferences too.
+
+        Raises:
+            TypeError: One is no example.
+            InvalidExampleError: The line of one has another form than lines have.
+        """
+        sound = (
+            sound_example(step, index, example, preferences=preferences)
+            for index, example in enumerate(examples)
+        )
+        return self.reading_runs(step, sound)
+
+    def reading_runs(self, step: str, runs: Iterable[T]) -> Iterator[T]:
+        """The same runs, or anything else, counted as read."""
         self.read[step] += 0  # steps are told in the order in which they were set up
-        return _counted(self.read, step, things)
+        return _counted(self.read, step, runs)
 
     def writing(self, step: str, things: Iterable[T]) -> Iterator[T]:
         """The same things, counted as written."""

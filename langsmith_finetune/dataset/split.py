@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.dedupe import Seen, digest_of, without_name
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
@@ -81,6 +82,7 @@ def split(
         (10, ['thread 5', 'thread 5'])
     """
     _check(validation, by)
+    check_many("examples", examples, "examples")
     report = report if report is not None else DatasetReport()
     sides = _Sides(examples, lambda example: _side(example, validation, by, salt), near, report)
     return sides.read("train"), sides.read("validation")
@@ -145,7 +147,9 @@ class _Sides(Generic[Example]):
         near: float | None,
         report: DatasetReport,
     ) -> None:
-        self._rest: Iterator[tuple[int, Example]] = enumerate(report.reading(_STEP, examples))
+        self._rest: Iterator[tuple[int, Example]] = enumerate(
+            report.reading(_STEP, examples, preferences=True)
+        )
         self._rule: Callable[[Example], Side] = rule
         self._report = report
         self._waiting: dict[Side, deque[Example]] = {"train": deque(), "validation": deque()}

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from langsmith_finetune.arguments import check_many
+from langsmith_finetune.dataset.sound import check_line
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.shapes.canonical import compact_json
@@ -89,6 +91,7 @@ def count_tokens(example: Any, target: Any = None, *, download: bool = False) ->
     """
     counter = counter_for(target, download=download)
     line = example.line if isinstance(example, (TrainingExample, PreferenceExample)) else example
+    check_line("the example", line)
     count = counter.count(line)
     if isinstance(counter, _ByCharacters) and isinstance(example, TrainingExample):
         return _reported(example, count) or count
@@ -108,6 +111,7 @@ def total_tokens(examples: Iterable[Any], target: Any = None, *, download: bool 
         >>> total_tokens([line, line]).total == 2 * count_tokens(line).total
         True
     """
+    check_many("examples", examples, "examples or lines")
     counter = counter_for(target, download=download)
     total: TokenCount | None = None
     for example in examples:

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import msgspec
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.roles import Roles, roles_of
 from langsmith_finetune.shapes.roles import AgentType
@@ -177,10 +178,15 @@ def runs_of(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) -> 
 
 def files_of(paths: Paths, filesystem: Any = None) -> Iterator[RunFile]:
     """The files with runs under these paths, in the order of their names."""
-    for each in [paths] if isinstance(paths, (str, os.PathLike, RunFile)) else paths:
+    if isinstance(paths, (str, os.PathLike, RunFile)):
+        paths = [paths]
+    check_many("paths", paths, "paths")
+    for each in paths:
         if isinstance(each, RunFile):
             yield each
             continue
+        if not isinstance(each, (str, os.PathLike)):
+            raise TypeError(f"paths must hold paths, not {type(each).__name__}")
         path = os.fspath(each)
         if filesystem is None and "://" not in path:
             found = [RunFile(name) for name in _local_files(path)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +50,16 @@ def several(what: str, given: str | Iterable[str] | None) -> tuple[str, ...]:
     """One name, several, or none.
 
     Raises:
+        TypeError: It is neither text nor an iterable of texts.
         ValueError: There is a list, but nothing in it.
     """
     if given is None:
         return ()
+    if isinstance(given, (bytes, Mapping)) or not isinstance(given, Iterable):
+        raise TypeError(f"{what} must be text, or an iterable of texts, not {type(given).__name__}")
     values = (given,) if isinstance(given, str) else tuple(given)
+    if others := [value for value in values if not isinstance(value, str)]:
+        raise TypeError(f"{what} must hold texts, not {type(others[0]).__name__}")
     if not values:
         raise ValueError(f"{what} is empty: leave it out where it is no condition")
     return values

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
 
+from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.files import FIELDS, JSON_COLUMNS, decoded
@@ -45,6 +46,7 @@ def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
         ...     print(Path(folder, "runs.jsonl").read_text(), end="")
         {"id":"d2a3","run_type":"llm","status":null,"start_time":null}
     """
+    check_many("runs", runs, "runs")
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")

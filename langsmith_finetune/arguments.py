@@ -1,0 +1,58 @@
+"""One thing where many are wanted, a path, None: what every function that takes an iterable says to them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+_HINTS = {
+    "runs": "run_files(path) reads the runs of files",
+    "examples": "read_jsonl(path) reads the lines of a training file",
+}
+
+
+def check_many(name: str, given: Any, of: str) -> None:
+    """See that an argument is an iterable of things, and not one of them.
+
+    A single thing is often iterable too: a dict over its keys, a model over its fields, a path over its letters.
+
+    Args:
+        name: The argument: `"runs"`.
+        given: What was given for it.
+        of: What it must hold: `"runs or ids"`.
+
+    Raises:
+        TypeError: It is none; names the argument, the type found, and what to give.
+
+    Example:
+        >>> check_many("runs", {"id": "d2a3"}, "runs")
+        Traceback (most recent call last):
+        TypeError: runs must be an iterable of runs, not a single dict: runs=[run]
+    """
+    kind = "None" if given is None else type(given).__name__
+    must = f"{name} must be an iterable of {of}, not"
+    if isinstance(given, (str, bytes, os.PathLike)):
+        hint = _HINTS.get(name)
+        raise TypeError(f"{must} {kind}" + (f": {hint}" if hint else ""))
+    if _is_single(given):
+        raise TypeError(f"{must} a single {kind}: {name}=[{name.removesuffix('s')}]")
+    if isinstance(given, Iterable):
+        return
+    if isinstance(given, AsyncIterable):
+        raise TypeError(
+            f"{must} an async one: collect it first, or use LangSmithRunChatLoader's alazy_load()"
+        )
+    raise TypeError(f"{must} {kind}")
+
+
+def _is_single(given: Any) -> bool:
+    if isinstance(given, Mapping):
+        return True
+    with suppress(Exception):  # objects can raise anything when they are asked
+        # A run of langsmith's, a message of LangChain's, an example, and whatever else has fields of its own.
+        return any(
+            hasattr(given, field) for field in ("run_type", "__pydantic_fields__", "__dataclass_fields__")
+        )
+    return False
