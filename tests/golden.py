@@ -17,6 +17,7 @@ today's code to it. A record is a case, a line of it one fact:
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -255,6 +256,7 @@ def _trace_of(producer: str, run: Mapping[str, Any]) -> list[Any]:
 
 def main() -> None:
     """Write the file, and say what changed."""
+    logging.disable()  # the mistakes among the cases are told in the file
     text = golden()
     before = GOLDEN.read_text(encoding="utf-8") if GOLDEN.exists() else ""
     GOLDEN.parent.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,10 @@ import copy
 import importlib
 import json
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 
+import langsmith
 import pytest
 from langchain_core.messages import (
     AIMessage,
@@ -32,6 +33,7 @@ from langsmith_finetune import (
 )
 from tests import corpus, golden, payloads, wire
 from tests.chat_exports import EXPORTS, telegram
+from tests.standins.langsmith import KEY, PROJECT_ID, LangSmith
 
 with warnings.catch_warnings():
     # It says on import that it is not maintained any more: that is why there is a drop-in.
@@ -275,11 +277,27 @@ def test_the_same_runs_are_left_out_as_before():
     assert [error.reason for error in ours.skipped] == ["not_llm", "empty_output", "hidden"]
 
 
-def test_runs_by_id_are_read_by_the_same_client():
-    run = as_read(RUNS["wire/lc_plain[0]"])
-    client = SimpleNamespace(read_run=lambda run_id: run)
-    theirs = community_loaders.LangSmithRunChatLoader([str(run.id)], client=client).load()
-    ours = LangSmithRunChatLoader([str(run.id)], client).load()
+@pytest.fixture
+def connect():
+    """Makes langsmith's client, at a LangSmith with what is given."""
+    with ExitStack() as stack:
+
+        def connect(**there):
+            server = stack.enter_context(LangSmith(**there))
+            client = langsmith.Client(api_url=server.url, api_key=KEY, auto_batch_tracing=False)
+            stack.callback(client.close)
+            return client
+
+        yield connect
+
+
+@pytest.mark.filterwarnings(r"ignore:read_run\(\) is deprecated")  # theirs asks for each run by itself
+def test_runs_by_id_are_read_by_the_same_client(connect):
+    run = RUNS["wire/lc_plain[0]"] | {"session_id": PROJECT_ID, "parent_run_id": None, "tags": []}
+    client = connect(runs=[run])
+    theirs = community_loaders.LangSmithRunChatLoader([run["id"]], client=client).load()
+    ours = LangSmithRunChatLoader([run["id"]], client).load()
+    assert len(ours) == 1
     assert convert_messages_for_finetuning(ours) == community.convert_messages_for_finetuning(theirs)
 
 
@@ -313,9 +331,8 @@ LINES = [
 @pytest.mark.parametrize(
     ("line", "expected"), list(zip(LINES, [set(), set(), {"functions"}, set()], strict=True))
 )
-def test_a_chat_dataset_gives_what_it_gave(line, expected):
-    client = SimpleNamespace(read_dataset_openai_finetuning=lambda dataset_name: [copy.deepcopy(line)])
-    settings = {"dataset_name": "chats", "client": client}
+def test_a_chat_dataset_gives_what_it_gave(connect, line, expected):
+    settings = {"dataset_name": "chats", "client": connect(datasets={"chats": [line]})}
     theirs = community_loaders.LangSmithDatasetChatLoader(**settings).load()
     ours = LangSmithDatasetChatLoader(**settings).load()
     before = community.convert_messages_for_finetuning(theirs)
