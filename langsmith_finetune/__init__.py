@@ -66,14 +66,13 @@ from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.ledger import FileSeen, Ledger, Rebuilt, Seen
 from langsmith_finetune.ledger_rows import JobRow, SourceRow
 from langsmith_finetune.providers.base import (
-    Capabilities,
     Checkpoint,
     DeploymentStatus,
     JobEvent,
     JobRequest,
     JobStatus,
+    PreparedFile,
     Provider,
-    ProviderDefaults,
     TunedModel,
     UploadedFile,
 )
@@ -104,7 +103,6 @@ __all__ = [
     "RUN_FIELDS",
     "TARGETS",
     "AsyncSelection",
-    "Capabilities",
     "Change",
     "CheckReport",
     "Checkpoint",
@@ -134,10 +132,10 @@ __all__ = [
     "PreferenceExample",
     "PreferenceInput",
     "PreferenceLine",
+    "PreparedFile",
     "Price",
     "Problem",
     "Provider",
-    "ProviderDefaults",
     "ProviderError",
     "Rebuilt",
     "RunChatSession",

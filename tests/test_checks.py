@@ -178,9 +178,13 @@ BROKEN = [
     ("weight on a user message", "openai", said({**U,"weight":0},A),
      ["messages[0].weight: stands on a user message (error: weight). Remove it, as fix=True does: no other message is trained"]),
     ("weight where there are none", "gemini", said(U,{**A,"weight":0},U,A),
-     ["messages[1].weight: is 0, but this target has no weights and would train it (error: weight). Train on all of it, or cut the line so that no answer is context only"]),
+     ['messages[1].weight: is 0, but gemini is not known to have weights: it would train this message too (error: weight). Make the line with train_on="all", and unfolded, so that all its answers may be trained; or take a target with weights, such as "together"']),
     ("weight 0 after a trained answer", "trl", said(U,A,U,{**A,"weight":0},U,A),
      ["messages[3].weight: is 0 after a message that is trained, and this target has no weights (error: weight). Write two lines, each ending in what is to be learned"]),
+    ("what is learned comes first", "local", said(A,U,A),
+     ["messages[0]: is an assistant message that answers nothing (error: order). Give it weight 0, or leave the line out"]),
+    ("audio, which no template takes", "local", said({**U,"content":[{"type":"input_audio","input_audio":{}}]},A),
+     ['messages[0].content[0]: is a part of type "input_audio" (error: media). Leave the line out']),
     ("all weights 0", "openai", said(U,{**A,"weight":0}),
      ["messages: have weight 0 on every answer (error: nothing_trained). Leave the line out: there is nothing to learn"]),
     ("no answer", "openai", said(U),
@@ -545,8 +549,8 @@ def test_a_target_that_is_none_is_refused():
     with pytest.raises(ValueError) as caught:
         check([], "mistral")
     assert str(caught.value) == (
-        "target must be one of openai, azure, together, fireworks, nebius, trl, gemini, bedrock, "
-        "or TargetRules, not 'mistral'"
+        "target must be one of openai, azure, together, fireworks, nebius, crusoe, local, huggingface, trl, "
+        "gemini, bedrock, or TargetRules, not 'mistral'"
     )
 
 

@@ -9,6 +9,7 @@ from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.fireworks import provider as fireworks
 from langsmith_finetune.providers.fireworks.answers import STATUSES, job_status_from_answer
 from langsmith_finetune.testing import FakeClock, ProviderContract
+from tests.by_hand import created, uploaded
 from tests.standins.fireworks import FireworksStandIn
 from tests.standins.server import Drop, Response
 
@@ -38,7 +39,7 @@ def failure(ask):
 
 
 def done(provider, request):
-    job = provider.create_job(request)
+    job = created(provider, request)
     while job.status not in {"succeeded", "failed"}:
         job = provider.retrieve_job(job.id)
     return job
@@ -49,13 +50,12 @@ def done(provider, request):
 
 def test_the_id_of_a_job_is_its_fingerprint(server, provider, tmp_path):
     request = make(tmp_path, **QWEN, suffix="bot")
-    assert provider.create_job(request).id == f"bot-lf{request.fingerprint[:16]}-1"
+    assert created(provider, request).id == f"bot-lf{request.fingerprint[:16]}-1"
 
 
-def test_a_second_creation_of_what_was_seen_once_gives_the_first_job(server, provider, tmp_path):
+def test_a_second_creation_of_the_same_number_gives_the_first_job(server, provider, tmp_path):
     request = make(tmp_path, **QWEN)
-    provider.find_jobs(request)
-    first, second = provider.create_job(request), provider.create_job(request)
+    first, second = created(provider, request), created(provider, request)
     assert first.id == second.id
     assert len(server.jobs) == 1
 
@@ -64,25 +64,23 @@ def test_of_two_processes_at_once_both_get_the_one_job(server, provider, tmp_pat
     request = make(tmp_path, **QWEN)
     with httpx2.Client() as client:
         other = FireworksProvider(KEY, "me", server.url, http_client=client, clock=FakeClock())
-        provider.find_jobs(request)
-        other.find_jobs(request)
-        assert provider.create_job(request).id == other.create_job(request).id
+        assert created(provider, request).id == created(other, request).id
     assert len(server.jobs) == len(server.uploads) == 1
 
 
 def test_whoever_has_seen_a_job_can_ask_for_another(server, provider, tmp_path):
     request = make(tmp_path, **QWEN)
-    first = provider.create_job(request)
-    provider.find_jobs(request)
-    second = provider.create_job(request)
+    first = created(provider, request)
+    assert [job.attempt for job in provider.find_jobs(request)] == [1]
+    second = created(provider, request, attempt=2)
     assert (first.id[-2:], second.id[-2:]) == ("-1", "-2")
 
 
 def test_a_lost_answer_to_a_creation_is_ambiguous_and_harmless(server, provider, tmp_path):
     request = make(tmp_path, **QWEN)
     server.fault("POST", JOBS, Drop(), after=True)
-    assert failure(lambda: provider.create_job(request)).ambiguous
-    assert provider.create_job(request).id == provider.find_jobs(request)[0].id
+    assert failure(lambda: created(provider, request)).ambiguous
+    assert created(provider, request).id == provider.find_jobs(request)[0].id
     assert len(server.jobs) == 1
 
 
@@ -99,7 +97,7 @@ def test_a_supervised_job_is_asked_for_in_their_words(server, provider, tmp_path
         "early_stop": True,
     }
     request = make(tmp_path, **QWEN, parameters=parameters)
-    job = provider.create_job(request)
+    job = created(provider, request)
     sent = server.requests[-1].json()
     assert sent == {
         "epochs": 2,
@@ -125,7 +123,7 @@ def test_a_dpo_job_is_a_job_of_another_kind(server, provider, tmp_path):
     }
     settings = {"method": "dpo", "parameters": {"loss": "ORPO", "kl_beta": 0.1, "n_epochs": 1}}
     request = make(tmp_path, **QWEN, lines=(line,) * 3, **settings)
-    job = provider.create_job(request)
+    job = created(provider, request)
     sent = server.requests[-1].json()
     assert sent["trainingConfig"] == {"epochs": 1, "baseModel": QWEN["model"]}
     assert sent["lossConfig"] == {"method": "ORPO", "klBeta": 0.1}
@@ -141,7 +139,7 @@ def test_a_validation_file_is_a_dataset_of_its_own(server, provider, tmp_path):
     request = make(tmp_path, **QWEN)
     other = make(tmp_path, **QWEN, lines=ProviderContract.lines[:4])
     both = {"validation_file": other.training_file, "validation_sha256": other.training_sha256}
-    provider.create_job(make(tmp_path, **QWEN, **both))
+    created(provider, make(tmp_path, **QWEN, **both))
     assert server.requests[-1].json()["evaluationDataset"] == (
         f"accounts/me/datasets/lf-{other.training_sha256[:32]}"
     )
@@ -174,7 +172,7 @@ def test_a_validation_file_is_a_dataset_of_its_own(server, provider, tmp_path):
 )
 def test_what_fireworks_would_refuse_is_refused_here(server, provider, tmp_path, settings, text):
     with pytest.raises(ValueError) as caught:
-        provider.create_job(make(tmp_path, **QWEN, **settings))
+        created(provider, make(tmp_path, **QWEN, **settings))
     assert str(caught.value) == text
     assert server.requests == []
 
@@ -183,8 +181,8 @@ def test_what_fireworks_would_refuse_is_refused_here(server, provider, tmp_path,
 
 
 def test_a_dataset_is_uploaded_once_for_many_jobs(server, provider, tmp_path):
-    provider.create_job(make(tmp_path, **QWEN))
-    provider.create_job(make(tmp_path, **QWEN, parameters={"n_epochs": 3}))
+    created(provider, make(tmp_path, **QWEN))
+    created(provider, make(tmp_path, **QWEN, parameters={"n_epochs": 3}))
     assert len(server.uploads) == 1
     assert next(iter(server.datasets.values()))["exampleCount"] == "12"
 
@@ -192,17 +190,17 @@ def test_a_dataset_is_uploaded_once_for_many_jobs(server, provider, tmp_path):
 def test_an_upload_whose_answer_was_lost_is_found_or_filled(server, provider, tmp_path):
     request = make(tmp_path, **QWEN)
     server.fault("POST", "/v1/accounts/me/datasets", Drop(), after=True)
-    assert failure(lambda: provider.create_job(request)).temporary
+    assert failure(lambda: created(provider, request)).temporary
     server.fault("POST", f"/v1/accounts/me/datasets/lf-{request.training_sha256[:32]}:upload", Drop())
-    assert failure(lambda: provider.create_job(request)).temporary
-    provider.create_job(request)
+    assert failure(lambda: created(provider, request)).temporary
+    created(provider, request)
     assert len(server.datasets) == len(server.uploads) == len(server.jobs) == 1
 
 
 def test_a_large_file_goes_to_the_storage(server, provider, tmp_path, monkeypatch):
     monkeypatch.setattr(fireworks, "_LARGEST_FORM", 100)
     request = make(tmp_path, **QWEN)
-    provider.create_job(request)
+    created(provider, request)
     (content,) = server.contents.values()
     assert [json.loads(line) for line in content.splitlines()] == list(ProviderContract.lines)
     assert len(server.uploads) == 1
@@ -211,17 +209,17 @@ def test_a_large_file_goes_to_the_storage(server, provider, tmp_path, monkeypatc
 
 def test_an_upload_tells_how_far_it_is(provider, tmp_path):
     told = []
-    provider.upload_files(make(tmp_path, **QWEN, on_upload=lambda sent, whole: told.append((sent, whole))))
+    uploaded(provider, make(tmp_path, **QWEN), told=lambda sent, whole: told.append((sent, whole)))
     assert told[-1][0] == told[-1][1] > 0
 
 
 def test_a_dataset_that_is_refused_says_why(server, provider, tmp_path):
     server.invalid = "row 2: role is missing"
     with pytest.raises(InvalidExampleError, match=r"\.jsonl:2: the provider says: role is missing"):
-        provider.create_job(make(tmp_path, **QWEN))
+        created(provider, make(tmp_path, **QWEN))
     server.invalid = "no"
     other = make(tmp_path, **QWEN, lines=ProviderContract.lines[:5])
-    found = failure(lambda: provider.create_job(other))
+    found = failure(lambda: created(provider, other))
     assert re.fullmatch(
         r"fireworks: dataset lf-[0-9a-f]{32} was refused: no\. No job was created", str(found)
     )
@@ -229,7 +227,7 @@ def test_a_dataset_that_is_refused_says_why(server, provider, tmp_path):
 
 def test_a_dataset_that_is_never_ready_ends_the_waiting(server, provider, tmp_path):
     server.files_pending = 10_000
-    found = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    found = failure(lambda: created(provider, make(tmp_path, **QWEN)))
     assert re.fullmatch(
         r"fireworks: dataset lf-[0-9a-f]{32} is still UPLOADING after 1800 s; no job was created\. Call create "
         r"again later: it goes on with this dataset",

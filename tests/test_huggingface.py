@@ -15,6 +15,7 @@ from langsmith_finetune.providers.huggingface import train as remote
 from langsmith_finetune.providers.huggingface.package import code_archive, requirements
 from langsmith_finetune.providers.local import tiny_model
 from langsmith_finetune.testing import ProviderContract
+from tests.by_hand import created
 from tests.standins.huggingface import HuggingFaceStandIn
 from tests.standins.server import Drop, Response
 
@@ -43,7 +44,7 @@ def failure(ask):
 
 def test_a_job_runs_the_library_on_the_file_and_pushes_to_a_private_repository(server, provider, tmp_path):
     request = make(tmp_path, **QWEN, suffix="bot", seed=3, parameters={"n_epochs": 2})
-    job = provider.create_job(request)
+    job = created(provider, request)
     (asked,) = server.asked
     output = f"me/Qwen3-0.6B-bot-lf{request.fingerprint[:10]}"
     assert asked["labels"]["langsmith-finetune"] == request.fingerprint[:32]
@@ -56,9 +57,9 @@ def test_a_job_runs_the_library_on_the_file_and_pushes_to_a_private_repository(s
     assert TOKEN not in json.dumps({name: asked[name] for name in ("command", "environment", "labels")})
     repo = server.repos["datasets/me/langsmith-finetune"]
     assert server.private["datasets/me/langsmith-finetune"]
-    folder = asked["environment"][remote.FOLDER]
-    assert repo[f"{folder}/training.jsonl"] == request.training_file.read_bytes()
-    told = json.loads(repo[f"{folder}/request.json"])
+    told = json.loads(repo[asked["environment"][remote.REQUEST]])
+    assert repo[told["training_path"]] == request.training_file.read_bytes()
+    assert told["validation_path"] is None
     assert (told["model_path"], told["parameters"], told["seed"]) == ("Qwen/Qwen3-0.6B", {"n_epochs": 2}, 3)
     assert asked["environment"][remote.CODE] in repo
     assert (job.status, job.model) == ("queued", "Qwen/Qwen3-0.6B")
@@ -70,14 +71,14 @@ def test_a_job_runs_the_library_on_the_file_and_pushes_to_a_private_repository(s
 
 
 def test_what_is_uploaded_already_is_not_uploaded_again(server, provider, tmp_path):
-    provider.create_job(make(tmp_path, **QWEN))
-    provider.create_job(make(tmp_path, **QWEN))
-    provider.create_job(make(tmp_path, **QWEN, seed=1))
-    assert [sorted(Path(path).name for path in commit)[-2:] for commit in server.commits] == [
-        ["request.json", "training.jsonl"],
-        ["request.json", "training.jsonl"],
+    created(provider, make(tmp_path, **QWEN))
+    created(provider, make(tmp_path, **QWEN))
+    created(provider, make(tmp_path, **QWEN, seed=1))
+    assert [sorted(path.split("/")[0] for path in commit) for commit in server.commits] == [
+        ["files"],
+        ["code", "jobs"],
+        ["jobs"],
     ]
-    assert sum(path.startswith("code/") for commit in server.commits for path in commit) == 1
 
 
 def test_the_code_that_travels_is_this_library_and_always_the_same_bytes():
@@ -98,7 +99,7 @@ def test_the_trainers_packages_go_with_the_job():
 
 def test_a_failed_job_tells_why_from_its_log(server, provider, tmp_path):
     server.script("RUNNING", "ERROR")
-    job = provider.create_job(make(tmp_path, **QWEN))
+    job = created(provider, make(tmp_path, **QWEN))
     provider.retrieve_job(job.id)
     job = provider.retrieve_job(job.id)
     assert (job.status, job.error) == ("failed", "OutOfMemoryError while training")
@@ -108,7 +109,7 @@ def test_a_failed_job_tells_why_from_its_log(server, provider, tmp_path):
 
 
 def test_the_log_becomes_events_and_nothing_else(provider, tmp_path):
-    job = provider.create_job(make(tmp_path, **QWEN))
+    job = created(provider, make(tmp_path, **QWEN))
     events = provider.job_events(job.id)
     assert [event.message for event in events] == ["training for 3 steps", "step 1/3", "step 2/3", "step 3/3"]
     assert [event.metrics.get("train_loss") for event in events] == [None, 1.0, 0.5, 1 / 3]
@@ -118,7 +119,7 @@ def test_the_log_becomes_events_and_nothing_else(provider, tmp_path):
 @pytest.mark.parametrize("word", ["UPDATING", "BRAND_NEW"])
 def test_an_unknown_stage_is_no_end(server, provider, tmp_path, word):
     server.script(word, "COMPLETED")
-    job = provider.create_job(make(tmp_path, **QWEN))
+    job = created(provider, make(tmp_path, **QWEN))
     seen = provider.retrieve_job(job.id)
     assert (seen.status, seen.provider_status) == ("running" if word == "UPDATING" else "unknown", word)
 
@@ -128,7 +129,7 @@ def test_an_unknown_stage_is_no_end(server, provider, tmp_path, word):
 
 def test_a_folder_cannot_be_trained_there(provider, tmp_path):
     with pytest.raises(ValueError, match="push it to the Hub first") as caught:
-        provider.create_job(make(tmp_path, model="models/mine", model_sha256="0" * 64))
+        created(provider, make(tmp_path, model="models/mine", model_sha256="0" * 64))
     assert str(caught.value) == (
         "huggingface: the model must be a name on the Hub, but 'models/mine' is a folder here; push it to the Hub first"
     )
@@ -136,13 +137,13 @@ def test_a_folder_cannot_be_trained_there(provider, tmp_path):
 
 def test_a_suffix_that_no_repository_takes_is_refused(provider, tmp_path):
     with pytest.raises(ValueError, match=r"suffix must be letters, digits, '\.', '_' and '-', got 'a b'"):
-        provider.create_job(make(tmp_path, **QWEN, suffix="a b"))
+        created(provider, make(tmp_path, **QWEN, suffix="a b"))
 
 
 def test_a_bad_line_is_known_before_anything_is_sent(server, provider, tmp_path):
     lines = ({"messages": [{"role": "user", "content": "Hi"}]},)
     with pytest.raises(InvalidExampleError, match="has no assistant message to learn"):
-        provider.create_job(make(tmp_path, **QWEN, lines=lines))
+        created(provider, make(tmp_path, **QWEN, lines=lines))
     assert server.requests == []
 
 
@@ -182,7 +183,7 @@ def test_a_creation_that_goes_wrong_says_whether_a_job_may_run(
     *, server, provider, tmp_path, answer, temporary, ambiguous
 ):
     server.fault("POST", "/api/jobs/me", answer)
-    found = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    found = failure(lambda: created(provider, make(tmp_path, **QWEN)))
     assert (found.temporary, found.ambiguous) == (temporary, ambiguous)
     if isinstance(answer, Response) and answer.status == 429:
         assert found.retry_after_seconds == 9
@@ -190,7 +191,7 @@ def test_a_creation_that_goes_wrong_says_whether_a_job_may_run(
 
 def test_nobody_listens_there(tmp_path):
     provider = HuggingFaceProvider(api=HfApi(endpoint="http://127.0.0.1:9", token=TOKEN))
-    found = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    found = failure(lambda: created(provider, make(tmp_path, **QWEN)))
     assert str(found) == "huggingface: the connection failed (ConnectError)"
     assert (found.temporary, found.ambiguous) == (True, False)
 
@@ -223,7 +224,7 @@ def test_what_is_sent_trains_a_model(server, provider, tmp_path):
     example = make(tmp_path, **QWEN)
     tiny = tiny_model(tmp_path / "tiny", example.training_file)
     server.repos["me/tiny"] = {file.name: file.read_bytes() for file in tiny.iterdir() if file.is_file()}
-    job = provider.create_job(make(tmp_path, model="me/tiny", parameters={"max_steps": 2}))
+    job = created(provider, make(tmp_path, model="me/tiny", parameters={"max_steps": 2}))
     (asked,) = server.asked
     done = subprocess.run(
         [sys.executable, *asked["command"][-2:]],

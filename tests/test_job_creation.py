@@ -7,8 +7,9 @@ import pytest
 from langsmith_finetune.errors import InvalidExampleError, JobFailedError, NotSupportedError, ProviderError
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
-from langsmith_finetune.providers.base import Capabilities, JobStatus
+from langsmith_finetune.providers.base import JobStatus, Provider
 from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.targets import TARGETS
 from tests.job_fixtures import (
     FILES,
     JOBS,
@@ -166,7 +167,7 @@ def test_a_job_that_was_deleted_from_here_is_made_anew(server, create, provider)
 
 
 def test_an_error_that_nobody_expects_leaves_the_creation_open(server, create, provider, patch):
-    def fail(_):
+    def fail(*_, **__):
         raise KeyError("id")
 
     patch.setattr(provider, "create_job", fail)
@@ -253,7 +254,7 @@ def test_a_creation_that_the_journal_left_open_is_looked_for(
     server, create, provider, patch, *, clock, caplog
 ):
     create_job = provider.create_job
-    patch.setattr(provider, "create_job", lambda request: (create_job(request), die()))
+    patch.setattr(provider, "create_job", lambda *a, **kw: (create_job(*a, **kw), die()))
     with pytest.raises(SystemExit):
         create()
     patch.undo()
@@ -283,7 +284,7 @@ def test_a_creation_that_died_before_it_was_sent_is_sent_after_a_second_look(
 def test_force_new_after_a_death_returns_to_the_job_that_it_forced(server, create, provider, patch):
     first = create()
     create_job = provider.create_job
-    patch.setattr(provider, "create_job", lambda request: (create_job(request), die()))
+    patch.setattr(provider, "create_job", lambda *a, **kw: (create_job(*a, **kw), die()))
     with pytest.raises(SystemExit):
         create(force_new=True)
     patch.undo()
@@ -295,7 +296,7 @@ class Blind(OpenAIProvider):
     """A host that cannot look jobs up."""
 
     name = "blind"
-    capabilities = replace(OpenAIProvider.capabilities, finds_jobs=False)
+    finds_jobs = False
 
     def find_jobs(self, request):
         raise NotSupportedError(self.name, "listing jobs")
@@ -349,8 +350,8 @@ def test_without_a_list_of_jobs_nothing_is_sent_twice_even_where_an_older_job_is
 
 
 def test_a_death_during_the_upload_leaves_nothing_open(server, create, blind, patch):
-    upload = blind.upload_files
-    patch.setattr(blind, "upload_files", lambda request: (upload(request), die()))
+    upload = blind.upload
+    patch.setattr(blind, "upload", lambda *a, **kw: (upload(*a, **kw), die()))
     with pytest.raises(SystemExit):
         create(provider=blind)
     patch.undo()
@@ -358,11 +359,11 @@ def test_a_death_during_the_upload_leaves_nothing_open(server, create, blind, pa
     assert paid(server) == (1, 1)
 
 
-class Foreign:
-    """A provider of somebody's own: the methods of the protocol, and nothing more."""
+class Foreign(Provider):
+    """A provider of somebody's own: what every provider must have, and nothing more."""
 
-    name, poll_seconds = "foreign", 1.0
-    capabilities = Capabilities(target="openai")
+    name = "foreign"
+    rules = replace(TARGETS["openai"], name="foreign")
 
     def __init__(self):
         self.made = []
@@ -370,7 +371,8 @@ class Foreign:
     def find_jobs(self, request):
         return [job for key, job in self.made if key == request.fingerprint]
 
-    def create_job(self, request):
+    def create_job(self, request, files, *, attempt):
+        assert [file.id for file in files] == [str(request.training_file)]
         job = JobStatus(
             id=f"job-{len(self.made)}", status="running", provider_status="busy", model=request.model
         )
@@ -392,7 +394,7 @@ class Foreign:
         raise NotImplementedError
 
 
-def test_a_provider_with_the_bare_methods_is_enough(create):
+def test_a_provider_with_the_abstract_methods_alone_is_enough(create):
     foreign = Foreign()
     job = create(provider=foreign)
     model = job.wait(progress=False)
@@ -412,10 +414,22 @@ def test_a_provider_with_the_bare_methods_is_enough(create):
         assert str(caught.value) == f"foreign does not support {what}"
 
 
-def test_a_provider_that_says_nothing_of_itself_is_not_checked_for(create, tmp_path):
-    silent = Foreign()
-    silent.capabilities = None
-    assert create(write(tmp_path / "odd.jsonl", [{"text": "odd"}]), provider=silent).id == "job-0"
+def test_a_provider_that_lacks_a_method_cannot_be_made():
+    class Half(Provider):
+        name, rules = "half", TARGETS["openai"]
+
+    with pytest.raises(TypeError, match="cancel_job, chat_model, create_job, find_jobs") as caught:
+        Half()
+    assert "abstract" in str(caught.value)
+
+
+def test_an_object_that_is_no_provider_is_refused(create):
+    with pytest.raises(TypeError) as caught:
+        create(provider={"name": "mine"})
+    assert str(caught.value) == (
+        "provider must be a Provider, such as LocalProvider(), not dict; one of your own inherits "
+        "langsmith_finetune.Provider"
+    )
 
 
 # --- what is asked for -------------------------------------------------------------------------------------
@@ -510,7 +524,7 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(server, create, setti
 
 def test_what_a_provider_lacks_is_refused_before_anything_is_sent(server, create, connect, train):
     size = train.stat().st_size
-    small = connect(capabilities=Capabilities(target="openai", max_file_bytes=10))
+    small = connect(rules=replace(TARGETS["openai"], max_bytes=10), methods=frozenset({"supervised"}))
     with pytest.raises(ValueError, match="bytes") as caught:
         create(provider=small)
     assert str(caught.value) == (
@@ -542,15 +556,6 @@ def test_a_job_that_fails_over_a_line_names_it(server, create):
         create().wait(progress=False)
     assert isinstance(caught.value.__cause__, InvalidExampleError)
     assert caught.value.__cause__.where == "train.jsonl:1"
-
-
-def test_the_memory_of_a_request_is_no_part_of_what_it_is(create, train):
-    from langsmith_finetune.providers.base import JobRequest
-
-    one = JobRequest(training_file=train, training_sha256="0", model="m", memory={"a": 1})
-    other = JobRequest(training_file=train, training_sha256="0", model="m", memory={})
-    assert one == other
-    assert one.fingerprint == other.fingerprint
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes")

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.local.run_folder import RunFolder, write_json
+from tests.by_hand import created
 from tests.local_calculator import asked, lines, trained, untrained, write_lines
 
 LONG = {"max_steps": 100_000, "batch_size": 2}
@@ -208,7 +210,7 @@ def test_a_file_that_changes_while_the_job_is_created_is_not_trained_on(provider
     request = request_for(train_file)
     write_lines(train_file, lines()[:3])
     with pytest.raises(ProviderError) as caught:
-        provider.create_job(request)
+        created(provider, request)
     assert str(caught.value) == "local: train.jsonl changed while the job was created. Create it again"
     assert list(provider.runs_dir.iterdir()) == [provider.runs_dir / ".gitignore"]
 
@@ -246,8 +248,8 @@ def test_a_parameter_that_is_unknown_or_of_the_wrong_kind_is_refused(provider, t
 
 def test_what_the_provider_cannot_do_is_refused_by_name(provider, train_file):
     with pytest.raises(NotSupportedError) as caught:
-        provider.create_job(request_for(train_file, method="dpo"))
-    assert str(caught.value) == "local does not support the method 'dpo'; it trains 'supervised'"
+        created(provider, request_for(train_file, method="dpo"))
+    assert str(caught.value) == "local does not support method='dpo'; it trains supervised"
     with pytest.raises(ValueError, match=r"suffix must be letters, digits, .* got '\.\./x'"):
         create(train_file, provider, suffix="../x")
     with pytest.raises(ProviderError) as missing:
@@ -255,6 +257,31 @@ def test_what_the_provider_cannot_do_is_refused_by_name(provider, train_file):
     assert str(missing.value) == (
         "local: there is no model folder './nowhere'. Give a folder, or a name on the Hugging Face Hub"
     )
+
+
+def test_a_new_object_creates_the_job_of_the_number_it_is_given(tmp_path, train_file):
+    request = request_for(train_file)
+    runs = tmp_path / "runs"
+    try:
+        second = created(LocalProvider(runs), request, attempt=2)
+        assert (second.id[-2:], second.attempt) == ("-2", 2)
+        assert created(LocalProvider(runs), request, attempt=2).id == second.id
+        third = created(LocalProvider(runs), request, attempt=3)
+        assert [job.attempt for job in LocalProvider(runs).find_jobs(request)] == [3, 2]
+    finally:
+        for job in LocalProvider(runs).find_jobs(request):
+            LocalProvider(runs).cancel_job(job.id)
+    assert {path.name for path in runs.glob("ft-*")} == {second.id, third.id}
+
+
+def test_after_a_deleted_folder_the_next_job_takes_no_number_that_is_there(provider, train_file):
+    first, second = create(train_file, provider), create(train_file, provider, force_new=True)
+    for job in (first, second):
+        job.cancel()
+    shutil.rmtree(provider.runs_dir / first.id)
+    third = create(train_file, provider)
+    assert third.id[-2:] == "-3"
+    third.cancel()
 
 
 @pytest.mark.parametrize(

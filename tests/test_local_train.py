@@ -8,6 +8,8 @@ from datasets import Dataset
 from transformers import AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
+from langsmith_finetune import RunSource, TrainingExample, write_jsonl
+from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.errors import InvalidExampleError, JobFailedError
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.local import LocalChatModel, LocalProvider, tiny_model
@@ -203,6 +205,31 @@ def test_a_lora_job_with_validation_leaves_an_adapter_that_answers(tmp_path):
     assert len([event for event in job.events() if "valid_loss" in event.metrics]) == 4
     message = model.chat_model(temperature=0, max_tokens=5).invoke("hi")
     assert 0 < message.usage_metadata["output_tokens"] <= 5
+
+
+def test_a_folded_thread_trains(tmp_path):
+    def turn(text, answer):
+        return [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+
+    history = [*turn("What is 1 plus 1?", "2"), *turn("And 2?", "said otherwise"), *turn("And 3?", "5")]
+    examples = [
+        TrainingExample(
+            line={"messages": history[:end]},
+            source=RunSource(run_id=f"run-{end}", trace_id=f"trace-{end}", thread_id="thread"),
+        )
+        for end in (2, 6)
+    ]
+    write_jsonl(fold_traces(examples, across="thread"), tmp_path / "folded.jsonl")
+    job = FineTuneJob.create(
+        tmp_path / "folded.jsonl",
+        model=untrained(),
+        provider=LocalProvider(tmp_path / "runs"),
+        parameters={"max_steps": 2, "batch_size": 2},
+    )
+    model = job.wait(timeout=120, poll_seconds=0.5, progress=False)
+    assert (Path(model.id) / "model.safetensors").exists()
+    (line,) = (job.provider.runs_dir / job.id / "training.jsonl").read_text().splitlines()
+    assert [m.get("weight", 1) for m in json.loads(line)["messages"]] == [1, 1, 1, 0, 1, 1]
 
 
 def test_a_job_that_fails_says_why_through_wait(tmp_path):

@@ -3,6 +3,7 @@ import logging
 import traceback
 import tracemalloc
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -13,6 +14,7 @@ from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.openai.answers import job_event_from_answer, job_status_from_answer
+from tests.by_hand import created
 from tests.standins.clock import FakeClock
 from tests.standins.openai import OpenAIStandIn, error
 from tests.standins.server import Drop, Response
@@ -61,7 +63,7 @@ def make(tmp_path):
 def test_a_job_is_asked_for_in_the_words_of_today(connect, make):
     with OpenAIStandIn() as server:
         request = make(parameters={"n_epochs": 3, "batch_size": "auto"}, suffix="bot", seed=7)
-        connect(server).create_job(request)
+        created(connect(server), request)
         (upload, creation) = [r for r in server.requests if r.method == "POST"]
     assert creation.json() == {
         "model": "gpt-4o-mini",
@@ -83,7 +85,7 @@ def test_a_job_is_asked_for_in_the_words_of_today(connect, make):
 
 def test_what_is_left_out_is_not_sent(connect, make):
     with OpenAIStandIn() as server:
-        connect(server).create_job(make())
+        created(connect(server), make())
         body = server.requests[-1].json()
     assert body.keys() == {"model", "training_file", "method", "metadata"}
     assert body["method"] == {"type": "supervised"}
@@ -93,11 +95,11 @@ def test_an_unknown_parameter_is_refused_before_anything_is_sent(connect, make):
     with OpenAIStandIn() as server:
         provider = connect(server)
         request = make(parameters={"epochs": 3, "n_epochs": 3, "lr": 1})
-        for ask in (provider.find_jobs, provider.create_job):
+        for ask in (provider.find_jobs, provider.preview, partial(created, provider)):
             with pytest.raises(ValueError, match="unknown name") as caught:
                 ask(request)
             assert str(caught.value) == (
-                "OpenAIProvider: parameters: unknown name 'epochs', 'lr'; "
+                "openai: parameters: unknown name 'epochs', 'lr'; "
                 "it takes n_epochs, batch_size, learning_rate_multiplier"
             )
         assert server.requests == []
@@ -106,7 +108,7 @@ def test_an_unknown_parameter_is_refused_before_anything_is_sent(connect, make):
 def test_another_method_is_refused_before_anything_is_sent(connect, make):
     with OpenAIStandIn() as server:
         with pytest.raises(NotSupportedError) as caught:
-            connect(server).create_job(make(method="distillation"))
+            created(connect(server), make(method="distillation"))
         assert server.requests == []
     assert str(caught.value) == (
         "openai does not support method='distillation'; it trains dpo, reinforcement, supervised"
@@ -133,7 +135,7 @@ def test_an_upload_is_streamed_from_disk(connect, tmp_path):
     provider = connect(transport=Reader())
     request = JobRequest(training_file=path, training_sha256=content, model="m")
     tracemalloc.start()
-    provider.create_job(request)
+    created(provider, request)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sent > 1 << 25
@@ -150,7 +152,7 @@ def test_a_look_does_not_wait_for_ten_minutes_where_the_caller_set_no_timeout(co
             return httpx2.Response(200, json={"id": "x-1", "status": "processed", "data": []})
 
     for settings, get, post in (({}, 60, 600), ({"timeout": 5.0}, 5, 5)):
-        connect(transport=Reader(), **settings).create_job(make())
+        created(connect(transport=Reader(), **settings), make())
         assert (seen["GET"], seen["POST"]) == (get, post)
 
 
@@ -160,8 +162,8 @@ def test_a_look_does_not_wait_for_ten_minutes_where_the_caller_set_no_timeout(co
 def test_a_file_that_is_there_is_used_again(connect, make):
     request = make()
     with OpenAIStandIn() as server:
-        connect(server).create_job(request)
-        connect(server).create_job(request)
+        created(connect(server), request)
+        created(connect(server), request)
         assert len(server.uploads) == 1
 
 
@@ -172,9 +174,9 @@ def test_a_file_that_is_not_the_same_or_not_usable_is_not_used_again(connect, ma
     request = make()
     with OpenAIStandIn() as server:
         provider = connect(server)
-        provider.create_job(request)
+        created(provider, request)
         server.files[server.uploads[0]] |= change
-        provider.create_job(request)
+        created(provider, request)
         assert len(server.uploads) == 2
         assert list(server.jobs.values())[1]["training_file"] == server.uploads[1]
 
@@ -184,22 +186,22 @@ def test_a_file_far_down_the_list_is_found(connect, make):
     with OpenAIStandIn() as server:
         server.page_items = 2
         provider = connect(server)
-        provider.create_job(request)
+        created(provider, request)
         for n in range(5):
-            provider.create_job(make(f'{{"n": {n}}}\n'))
-        provider.create_job(request)
+            created(provider, make(f'{{"n": {n}}}\n'))
+        created(provider, request)
         assert len(server.uploads) == 6
 
 
 def test_a_host_that_cannot_list_files_gets_an_upload(connect, make):
     with OpenAIStandIn() as server:
         server.fault("GET", FILES, error(404, "No."))
-        assert connect(server).create_job(make()).id in server.jobs
+        assert created(connect(server), make()).id in server.jobs
 
 
 def test_a_pending_file_is_waited_for(connect, make, clock):
     with OpenAIStandIn(files_pending=3) as server:
-        connect(server).create_job(make())
+        created(connect(server), make())
         assert clock.slept == [5, 5, 5]
         looks = [r.path for r in server.requests if r.path.startswith(f"{FILES}/")]
         assert len(looks) == 3
@@ -210,7 +212,7 @@ def test_a_file_that_stays_pending_ends_in_an_error_and_no_job(connect, make):
     with OpenAIStandIn(files_pending=10_000) as server:
         provider = connect(server)
         with pytest.raises(ProviderError) as caught:
-            provider.create_job(request)
+            created(provider, request)
         assert str(caught.value) == (
             f"openai: file {server.uploads[0]} is still pending after 900 s; no job was created. "
             "Call create again later: it goes on with this upload"
@@ -219,7 +221,7 @@ def test_a_file_that_stays_pending_ends_in_an_error_and_no_job(connect, make):
         assert server.jobs == {}
         server._pending.clear()
         server._pending[server.uploads[0]] = 0
-        provider.create_job(request)
+        created(provider, request)
         assert len(server.uploads) == 1
 
 
@@ -234,7 +236,7 @@ def test_a_file_that_fails_while_it_is_processed_says_why(connect, make):
 
         server.handle = fail
         with pytest.raises(ProviderError) as caught:
-            connect(server).create_job(make())
+            created(connect(server), make())
         assert str(caught.value) == (
             f"openai: file {server.uploads[0]} ended as error: bad JSON. No job was created"
         )
@@ -244,7 +246,7 @@ def test_a_file_that_fails_while_it_is_processed_says_why(connect, make):
 def test_an_upload_whose_answer_is_lost_is_looked_for_and_used(connect, make, clock):
     with OpenAIStandIn() as server:
         server.fault("POST", FILES, Drop(), after=True)
-        job = connect(server).create_job(make())
+        job = created(connect(server), make())
         assert clock.slept == [1]
         assert server.jobs[job.id]["training_file"] == server.uploads[0]
         assert len(server.uploads) == 1
@@ -255,7 +257,7 @@ def test_an_upload_that_never_arrives_says_so(connect, make, clock):
     with OpenAIStandIn() as server:
         server.fault("POST", FILES, Drop())
         with pytest.raises(ProviderError) as caught:
-            connect(server).create_job(request)
+            created(connect(server), request)
         assert clock.slept == [1, 3, 9]
         assert caught.value.temporary
         assert not caught.value.ambiguous  # there is no job
@@ -274,10 +276,10 @@ def test_jobs_are_found_by_their_metadata_newest_first(connect, make, filters):
     with OpenAIStandIn(filters_metadata=filters) as server:
         server.page_items = 2
         provider = connect(server)
-        first = provider.create_job(request)
+        first = created(provider, request)
         for _ in range(4):
-            provider.create_job(other)
-        second = provider.create_job(request)
+            created(provider, other)
+        second = created(provider, request)
         assert [job.id for job in provider.find_jobs(request)] == [second.id, first.id]
         asked = next(r for r in server.requests if (r.method, r.path) == ("GET", JOBS))
         assert asked.query[f"metadata[{TAG}]"] == [request.fingerprint[:32]]
@@ -291,7 +293,7 @@ def forgetful():
 
 def test_a_job_without_metadata_is_known_by_its_upload_and_model(connect, make, forgetful):
     provider, request = connect(forgetful), make()
-    job = provider.create_job(request)
+    job = created(provider, request)
     assert job.model == "gpt-4o-mini-2024-07-18"
     assert [found.id for found in provider.find_jobs(request)] == [job.id]
     assert provider.find_jobs(make(model="gpt-4o")) == []
@@ -314,7 +316,7 @@ def test_a_job_without_metadata_is_another_one_if_its_settings_say_so(
     connect, make, forgetful, *, made, asked, same
 ):
     provider = connect(forgetful)
-    provider.create_job(make(**made))
+    created(provider, make(**made))
     assert bool(provider.find_jobs(make(**asked))) is same
 
 
@@ -332,7 +334,7 @@ def test_a_job_without_metadata_is_another_one_if_its_settings_say_so(
 )
 def test_a_dated_name_is_the_model_of_its_undated_one(connect, make, forgetful, *, base, shown, same):
     provider, request = connect(forgetful), make(model=base)
-    job = provider.create_job(request)
+    job = created(provider, request)
     forgetful.jobs[job.id]["model"] = shown
     assert bool(provider.find_jobs(request)) is same
 
@@ -391,7 +393,7 @@ def test_a_job_at_azure_goes_through(connect, make, clock):
     request = make()
     with OpenAIStandIn(azure=True) as server:
         provider = connect(server)
-        job = provider.create_job(request)
+        job = created(provider, request)
         assert (job.status, job.provider_status, job.error) == ("queued", "pending", None)
         assert clock.slept == [5]
         assert [found.id for found in provider.find_jobs(request)] == [job.id]
@@ -406,7 +408,7 @@ def test_events_come_oldest_first_each_once_over_all_pages(connect, make):
         server.page_items = 3
         server.script("succeeded")
         provider = connect(server)
-        job = provider.create_job(make())
+        job = created(provider, make())
         provider.retrieve_job(job.id)
         events = provider.job_events(job.id)
         assert len(events) == len({event.id for event in events}) == 7
@@ -542,7 +544,7 @@ def test_each_http_status_says_whether_to_try_again(
         answer = error(status, "Words.", type=kind, code=code, headers={"retry-after": "7"})
         server.fault("POST", JOBS, answer)
         server.fault("GET", f"{JOBS}/j", answer)
-        creation = failures(lambda: provider.create_job(make()))
+        creation = failures(lambda: created(provider, make()))
         look = failures(lambda: provider.retrieve_job("j"))
     assert (creation.temporary, creation.ambiguous) == (temporary, ambiguous)
     assert (look.temporary, look.ambiguous) == (temporary, False)
@@ -569,7 +571,7 @@ def test_every_error_of_the_http_library_is_mapped(connect, make, kind):
         raise kind("words")
 
     provider = connect(transport=httpx2.MockTransport(answer))
-    creation = failures(lambda: provider.create_job(make()))
+    creation = failures(lambda: created(provider, make()))
     look = failures(lambda: provider.retrieve_job("j"))
     name = kind.__name__
     never_sent = name in {"ConnectError", "ConnectTimeout", "PoolTimeout"}
@@ -618,7 +620,7 @@ def test_a_yes_that_cannot_be_read_is_a_provider_error(connect, make, response, 
         return odd
 
     provider = connect(transport=httpx2.MockTransport(answer))
-    creation = failures(lambda: provider.create_job(make()))
+    creation = failures(lambda: created(provider, make()))
     look = failures(lambda: provider.retrieve_job("j"))
     text = f"openai: the answer {what}; is http://host.invalid/v1/ the right base_url?"
     assert str(creation) == str(look) == text

@@ -7,7 +7,6 @@ import pytest
 from langsmith_finetune.errors import InvalidExampleError, NotSupportedError
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.plan import JobPlan
-from langsmith_finetune.providers.base import Capabilities
 from langsmith_finetune.providers.openai import OpenAIProvider
 from tests.job_fixtures import (
     JOBS,
@@ -124,7 +123,7 @@ def test_the_price_is_said_and_kept(create, caplog):
 
 
 def test_training_on_this_machine_needs_no_price(create, connect, server):
-    here = connect(capabilities=Capabilities(target="openai", costs_money=False))
+    here = connect(costs_money=False)
     assert create(provider=here, max_cost_usd=0).id in server.jobs
     assert "training on this machine costs no money" in str(create(provider=here, dry_run=True))
 

@@ -10,6 +10,7 @@ from langsmith_finetune.providers.azure import AzureDeployments, AzureProvider
 from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.testing import FakeClock, ProviderContract
+from tests.by_hand import created
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.server import Response, StandIn
 
@@ -39,9 +40,9 @@ class TestAzure(ProviderContract):
     secret = KEY
 
     @pytest.fixture
-    def provider(self, connect):
+    def new_provider(self, connect):
         with OpenAIStandIn(azure=True) as server:
-            yield connect(AzureProvider, server)
+            yield lambda: connect(AzureProvider, server)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_client_and_an_endpoint_are_one_too_many():
 def test_azure_gets_a_byte_order_mark_and_the_type_of_training(connect, tmp_path):
     with OpenAIStandIn(azure=True) as server:
         request = make(tmp_path, model="gpt-oss-20b", parameters={"n_epochs": 2})
-        connect(AzureProvider, server, training_type="GlobalStandard").create_job(request)
+        created(connect(AzureProvider, server, training_type="GlobalStandard"), request)
         (content,) = server.contents.values()
         asked = next(
             r.json() for r in server.requests if r.path == "/v1/fine_tuning/jobs" and r.method == "POST"
@@ -104,14 +105,14 @@ def test_azure_gets_a_byte_order_mark_and_the_type_of_training(connect, tmp_path
 
 def test_without_a_type_of_training_none_is_sent(connect, tmp_path):
     with OpenAIStandIn(azure=True) as server:
-        connect(AzureProvider, server).create_job(make(tmp_path, model="gpt-4o-mini"))
+        created(connect(AzureProvider, server), make(tmp_path, model="gpt-4o-mini"))
         assert "trainingType" not in server.requests[-1].json()
 
 
 def test_azure_takes_no_dots_in_a_suffix(connect, tmp_path):
     with OpenAIStandIn(azure=True) as server:
         with pytest.raises(ValueError) as caught:
-            connect(AzureProvider, server).create_job(make(tmp_path, suffix="v1.2"))
+            created(connect(AzureProvider, server), make(tmp_path, suffix="v1.2"))
         assert str(caught.value) == "azure: suffix must have no dots, got 'v1.2'"
         assert server.requests == []
 
@@ -175,25 +176,25 @@ class TestNebius(ProviderContract):
     secret = KEY
 
     @pytest.fixture
-    def provider(self, connect):
+    def new_provider(self, connect):
         with OpenAIStandIn() as server:
-            yield connect(NebiusProvider, server)
+            yield lambda: connect(NebiusProvider, server)
 
 
 class TestCrusoe(ProviderContract):
     secret = KEY
 
     @pytest.fixture
-    def provider(self, connect):
+    def new_provider(self, connect):
         with OpenAIStandIn() as server:
-            yield connect(CrusoeProvider, server)
+            yield lambda: connect(CrusoeProvider, server)
 
 
 def test_nebius_is_asked_in_its_own_words(connect, tmp_path):
     with OpenAIStandIn() as server:
         parameters = {"n_epochs": 2, "learning_rate": 2e-5, "lora": True, "lora_r": 8}
         request = make(tmp_path, model="meta-llama/Llama-3.1-8B-Instruct", parameters=parameters)
-        connect(NebiusProvider, server).create_job(request)
+        created(connect(NebiusProvider, server), request)
         asked = next(
             r.json() for r in server.requests if r.path == "/v1/fine_tuning/jobs" and r.method == "POST"
         )
@@ -210,9 +211,9 @@ def test_openais_factor_is_no_name_at_nebius(connect, tmp_path):
     with OpenAIStandIn() as server:
         provider = connect(NebiusProvider, server)
         with pytest.raises(ValueError, match="unknown name 'learning_rate_multiplier'; it takes n_epochs,"):
-            provider.create_job(make(tmp_path, parameters={"learning_rate_multiplier": 2}))
+            created(provider, make(tmp_path, parameters={"learning_rate_multiplier": 2}))
         with pytest.raises(NotSupportedError, match="method='dpo'; it trains supervised"):
-            provider.create_job(make(tmp_path, method="dpo"))
+            created(provider, make(tmp_path, method="dpo"))
 
 
 class NebiusModels(OpenAIStandIn):

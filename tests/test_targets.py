@@ -167,7 +167,7 @@ REFUSED = [
     ("trl", said(sees(image("https://x/a.png")), A),
      "line: messages[0].content[0].image_url.url: is an image, and this target takes none. Remove the image, or leave the line out"),
     ("gemini", said(U, {**A, "weight": 0}, U, A),
-     "line: messages[1].weight: is 0, but this target has no weights and would train it. Train on all of it, or cut the line so that no answer is context only"),
+     'line: messages[1].weight: is 0, but gemini is not known to have weights: it would train this message too. Make the line with train_on="all", and unfolded, so that all its answers may be trained; or take a target with weights, such as "together"'),
     ("gemini", said(sees(image("gs://b/cat")), A),
      "line: messages[0].content[0].image_url.url: does not tell the type of the image. Give the file a name that ends in one of: .jpeg, .jpg, .png, .webp"),
     ("bedrock", said(sees(image("s3://b/cat")), A),

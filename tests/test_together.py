@@ -13,6 +13,7 @@ from langsmith_finetune.providers.together.answers import (
     metrics_event_from_answer,
 )
 from langsmith_finetune.testing import FakeClock, ProviderContract
+from tests.by_hand import created, uploaded
 from tests.standins.server import Drop, Response
 from tests.standins.together import TogetherStandIn
 
@@ -41,7 +42,7 @@ def failure(ask):
 
 
 def done(provider, request):
-    job = provider.create_job(request)
+    job = created(provider, request)
     while job.status not in {"succeeded", "failed"}:
         job = provider.retrieve_job(job.id)
     return job
@@ -52,7 +53,7 @@ def done(provider, request):
 
 def test_a_job_is_asked_for_with_togethers_own_defaults(server, provider, tmp_path):
     request = make(tmp_path, **QWEN, suffix="bot", seed=7)
-    provider.create_job(request)
+    created(provider, request)
     assert server.requests[-1].json() == {
         "model": "Qwen/Qwen3-8B",
         "n_epochs": 1,
@@ -123,7 +124,7 @@ def test_together_reads_the_body_as_its_own_client_writes_it(tmp_path, provider)
 
 def test_a_line_goes_as_together_takes_it(server, provider, tmp_path):
     lines = tuple(dict(line, parallel_tool_calls=False) for line in ProviderContract.lines)
-    provider.create_job(make(tmp_path, **QWEN, lines=lines))
+    created(provider, make(tmp_path, **QWEN, lines=lines))
     (content,) = server.contents.values()
     assert [json.loads(line) for line in content.splitlines()] == list(ProviderContract.lines)
 
@@ -131,7 +132,7 @@ def test_a_line_goes_as_together_takes_it(server, provider, tmp_path):
 def test_a_line_that_together_has_no_form_for_is_named(server, provider, tmp_path):
     lines = ({"messages": [{"role": "user", "content": "secret words"}]},)
     with pytest.raises(InvalidExampleError) as caught:
-        provider.create_job(make(tmp_path, **QWEN, lines=lines))
+        created(provider, make(tmp_path, **QWEN, lines=lines))
     assert re.match(r"[0-9a-f]{8}\.jsonl:1: messages", str(caught.value))
     assert "secret words" not in str(caught.value)
     assert server.uploads == []
@@ -141,26 +142,26 @@ def test_a_line_that_together_has_no_form_for_is_named(server, provider, tmp_pat
 
 
 def test_a_file_is_uploaded_once_for_many_jobs(server, provider, tmp_path):
-    provider.create_job(make(tmp_path, **QWEN))
-    provider.create_job(make(tmp_path, **QWEN, seed=2))
+    created(provider, make(tmp_path, **QWEN))
+    created(provider, make(tmp_path, **QWEN, seed=2))
     assert len(server.uploads) == 1
 
 
 def test_an_upload_that_got_lost_on_the_way_is_made_again(server, provider, tmp_path):
     server.fault("PUT", "/storage/file-00000001", Drop())
-    lost = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    lost = failure(lambda: created(provider, make(tmp_path, **QWEN)))
     assert (lost.temporary, lost.ambiguous) == (True, False)
     assert "/storage/" not in str(lost)
-    again = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    again = failure(lambda: created(provider, make(tmp_path, **QWEN)))
     assert str(again) == "together: file file-00000001 of an earlier upload is not whole; it was removed"
     assert again.temporary
-    provider.create_job(make(tmp_path, **QWEN))
+    created(provider, make(tmp_path, **QWEN))
     assert len(server.uploads) == len(server.jobs) == 1
 
 
 def test_a_storage_that_refuses_is_told_without_its_address(server, provider, tmp_path):
     server.fault("PUT", "/storage/file-00000001", Response(403, b"<Error>SignatureDoesNotMatch</Error>"))
-    found = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    found = failure(lambda: created(provider, make(tmp_path, **QWEN)))
     assert str(found) == "together: HTTP 403 from the storage that takes the upload"
 
 
@@ -168,9 +169,8 @@ def test_a_large_file_goes_in_parts_each_of_which_may_be_lost(server, provider, 
     monkeypatch.setattr(provider, "largest_put", 100)
     monkeypatch.setattr(provider, "part_bytes", 500)
     told = []
-    request = make(tmp_path, **QWEN, on_upload=lambda sent, whole: told.append((sent, whole)))
     server.fault("PUT", "/storage/file-00000001.2", Drop())
-    provider.create_job(request)
+    uploaded(provider, make(tmp_path, **QWEN), told=lambda sent, whole: told.append((sent, whole)))
     (content,) = server.contents.values()
     assert [json.loads(line) for line in content.splitlines()] == list(ProviderContract.lines)
     puts = [r for r in server.requests if r.method == "PUT"]
@@ -183,19 +183,18 @@ def test_a_large_file_goes_in_parts_each_of_which_may_be_lost(server, provider, 
 def test_parts_that_are_refused_are_given_up_and_begun_anew(server, provider, tmp_path, monkeypatch):
     monkeypatch.setattr(provider, "largest_put", 100)
     server.fault("PUT", "/storage/file-00000001.1", Response(400))
-    failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    failure(lambda: created(provider, make(tmp_path, **QWEN)))
     assert server.files == {}
     server.fault("POST", "/v1/files/multipart/initiate", Response(200, {"parts": []}))
-    found = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    found = failure(lambda: created(provider, make(tmp_path, **QWEN)))
     assert "the answer to the upload names no places for the parts" in str(found)
-    provider.create_job(make(tmp_path, **QWEN))
+    created(provider, make(tmp_path, **QWEN))
     assert len(server.uploads) == len(server.jobs) == 1
 
 
 def test_an_upload_tells_how_far_it_is(provider, tmp_path):
     told = []
-    request = make(tmp_path, **QWEN, on_upload=lambda sent, whole: told.append((sent, whole)))
-    provider.upload_files(request)
+    uploaded(provider, make(tmp_path, **QWEN), told=lambda sent, whole: told.append((sent, whole)))
     assert told[-1][0] == told[-1][1] > 0
 
 
@@ -203,11 +202,11 @@ def test_a_file_that_is_refused_names_its_line(server, provider, tmp_path):
     server.invalid = "line 3: messages must alternate"
     request = make(tmp_path, **QWEN)
     with pytest.raises(InvalidExampleError, match=r"\.jsonl:3: the provider says: messages must alternate"):
-        provider.create_job(request)
+        created(provider, request)
     server.invalid = "bad file"
     server.files.clear()
     server.checksums.clear()
-    found = failure(lambda: provider.create_job(request))
+    found = failure(lambda: created(provider, request))
     assert re.fullmatch(
         r"together: file file-\d+ ended as INVALID_FORMAT: bad file\. No job was created", str(found)
     )
@@ -215,7 +214,7 @@ def test_a_file_that_is_refused_names_its_line(server, provider, tmp_path):
 
 def test_a_file_that_is_never_ready_ends_the_waiting(server, provider, tmp_path):
     server.files_pending = 10_000
-    found = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    found = failure(lambda: created(provider, make(tmp_path, **QWEN)))
     assert str(found) == (
         "together: file file-00000001 is still PENDING after 1800 s; no job was created. Call create again later: "
         "it goes on with this upload"
@@ -224,7 +223,7 @@ def test_a_file_that_is_never_ready_ends_the_waiting(server, provider, tmp_path)
 
 def test_an_answer_without_a_place_for_the_file_is_odd(server, provider, tmp_path):
     server.fault("POST", "/v1/files", Response(200, {}))
-    found = failure(lambda: provider.create_job(make(tmp_path, **QWEN)))
+    found = failure(lambda: created(provider, make(tmp_path, **QWEN)))
     assert "the answer to the upload names no place for the file" in str(found)
 
 
@@ -270,7 +269,7 @@ def test_a_row_without_a_step_or_numbers_is_no_event(row):
 
 
 def test_a_lost_look_at_metrics_is_an_error_but_their_absence_is_not(server, provider, tmp_path):
-    job = provider.create_job(make(tmp_path, **QWEN))
+    job = created(provider, make(tmp_path, **QWEN))
     assert [event.message for event in provider.job_events(job.id)] == [
         "Fine tune request created",
         "Job started",
@@ -410,5 +409,5 @@ def test_a_wrong_key_is_final(server):
 
 def test_reinforcement_is_not_offered(provider, tmp_path):
     with pytest.raises(NotSupportedError) as caught:
-        provider.create_job(make(tmp_path, **QWEN, method="reinforcement"))
+        created(provider, make(tmp_path, **QWEN, method="reinforcement"))
     assert str(caught.value) == "together does not support method='reinforcement'; it trains dpo, supervised"

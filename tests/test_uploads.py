@@ -13,6 +13,7 @@ from langsmith_finetune.errors import InvalidExampleError, ProviderError
 from langsmith_finetune.jobs.progress import UploadProgress
 from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.providers.openai import OpenAIProvider
+from tests.by_hand import uploaded
 from tests.job_fixtures import (
     FILES,
     KEY,
@@ -197,7 +198,7 @@ def test_parts_are_streamed_from_disk(tmp_path, clock):
         provider = Parted(client=client, clock=clock)
         request = request_of(path)
         tracemalloc.start()
-        provider.upload_files(request)
+        uploaded(provider, request)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert len(sizes) == 4
@@ -205,19 +206,19 @@ def test_parts_are_streamed_from_disk(tmp_path, clock):
     assert peak < 4 << 20  # parts of 8 MiB
 
 
-def request_of(path, told=None):
+def request_of(path):
     from langsmith_finetune.providers.base import JobRequest
 
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return JobRequest(training_file=path, training_sha256=sha256, model="m", on_upload=told)
+    return JobRequest(training_file=path, training_sha256=sha256, model="m")
 
 
 @pytest.mark.parametrize("in_parts", [False, True])
 def test_the_bytes_are_told_as_they_go(connect, train, in_parts):
     told = []
     provider = connect(largest_upload=300 if in_parts else None, part_bytes=300)
-    provider.upload_files(request_of(train, lambda sent, size: told.append((sent, size))))
+    uploaded(provider, request_of(train), told=lambda sent, size: told.append((sent, size)))
     size = train.stat().st_size
     assert told[-1] == (size, size)
     assert [sent for sent, _ in told] == sorted(sent for sent, _ in told)

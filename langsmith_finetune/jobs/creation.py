@@ -12,11 +12,18 @@ from typing import Any
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import FineTuneError, InvalidExampleError, NotSupportedError, ProviderError
 from langsmith_finetune.jobs.journal import ENVIRONMENT, Journal, home_of
-from langsmith_finetune.jobs.plan import JobPlan, capabilities_of, is_free
+from langsmith_finetune.jobs.plan import JobPlan
 from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.jobs.waiting import ATTEMPTS, patiently, retry_delay
 from langsmith_finetune.printable import logger_of
-from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, JobRequest, JobStatus, Provider, optional
+from langsmith_finetune.providers.base import (
+    LOOK_AGAIN_SECONDS,
+    JobRequest,
+    JobStatus,
+    Provider,
+    UploadedFile,
+)
+from langsmith_finetune.providers.submission import prepared_files
 
 logger = logger_of(__name__)
 
@@ -35,6 +42,7 @@ class JobCreation:
         journal: Where it is written down.
         name: What the caller calls the job.
         force_new: Make another job beside one that lives.
+        on_upload: Called with the bytes of a file sent so far, and with all of them.
         clock: Tells the time.
     """
 
@@ -46,6 +54,7 @@ class JobCreation:
         journal: Journal,
         name: str | None,
         force_new: bool,
+        on_upload: Callable[[int, int], None],
         clock: Clock,
     ) -> None:
         self.provider = provider
@@ -53,6 +62,7 @@ class JobCreation:
         self.journal = journal
         self.name = name
         self.force_new = force_new
+        self.on_upload = on_upload
         self.clock = clock
         self._can_ask = True
 
@@ -81,9 +91,9 @@ class JobCreation:
             planned = plan()
             known = {"tokens": planned.price and planned.price.tokens, "usd": planned.usd}
             record = self._begun(open_record, known)
-            patiently(lambda: optional(self.provider, "upload_files")(self.request), self.clock)
+            files = self._uploaded()
             record = self.journal.write(record, stage="creating")
-            job = self._created(record, before)
+            job = self._created(record, files, before)
             self._note(record, job)
             return job
 
@@ -105,7 +115,7 @@ class JobCreation:
             except ProviderError as error:
                 if error.temporary:
                     raise
-                if not self.force_new and not is_free(self.provider):
+                if not self.force_new and self.provider.costs_money:
                     raise ProviderError(
                         self.provider.name,
                         f"job {job_id}, created on {record.created_at[:10]} from the same file and settings, is not "
@@ -140,7 +150,7 @@ class JobCreation:
 
     def _look_again(self, known: Collection[str | None]) -> JobStatus | None:
         """A job that is not known yet; it may take a moment until the provider lists it."""
-        for seconds in (0.0,) if is_free(self.provider) else _LOOK_AGAIN_SECONDS:
+        for seconds in _LOOK_AGAIN_SECONDS if self.provider.costs_money else (0.0,):
             self.clock.sleep(seconds)
             for job in self._find():
                 if job.id not in known:
@@ -205,12 +215,27 @@ class JobCreation:
 
     # --- what is sent ----------------------------------------------------------------------------------
 
-    def _created(self, record: JobRecord, before: Sequence[JobStatus]) -> JobStatus:
+    def _uploaded(self) -> Sequence[UploadedFile]:
+        """The files of the request at the provider. Sending them costs nothing, so it may be repeated."""
+        memory = self.journal.memory(self.provider)
+        with prepared_files(self.provider, self.request) as files:
+            return [
+                patiently(
+                    partial(self.provider.upload, file, memory=memory, on_progress=self.on_upload), self.clock
+                )
+                for file in files
+            ]
+
+    def _created(
+        self, record: JobRecord, files: Sequence[UploadedFile], before: Sequence[JobStatus]
+    ) -> JobStatus:
         """Create a job, and never send the same creation twice without looking."""
-        attempt = 1
+        # Above every number that was seen, so that two who saw the same ask for the same.
+        number = 1 + max(len(before), *(job.attempt or 0 for job in before), 0)
+        tries = 1
         while True:
             try:
-                return self.provider.create_job(self.request)
+                return self.provider.create_job(self.request, files, attempt=number)
             except ProviderError as error:
                 if error.ambiguous:
                     if created := self._new_since(before, error):
@@ -219,11 +244,11 @@ class JobCreation:
                     # be sent again. After a time-out it may still be carried out, and so be paid for twice.
                     if not self._can_ask or not error.temporary:
                         raise self._left_open(error) from error
-                if not error.temporary or attempt == ATTEMPTS:
+                if not error.temporary or tries == ATTEMPTS:
                     self.journal.write(record, stage="intended")  # there is no job, and that is certain
                     raise
-                self.clock.sleep(retry_delay(error, attempt))
-                attempt += 1
+                self.clock.sleep(retry_delay(error, tries))
+                tries += 1
             except FineTuneError:
                 self.journal.write(record, stage="intended")  # refused, before or after it was sent
                 raise
@@ -242,10 +267,7 @@ class JobCreation:
 
     def _open_text(self, since: str | None = None) -> str:
         begun = "" if since is None else f"a process that began to create it on {since[:16]} UTC has ended. "
-        can = capabilities_of(self.provider)
-        again = (
-            "call create again" if can is None or can.finds_jobs else "create(..., force_new=True) makes it"
-        )
+        again = "call create again" if self.provider.finds_jobs else "create(..., force_new=True) makes it"
         return (
             f"{begun}It is open whether a job was created. Look among your jobs for one with metadata "
             f"langsmith_finetune={self.request.fingerprint[:32]}: if it is there, FineTuneJob.attach(its id, "
@@ -264,9 +286,8 @@ def usable_journal(journal: Journal | str | Path | None, provider: Provider) -> 
         with chosen.lock("names"):
             return chosen
     except OSError as error:
-        can = capabilities_of(provider)
         what = f"the journal of jobs, {chosen.folder}, cannot be written ({error.strerror})"
-        if can is None or not can.finds_jobs:
+        if not provider.finds_jobs:
             raise OSError(
                 error.errno,
                 f"{what}, and {provider.name} cannot be asked for earlier jobs. Give another folder with "

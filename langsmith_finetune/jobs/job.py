@@ -20,7 +20,7 @@ from langsmith_finetune.jobs.creation import (
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.log import frame_of, metrics_of, plot_of, save_log
 from langsmith_finetune.jobs.models import FineTunedModel
-from langsmith_finetune.jobs.plan import JobPlan, check_request, is_free, plan_of, refuse_above
+from langsmith_finetune.jobs.plan import JobPlan, check_request, plan_of, refuse_above
 from langsmith_finetune.jobs.progress import JobProgress, UploadProgress
 from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.jobs.rejections import rejected_line
@@ -35,7 +35,6 @@ from langsmith_finetune.providers.base import (
     Method,
     Provider,
     Status,
-    optional,
 )
 
 if TYPE_CHECKING:
@@ -188,7 +187,6 @@ class FineTuneJob:
         sha256, first_line = sha256_and_first_line(training)
         validation = Path(validation_file) if validation_file is not None else None
         book = Journal() if dry_run else usable_journal(journal, provider)
-        upload = UploadProgress(enabled=progress)
         request = JobRequest(
             training_file=training,
             training_sha256=sha256,
@@ -200,8 +198,6 @@ class FineTuneJob:
             validation_sha256=sha256_and_first_line(validation)[0] if validation is not None else None,
             suffix=suffix,
             seed=seed,
-            memory={} if dry_run else book.memory(provider),
-            on_upload=upload,
         )
         check_request(provider, request, first_line)
 
@@ -212,14 +208,23 @@ class FineTuneJob:
             price = dry_run or max_cost_usd is not None or (check and small)
             found = plan_of(provider, request, check=check, price=price, count=dry_run)
             if not dry_run:
-                refuse_above(max_cost_usd, found, free=is_free(provider))
+                refuse_above(max_cost_usd, found, free=not provider.costs_money)
                 logger.info("%s: %s: %s", provider.name, training.name, found.price or found.price_unknown)
             return found
 
         if dry_run:
             return plan()
         clock = clock or Clock()
-        creation = JobCreation(provider, request, journal=book, name=name, force_new=force_new, clock=clock)
+        upload = UploadProgress(enabled=progress)
+        creation = JobCreation(
+            provider,
+            request,
+            journal=book,
+            name=name,
+            force_new=force_new,
+            on_upload=upload,
+            clock=clock,
+        )
         try:
             job = cls(provider, creation.run(plan), clock=clock, journal=book)
         finally:
@@ -357,8 +362,7 @@ class FineTuneJob:
         Raises:
             NotSupportedError: The provider keeps none.
         """
-        found: Sequence[Checkpoint] = optional(self.provider, "checkpoints")(self.id)
-        return found
+        return self.provider.checkpoints(self.id)
 
     def save(self, path: str | Path) -> Path:
         """Write the job, its events, numbers, checkpoints and result files into a folder.
@@ -370,7 +374,7 @@ class FineTuneJob:
         with suppress(NotSupportedError):
             checkpoints = self.checkpoints()
         try:
-            files = optional(self.provider, "result_files")(self.id)
+            files = self.provider.result_files(self.id)
         except NotSupportedError:
             files = iter(())
         job = self.to_dict() | dataclasses.asdict(self.details)
@@ -407,7 +411,7 @@ class FineTuneJob:
         Raises:
             NotSupportedError: The provider cannot.
         """
-        self.details = optional(self.provider, "pause_job")(self.id)
+        self.details = self.provider.pause_job(self.id)
         return self.details
 
     def resume(self) -> JobStatus:
@@ -416,7 +420,7 @@ class FineTuneJob:
         Raises:
             NotSupportedError: The provider cannot.
         """
-        self.details = optional(self.provider, "resume_job")(self.id)
+        self.details = self.provider.resume_job(self.id)
         return self.details
 
     def delete(self) -> None:
@@ -425,7 +429,7 @@ class FineTuneJob:
         Raises:
             NotSupportedError: The provider cannot.
         """
-        optional(self.provider, "delete_job")(self.id)
+        self.provider.delete_job(self.id)
         self._journal.saw(self.provider, dataclasses.replace(self.details, status="cancelled"))
 
     # --- waiting ---------------------------------------------------------------------------------------
@@ -622,6 +626,11 @@ def _check_provider(provider: object) -> None:
     if isinstance(provider, (str, type)):
         found = repr(provider) if isinstance(provider, str) else f"the class {provider.__name__}"
         raise TypeError(f"provider must be an object, such as LocalProvider(), not {found}")
+    if not isinstance(provider, Provider):
+        raise TypeError(
+            f"provider must be a Provider, such as LocalProvider(), not {type(provider).__name__}; one of your "
+            "own inherits langsmith_finetune.Provider"
+        )
 
 
 def _check_lifecycle(provider: Provider, request: JobRequest) -> None:

@@ -14,7 +14,7 @@ from langsmith_finetune.jobs.journal import Journal, home_of
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.jobs.waiting import looks, patiently
 from langsmith_finetune.printable import logger_of
-from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, DeploymentStatus, Provider, optional
+from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, DeploymentStatus, Provider
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -71,7 +71,7 @@ class FineTunedModel:
             ):
                 logger.warning("%s: deployment %s serves %s already", provider.name, living[0].id, self.id)
                 return self._noted(living[0])
-            price = optional(provider, "deployment_usd_per_hour")(self.id, **settings)
+            price = provider.deployment_usd_per_hour(self.id, **settings)
             cost = "at a price that is not known" if price is None else f"for ${price:,.2f} an hour"
             logger.warning("%s: deploying %s %s, until Deployment.delete()", provider.name, self.id, cost)
             self._write(stage="deploying")
@@ -87,7 +87,7 @@ class FineTunedModel:
         Raises:
             NotSupportedError: It does not.
         """
-        found: Path = optional(self.provider, "download")(self.id, Path(path))
+        found: Path = self.provider.download(self.id, Path(path))
         return found
 
     async def adownload(self, path: str | Path) -> Path:
@@ -100,12 +100,12 @@ class FineTunedModel:
         Raises:
             NotSupportedError: The provider cannot.
         """
-        optional(self.provider, "delete_model")(self.id)
+        self.provider.delete_model(self.id)
 
     def _deployments(self, *, force_new: bool = False) -> list[DeploymentStatus]:
         """The deployments of this model, as the provider lists them or the journal remembers them."""
         try:
-            return list(patiently(lambda: optional(self.provider, "list_deployments")(self.id), self.clock))
+            return list(patiently(lambda: self.provider.list_deployments(self.id), self.clock))
         except NotSupportedError:
             record = self.journal.of_job(self.provider, self.job_id)
             if record is None:
@@ -121,7 +121,7 @@ class FineTunedModel:
                     ) from None
                 return []
         try:
-            return [optional(self.provider, "retrieve_deployment")(record.deployment_id)]
+            return [self.provider.retrieve_deployment(record.deployment_id)]
         except ProviderError as error:
             if error.temporary:
                 raise
@@ -129,7 +129,7 @@ class FineTunedModel:
 
     def _deployed(self, before: list[DeploymentStatus], settings: dict[str, Any]) -> DeploymentStatus:
         try:
-            made: DeploymentStatus = optional(self.provider, "deploy")(self.id, **settings)
+            made: DeploymentStatus = self.provider.deploy(self.id, **settings)
         except ProviderError as error:
             if not error.ambiguous:
                 raise
@@ -180,7 +180,7 @@ class Deployment:
     @classmethod
     def attach(cls, deployment_id: str, *, provider: Provider, clock: Clock | None = None) -> Self:
         """Return to a deployment by its id."""
-        return cls(provider, optional(provider, "retrieve_deployment")(deployment_id), clock=clock)
+        return cls(provider, provider.retrieve_deployment(deployment_id), clock=clock)
 
     @property
     def id(self) -> str:
@@ -194,7 +194,7 @@ class Deployment:
 
     def refresh(self) -> DeploymentStatus:
         """Ask the provider where it stands now."""
-        self.details = optional(self.provider, "retrieve_deployment")(self.id)
+        self.details = self.provider.retrieve_deployment(self.id)
         return self.details
 
     def wait(
@@ -243,7 +243,7 @@ class Deployment:
 
     def delete(self) -> None:
         """End the deployment, and what it costs. The model stays."""
-        optional(self.provider, "delete_deployment")(self.id)
+        self.provider.delete_deployment(self.id)
 
     def __repr__(self) -> str:
         return f"Deployment({self.id!r}, {self.status!r}, provider={self.provider.name!r})"

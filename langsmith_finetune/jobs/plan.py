@@ -7,17 +7,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from langsmith_finetune.errors import InvalidExampleError, NotSupportedError
+from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.printable import printable
-from langsmith_finetune.providers.base import Capabilities, JobRequest, Method, Provider, optional
+from langsmith_finetune.providers.base import JobRequest, Method, Provider
 
 if TYPE_CHECKING:
     from langsmith_finetune.checks import CheckReport
     from langsmith_finetune.dataset.prices import Price
     from langsmith_finetune.dataset.tokens import TokenCount
-    from langsmith_finetune.targets import RuleName, Target
+    from langsmith_finetune.targets import RuleName, TargetRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +91,9 @@ def check_request(provider: Provider, request: JobRequest, first_line: Mapping[s
         NotSupportedError: The provider does not train by this method.
         ValueError: The suffix is too long, the file too large, or there is no grader.
     """
-    can = capabilities_of(provider)
     if request.method not in ("supervised", "dpo", "reinforcement"):
         raise ValueError(f"method must be 'supervised', 'dpo' or 'reinforcement', not {request.method!r}")
-    if can is not None:
-        _check_capabilities(provider.name, request, can)
+    provider.check_request(request)
     kind: Method = kind_of_line(first_line)
     if (request.method == "dpo") != (kind == "dpo"):
         found = "preferences" if kind == "dpo" else "no preferences"
@@ -109,22 +107,6 @@ def check_request(provider: Provider, request: JobRequest, first_line: Mapping[s
     if request.method == "reinforcement" and "grader" not in request.parameters:
         raise ValueError(
             "method='reinforcement' needs parameters={'grader': {...}}, the provider's own grader"
-        )
-
-
-def _check_capabilities(name: str, request: JobRequest, can: Capabilities) -> None:
-    if request.method not in can.methods:
-        known = ", ".join(sorted(can.methods))
-        raise NotSupportedError(name, f"method={request.method!r}; it trains {known}")
-    if request.suffix is not None and len(request.suffix) > can.longest_suffix:
-        raise ValueError(
-            f"{name}: suffix has {len(request.suffix)} characters, but may have {can.longest_suffix}; shorten it"
-        )
-    size = request.training_file.stat().st_size
-    if can.max_file_bytes is not None and size > can.max_file_bytes:
-        raise ValueError(
-            f"{name}: {request.training_file.name} has {size:,} bytes, but may have {can.max_file_bytes:,}; "
-            "train on fewer lines"
         )
 
 
@@ -143,23 +125,23 @@ def plan_of(
     Raises:
         InvalidExampleError: The target's rules refuse a line; says which, and holds the report as a note.
     """
-    can = capabilities_of(provider)
+    report = None
     # The lines of reinforcement have a form of their own, with keys that the grader reads.
-    target = can.target if check and can and request.method != "reinforcement" else None
-    report = _checked(request.training_file, target) if target else None
-    if target and request.validation_file is not None:
-        _checked(request.validation_file, target, validation=True)
+    if check and request.method != "reinforcement":
+        report = _checked(request.training_file, provider.rules)
+        if request.validation_file is not None:
+            _checked(request.validation_file, provider.rules, validation=True)
     tokens, found, unknown = (
         _price(provider, request, count=count) if price else (None, None, "not asked for")
     )
     return JobPlan(
         provider=provider.name,
-        home=str(getattr(provider, "home", "")),
+        home=provider.home,
         fingerprint=request.fingerprint,
         training_file=request.training_file,
         training_bytes=request.training_file.stat().st_size,
         validation_file=request.validation_file,
-        body=optional(provider, "preview")(request),
+        body=provider.preview(request),
         check=report,
         tokens=tokens,
         price=found,
@@ -186,24 +168,11 @@ def refuse_above(max_cost_usd: float | None, plan: JobPlan, *, free: bool) -> No
         )
 
 
-def is_free(provider: Provider) -> bool:
-    """Whether nobody sends a bill: the training runs on this machine."""
-    can = capabilities_of(provider)
-    return can is not None and not can.costs_money
-
-
-def capabilities_of(provider: Provider) -> Capabilities | None:
-    """What a provider says that it can do; None for one that does not say."""
-    can: Capabilities | None = getattr(provider, "capabilities", None)
-    return can
-
-
-def _checked(path: Path, target: str, *, validation: bool = False) -> CheckReport:
+def _checked(path: Path, rules: TargetRules, *, validation: bool = False) -> CheckReport:
     from langsmith_finetune.checks import check  # noqa: PLC0415 - only who pays needs the rules
 
-    # A few lines are enough to measure on. The size is the provider's own business: it may take parts.
-    ignore: set[RuleName] = {"file_size", "too_few"} if validation else {"file_size"}
-    report = check(path, cast("Target", target), ignore=ignore)
+    ignore: set[RuleName] = {"too_few"} if validation else set()  # a few lines are enough to measure on
+    report = check(path, rules, ignore=ignore)
     if report.ok:
         return report
     worst = next(problem for problem in report.problems if problem.severity == "error")
@@ -219,7 +188,7 @@ def _price(
     """Tokens and price, or why there is none. Without a price the tokens are counted only if asked for."""
     from langsmith_finetune.dataset.prices import price  # noqa: PLC0415
 
-    if is_free(provider):
+    if not provider.costs_money:
         return None, None, "training on this machine costs no money"
     n_epochs = request.parameters.get("n_epochs", request.parameters.get("epochs"))
 

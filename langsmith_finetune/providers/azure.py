@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import AbstractContextManager
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import httpx2
@@ -14,10 +12,10 @@ import openai
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import Capabilities, DeploymentStatus, JobRequest
+from langsmith_finetune.providers.base import DeploymentStatus, JobRequest
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.rest import RestClient, status_of
-from langsmith_finetune.providers.submission import file_for
+from langsmith_finetune.targets.azure import AZURE
 
 _ARM_VERSION = "2024-10-01"
 
@@ -48,16 +46,10 @@ class AzureProvider(OpenAIProvider):
 
     name = "azure"
     largest_upload: int | None = None
-    capabilities = Capabilities(
-        target="azure",
-        methods=frozenset({"supervised", "dpo", "reinforcement"}),
-        min_examples=10,
-        max_file_bytes=512 << 20,
-        longest_suffix=18,
-        pauses=True,
-        deletes_jobs=True,
-        result="deployable",
-    )
+    rules = AZURE
+    converts_files = True
+    longest_suffix = 18
+    result = "deployable"
 
     def __init__(
         self,
@@ -85,16 +77,15 @@ class AzureProvider(OpenAIProvider):
         super().__init__(api_key, url, client, clock=clock)
         self.training_type = training_type
 
-    def _check(self, request: JobRequest) -> None:
-        super()._check(request)
+    def check_request(self, request: JobRequest) -> None:
+        """Refuse what Azure cannot do, and a suffix with a dot."""
+        super().check_request(request)
         if request.suffix is not None and "." in request.suffix:
             raise ValueError(f"azure: suffix must have no dots, got {request.suffix!r}")
 
-    def as_sent(self, path: Path) -> AbstractContextManager[Path]:
-        """The file as Azure's guide asks for it: with a byte order mark."""
-        return file_for(path, "azure")
-
-    def body(self, request: JobRequest, training_file: str, validation_file: str | None) -> dict[str, Any]:
+    def body(
+        self, request: JobRequest, training_file: str, validation_file: str | None = None
+    ) -> dict[str, Any]:
         """OpenAI's, and where to train."""
         body = super().body(request, training_file, validation_file)
         return body | ({"extra_body": {"trainingType": self.training_type}} if self.training_type else {})

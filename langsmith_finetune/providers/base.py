@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.masking import host_words
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+    from langsmith_finetune.targets.rules import TargetRules
 
 Method: TypeAlias = Literal["supervised", "dpo", "reinforcement"]
 """How to train: on answers, on a better and a worse answer each, or against a grader."""
@@ -43,41 +45,6 @@ LOOK_AGAIN_SECONDS = (1.0, 3.0, 9.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What a provider can do, known without asking it.
-
-    Args:
-        target: The name of its rules and file format: `check(path, target)`, `to_target(line, target)`.
-        methods: How it trains.
-        trains_tools: Lines may have tools.
-        trains_weights: Messages may have `weight: 0`.
-        min_examples: Lines that a training file must have.
-        max_file_bytes: The largest training file, in bytes; None where there is no limit.
-        longest_suffix: Characters that a suffix may have; 0 where there is none.
-        finds_jobs: Earlier jobs can be looked up, so that nothing is paid twice. Where not, the local journal
-            alone knows of them.
-        pauses: Jobs can be paused and resumed.
-        deletes_jobs: Jobs can be deleted.
-        result: What a job that succeeded leaves: a model that is served already (`"served"`), one that is
-            called once it is deployed (`"deployable"`), or a folder on this machine (`"folder"`).
-        costs_money: Somebody sends a bill for it.
-    """
-
-    target: str
-    methods: frozenset[Method] = frozenset({"supervised"})
-    trains_tools: bool = True
-    trains_weights: bool = True
-    min_examples: int = 1
-    max_file_bytes: int | None = None
-    longest_suffix: int = 64
-    finds_jobs: bool = True
-    pauses: bool = False
-    deletes_jobs: bool = False
-    result: Literal["served", "deployable", "folder"] = "served"
-    costs_money: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
     """Everything that decides what a job trains, and so what it costs.
 
@@ -92,9 +59,6 @@ class JobRequest:
         validation_sha256: The SHA-256 of its bytes.
         suffix: Goes into the tuned model's name, where the provider allows it.
         seed: For the provider's random choices, where it takes one.
-        memory: What a provider wants to find again after a restart, such as the id of an upload: JSON values by
-            name. Kept in the journal, for this provider at this address; no keys and no content belong in it.
-        on_upload: To be called with the bytes of a file sent so far, and with all of them.
     """
 
     training_file: Path
@@ -107,8 +71,14 @@ class JobRequest:
     validation_sha256: str | None = None
     suffix: str | None = None
     seed: int | None = None
-    memory: MutableMapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    on_upload: Callable[[int, int], None] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def files(self) -> Sequence[tuple[Path, str]]:
+        """Path and SHA-256 of the training file, and of the validation file if there is one."""
+        training = (self.training_file, self.training_sha256)
+        if self.validation_file is None or self.validation_sha256 is None:
+            return (training,)
+        return training, (self.validation_file, self.validation_sha256)
 
     @property
     def fingerprint(self) -> str:
@@ -144,6 +114,7 @@ class JobStatus:
         step: The training step last reported, from 1.
         total_steps: How many steps there will be.
         metrics: The numbers last reported, such as `{"train_loss": 0.41}`.
+        attempt: Which of the jobs of its fingerprint it is, from 1, where the provider numbers them.
     """
 
     id: str
@@ -160,6 +131,7 @@ class JobStatus:
     step: int | None = None
     total_steps: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    attempt: int | None = None
 
     def __post_init__(self) -> None:
         if self.error is not None:
@@ -272,29 +244,96 @@ class UploadedFile:
     created_at: datetime | None = None
 
 
-class Provider(Protocol):
-    """Somebody who trains models. Any object with these methods is one; nothing is registered.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedFile:
+    """A file of lines as a provider reads it, ready to be sent.
 
-    Each method makes its requests once and raises `ProviderError` when they fail, saying whether the
-    failure is `temporary` and whether it is `ambiguous`. Waiting, retrying and looking before paying are
-    done in one place, by `FineTuneJob`.
-
-    These methods every provider has. What only some have stands in `ProviderDefaults`: a provider may inherit
-    it and override what it can do, or simply have methods of these names.
+    Args:
+        path: The file as the caller gave it; errors name it.
+        sha256: The SHA-256 of its bytes, in hexadecimal. Uploads are named after it.
+        content: What is sent: the file itself, or a private copy in the provider's form.
+        content_sha256: The SHA-256 of what is sent.
+        size_bytes: The size of what is sent.
+        lines: How many examples it holds; None where nobody has counted.
     """
 
-    @property
-    def name(self) -> str:
-        """A short name for error texts: `"openai"`."""
+    path: Path
+    sha256: str
+    content: Path
+    content_sha256: str
+    size_bytes: int
+    lines: int | None = None
+
+
+class Provider(ABC):
+    """Somebody who trains models: a base class to inherit. Nothing is registered.
+
+    Each method makes its requests once and raises `ProviderError` when they fail, saying whether the failure is
+    `temporary` and whether it is `ambiguous`. Waiting, retrying and looking before paying are done in one place,
+    by `FineTuneJob`. No method relies on what an earlier call left in the object: what one finds and another
+    needs is returned, and passed on.
+
+    The abstract methods every provider has. The others raise `NotSupportedError` until they are overridden.
+
+    Deploying costs money, so `FineTunedModel.deploy` calls `list_deployments` before it calls `deploy`, and after
+    an `ambiguous` error; and it reports `deployment_usd_per_hour` first.
+
+    Attributes:
+        name: A short name in lower case for error texts and journals: `"openai"`.
+        rules: The lines and files that it takes; `check(path, provider.rules)` applies them.
+        methods: How it trains.
+        converts_files: Lines are written in the form that `rules` gives them before they are sent. Where False, the
+            file is sent as it is.
+        longest_suffix: Characters that a suffix may have; 0 where there is none.
+        poll_seconds: Seconds between two looks at a job, at first.
+        finds_jobs: Earlier jobs can be looked up, so that nothing is paid twice. Where False, only the local
+            journal knows them.
+        costs_money: The provider charges for training.
+        result: What a job that succeeded leaves: a model that is served already (`"served"`), one that can be
+            called once it is deployed (`"deployable"`), or a folder on this machine (`"folder"`).
+    """
+
+    name: str
+    rules: TargetRules
+    methods: frozenset[Method] = frozenset({"supervised"})
+    converts_files: bool = False
+    longest_suffix: int = 64
+    poll_seconds: float = 10.0
+    finds_jobs: bool = True
+    costs_money: bool = True
+    result: Literal["served", "deployable", "folder"] = "served"
 
     @property
-    def poll_seconds(self) -> float:
-        """How often to ask for a job's status at first, in seconds."""
+    def home(self) -> str:
+        """Where its jobs live, an address or a folder, without any key: the journal keeps apart what differs."""
+        return ""
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do."""
+    def check_request(self, request: JobRequest) -> None:
+        """Refuse what this provider cannot do. Sends nothing; extend it for settings that only you know.
 
+        Raises:
+            NotSupportedError: It does not train by this method.
+            ValueError: The suffix is too long, or a file too large.
+        """
+        if request.method not in self.methods:
+            known = ", ".join(sorted(self.methods))
+            raise NotSupportedError(self.name, f"method={request.method!r}; it trains {known}")
+        if request.suffix is not None and len(request.suffix) > self.longest_suffix:
+            raise ValueError(
+                f"{self.name}: suffix has {len(request.suffix)} characters, but may have {self.longest_suffix}; "
+                "shorten it"
+            )
+        limit = self.rules.max_bytes
+        for path, _ in request.files if limit is not None else ():
+            size = path.stat().st_size
+            if limit is not None and size > limit:
+                raise ValueError(
+                    f"{self.name}: {path.name} has {size:,} bytes, but may have {limit:,}; train on fewer lines"
+                )
+
+    # --- jobs ------------------------------------------------------------------------------------------
+
+    @abstractmethod
     def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
         """The jobs created from a request with the same fingerprint, newest first.
 
@@ -302,42 +341,39 @@ class Provider(Protocol):
             NotSupportedError: This provider cannot look jobs up.
         """
 
-    def create_job(self, request: JobRequest) -> JobStatus:
-        """Send the data and start the job. What this raises as `ambiguous` may have started it."""
+    def upload(
+        self,
+        file: PreparedFile,
+        *,
+        memory: MutableMapping[str, Any],  # noqa: ARG002
+        on_progress: Callable[[int, int], None],  # noqa: ARG002
+    ) -> UploadedFile:
+        """Send a file unless it is there already, and wait until it is accepted. Costs nothing, may be repeated.
 
-    def retrieve_job(self, job_id: str) -> JobStatus:
-        """Where the job stands now."""
+        By default nothing is sent: for a provider that reads the file in `create_job`.
 
-    def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
-        """What happened, oldest first; only the last `newest` of them if that is given."""
+        Args:
+            file: The file.
+            memory: JSON values that outlive the process, such as the id of an upload, for this provider at this
+                address. No key and no content belongs in it.
+            on_progress: Called with the bytes sent so far, and with all of them.
 
-    def cancel_job(self, job_id: str) -> JobStatus:
-        """Ask for the job to be stopped, and say where it stands then."""
-
-    def chat_model(self, model_id: str, **kwargs: Any) -> BaseChatModel:
-        """The LangChain chat model that calls a tuned model. `kwargs` go to its class."""
-
-
-class ProviderDefaults:
-    """What only some providers can do. Inherited, each of these says that the provider cannot.
-
-    Deploying costs money, so `FineTunedModel.deploy` looks into `list_deployments` before it calls `deploy`,
-    and after an answer that was `ambiguous`; and it says `deployment_usd_per_hour` first.
-    """
-
-    name: str
-
-    @property
-    def home(self) -> str:
-        """Where its jobs live, an address or a folder, without any key: the journal keeps apart what differs."""
-        return ""
-
-    def upload_files(self, request: JobRequest) -> None:  # noqa: ARG002
-        """Send the files that are not there yet, and wait until they are taken. Costs nothing, may be repeated.
-
-        Called before the journal says that a job is being created; `create_job` then finds what was sent.
+        Raises:
+            InvalidExampleError: A line is refused; names it.
+            ProviderError: The file is refused, or the provider cannot be reached.
         """
-        return
+        return UploadedFile(id=str(file.path), name=file.path.name, size_bytes=file.size_bytes)
+
+    @abstractmethod
+    def create_job(self, request: JobRequest, files: Sequence[UploadedFile], *, attempt: int) -> JobStatus:
+        """Start a job. An error that is `ambiguous` may have started it.
+
+        Args:
+            request: What to train.
+            files: What `upload` returned for the training file and, if there is one, the validation file.
+            attempt: The number of this job among those of its fingerprint, from 1. Of two callers who ask for the
+                same number, a provider that chooses the ids of its jobs gives the second one the job of the first.
+        """
 
     def preview(self, request: JobRequest) -> Mapping[str, Any]:
         """The body that `create_job` will send, with names in place of ids that are not known yet."""
@@ -352,80 +388,85 @@ class ProviderDefaults:
         }
         return {name: value for name, value in parts.items() if value not in (None, {})}
 
+    @abstractmethod
+    def retrieve_job(self, job_id: str) -> JobStatus:
+        """Where the job stands now."""
+
+    @abstractmethod
+    def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
+        """What happened, oldest first; only the last `newest` of them if that is given."""
+
+    @abstractmethod
+    def cancel_job(self, job_id: str) -> JobStatus:
+        """Ask for the job to be stopped, and return where it stands then."""
+
     def pause_job(self, job_id: str) -> JobStatus:  # noqa: ARG002
-        """Stop a job for a while, keep what it has learned, and say where it stands then."""
-        raise _lacks(self, "pausing a job")
+        """Stop a job for a while, keep what it has learned, and return where it stands then."""
+        raise self._lacks("pausing a job")
 
     def resume_job(self, job_id: str) -> JobStatus:  # noqa: ARG002
-        """Let a paused job go on, and say where it stands then."""
-        raise _lacks(self, "resuming a job")
+        """Let a paused job go on, and return where it stands then."""
+        raise self._lacks("resuming a job")
 
     def delete_job(self, job_id: str) -> None:  # noqa: ARG002
         """Remove a job that has ended from the provider's list."""
-        raise _lacks(self, "deleting a job")
+        raise self._lacks("deleting a job")
 
     def checkpoints(self, job_id: str) -> Sequence[Checkpoint]:  # noqa: ARG002
         """The checkpoints that can still be had, oldest first."""
-        raise _lacks(self, "checkpoints")
+        raise self._lacks("checkpoints")
 
     def result_files(self, job_id: str) -> Iterator[tuple[str, Iterator[bytes]]]:  # noqa: ARG002
         """The files of measurements that a job left: name and content in blocks."""
-        raise _lacks(self, "result files")
+        raise self._lacks("result files")
+
+    # --- models ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def chat_model(self, model_id: str, **kwargs: Any) -> BaseChatModel:
+        """The LangChain chat model that calls a tuned model. `kwargs` go to its class."""
 
     def deployment_usd_per_hour(self, model_id: str, **settings: Any) -> float | None:  # noqa: ARG002
         """What a deployment with these settings costs while it lives, in US dollars, where it is known."""
         return None
 
     def deploy(self, model_id: str, **settings: Any) -> DeploymentStatus:  # noqa: ARG002
-        """Begin to serve a tuned model. What this raises as `ambiguous` may have begun it."""
-        raise _lacks(self, "deploying a model")
+        """Begin to serve a tuned model. An error that is `ambiguous` may have begun it."""
+        raise self._lacks("deploying a model")
 
     def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentStatus]:  # noqa: ARG002
         """The deployments of a tuned model, or of all, newest first."""
-        raise _lacks(self, "listing deployments")
+        raise self._lacks("listing deployments")
 
     def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:  # noqa: ARG002
         """Where a deployment stands now."""
-        raise _lacks(self, "looking at a deployment")
+        raise self._lacks("looking at a deployment")
 
     def delete_deployment(self, deployment_id: str) -> None:  # noqa: ARG002
         """End a deployment and what it costs."""
-        raise _lacks(self, "deleting a deployment")
+        raise self._lacks("deleting a deployment")
 
     def download(self, model_id: str, path: Path) -> Path:  # noqa: ARG002
         """Fetch a tuned model's weights into a folder, and return it."""
-        raise _lacks(self, "downloading weights")
+        raise self._lacks("downloading weights")
 
     def list_models(self) -> Sequence[TunedModel]:
         """The tuned models that this library's jobs made, newest first."""
-        raise _lacks(self, "listing tuned models")
+        raise self._lacks("listing tuned models")
 
     def delete_model(self, model_id: str) -> None:  # noqa: ARG002
         """Remove a tuned model for good."""
-        raise _lacks(self, "deleting a model")
+        raise self._lacks("deleting a model")
+
+    # --- files -----------------------------------------------------------------------------------------
 
     def list_files(self) -> Sequence[UploadedFile]:
         """The files that this library uploaded, newest first."""
-        raise _lacks(self, "listing uploaded files")
+        raise self._lacks("listing uploaded files")
 
     def delete_file(self, file_id: str) -> None:  # noqa: ARG002
         """Remove an uploaded file."""
-        raise _lacks(self, "deleting an uploaded file")
+        raise self._lacks("deleting an uploaded file")
 
-
-def _lacks(provider: Any, what: str) -> NotSupportedError:
-    return NotSupportedError(provider.name, what)
-
-
-def optional(provider: Provider, method: str) -> Callable[..., Any]:
-    """A provider's own method, or the default which says that it has none.
-
-    Example:
-        >>> class Bare:
-        ...     name = "bare"
-        >>> optional(Bare(), "pause_job")("job-1")
-        Traceback (most recent call last):
-        langsmith_finetune.errors.NotSupportedError: bare does not support pausing a job
-    """
-    own: Callable[..., Any] | None = getattr(provider, method, None)
-    return own or partial(getattr(ProviderDefaults, method), provider)
+    def _lacks(self, what: str) -> NotSupportedError:
+        return NotSupportedError(self.name, what)

@@ -7,9 +7,10 @@ from typing import ClassVar
 import openai
 
 from langsmith_finetune.clock import Clock
-from langsmith_finetune.providers.base import Capabilities, ProviderDefaults
+from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.submission import key_of
+from langsmith_finetune.targets.crusoe import CRUSOE
 
 _URL = "https://api.intelligence.crusoecloud.com/v1"
 
@@ -25,17 +26,13 @@ class CrusoeProvider(OpenAIProvider):
     """
 
     name = "crusoe"
-    pause_job = ProviderDefaults.pause_job
-    resume_job = ProviderDefaults.resume_job
+    rules = CRUSOE
+    methods = frozenset({"supervised"})
+    result = "deployable"
+    pause_job = Provider.pause_job
+    resume_job = Provider.resume_job
     largest_upload: int | None = None
     parameters: ClassVar = {"supervised": ("n_epochs", "batch_size", "learning_rate_multiplier")}
-    capabilities = Capabilities(
-        target="openai",
-        methods=frozenset({"supervised"}),
-        min_examples=1,
-        max_file_bytes=3 << 30,
-        result="deployable",
-    )
 
     def __init__(
         self,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar, Literal, TypedDict
 
 import openai
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import Capabilities, DeploymentStatus, JobRequest, ProviderDefaults
+from langsmith_finetune.providers.base import DeploymentStatus, JobRequest, Provider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.rest import RestClient
-from langsmith_finetune.providers.submission import file_for, key_of
+from langsmith_finetune.providers.submission import key_of
+from langsmith_finetune.targets.nebius import NEBIUS
 
 _URL = "https://api.tokenfactory.nebius.com/v1/"
 
@@ -57,18 +56,14 @@ class NebiusProvider(OpenAIProvider):
     """
 
     name = "nebius"
-    pause_job = ProviderDefaults.pause_job
-    resume_job = ProviderDefaults.resume_job
+    rules = NEBIUS
+    methods = frozenset({"supervised"})
+    converts_files = True
+    result = "deployable"
+    pause_job = Provider.pause_job
+    resume_job = Provider.resume_job
     largest_upload: int | None = None
     parameters: ClassVar = {"supervised": tuple(NebiusParameters.__annotations__)}
-    capabilities = Capabilities(
-        target="nebius",
-        methods=frozenset({"supervised"}),
-        trains_weights=False,
-        min_examples=1,
-        max_file_bytes=5 << 30,
-        result="deployable",
-    )
 
     def __init__(
         self,
@@ -83,11 +78,9 @@ class NebiusProvider(OpenAIProvider):
         else:
             super().__init__(api_key, None, client, clock=clock)
 
-    def as_sent(self, path: Path) -> AbstractContextManager[Path]:
-        """The file with the keys that this host knows."""
-        return file_for(path, "nebius")
-
-    def body(self, request: JobRequest, training_file: str, validation_file: str | None) -> dict[str, Any]:
+    def body(
+        self, request: JobRequest, training_file: str, validation_file: str | None = None
+    ) -> dict[str, Any]:
         """OpenAI's of the older form: the settings at the top."""
         body = super().body(request, training_file, validation_file)
         del body["method"]

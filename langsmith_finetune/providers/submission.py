@@ -2,70 +2,91 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from langsmith_finetune.errors import NotSupportedError, ProviderError
-from langsmith_finetune.providers.base import ENDED, Capabilities, JobRequest, JobStatus
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.base import ENDED, JobRequest, JobStatus, PreparedFile, Provider
 from langsmith_finetune.providers.rest import status_of
 
+if TYPE_CHECKING:
+    from langsmith_finetune.targets.rules import TargetRules
 
-def check_request(name: str, request: JobRequest, can: Capabilities, parameters: Mapping[str, Any]) -> None:
-    """See that a provider can do what is asked, offline.
+
+def check_names(name: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """See that a provider knows every parameter.
 
     Args:
         name: The provider's name.
-        request: What is asked.
-        can: What it can do.
-        parameters: The annotations of its TypedDict of parameters.
+        given: The names of the parameters that are asked for.
+        known: Those that it takes.
 
     Raises:
-        NotSupportedError: It does not train by this method.
-        ValueError: A parameter is unknown, or the suffix is too long.
+        ValueError: One is unknown.
     """
-    if request.method not in can.methods:
-        known = ", ".join(sorted(can.methods))
-        raise NotSupportedError(name, f"method={request.method!r}; it trains {known}")
-    if unknown := sorted(set(request.parameters) - set(parameters)):
+    known = list(known)
+    if unknown := sorted(set(given) - set(known)):
         raise ValueError(
-            f"{name}: parameters: unknown name {', '.join(map(repr, unknown))}; it takes {', '.join(parameters)}"
-        )
-    if request.suffix is not None and len(request.suffix) > can.longest_suffix:
-        raise ValueError(
-            f"{name}: suffix has {len(request.suffix)} characters, but may have {can.longest_suffix}; shorten it"
+            f"{name}: parameters: unknown name {', '.join(map(repr, unknown))}; it takes {', '.join(known)}"
         )
 
 
 @contextmanager
-def file_for(path: Path, target: str) -> Iterator[Path]:
-    """A training file as its target reads it: the file itself where nothing changes, or a private copy.
-
-    Args:
-        path: A file of lines in the OpenAI format.
-        target: The target's name.
+def prepared_files(provider: Provider, request: JobRequest) -> Iterator[Sequence[PreparedFile]]:
+    """The files of a request as a provider reads them. Private copies live as long as the context.
 
     Raises:
-        InvalidExampleError: A line is not JSON, or the target has no form for it; names the line.
+        InvalidExampleError: A line is not JSON, or the provider has no form for it; names the line.
     """
+    with ExitStack() as copies:
+        yield [
+            copies.enter_context(_converted(path, sha256, provider.rules))
+            if provider.converts_files
+            else PreparedFile(
+                path=path,
+                sha256=sha256,
+                content=path,
+                content_sha256=sha256,
+                size_bytes=path.stat().st_size,
+            )
+            for path, sha256 in request.files
+        ]
+
+
+@contextmanager
+def _converted(path: Path, sha256: str, rules: TargetRules) -> Iterator[PreparedFile]:
+    """A file with each line as its target reads it: the file itself where nothing changes, or a private copy."""
     from langsmith_finetune.shapes.canonical import line_json  # noqa: PLC0415 - only who uploads needs them
-    from langsmith_finetune.targets import FILE_PREFIX, to_target  # noqa: PLC0415
+    from langsmith_finetune.targets import to_target  # noqa: PLC0415
     from langsmith_finetune.targets.read_lines import sound_lines  # noqa: PLC0415
 
-    changed = bool(FILE_PREFIX.get(target))
+    changed, digest, count = bool(rules.file_prefix), hashlib.sha256(rules.file_prefix), 0
     handle, name = tempfile.mkstemp(suffix=".jsonl")
     copy = Path(name)
     try:
         with os.fdopen(handle, "wb") as out:
-            out.write(FILE_PREFIX.get(target, b""))
+            out.write(rules.file_prefix)
             for number, _, line in sound_lines(path):
-                row = to_target(line, target, where=f"{path.name}:{number}")  # type: ignore[arg-type]
+                row = to_target(line, rules, where=f"{path.name}:{number}")
                 changed = changed or row != line
-                out.write(line_json(row) + b"\n")
-        yield copy if changed else path
+                data = line_json(row) + b"\n"
+                digest.update(data)
+                out.write(data)
+                count += 1
+        content = copy if changed else path
+        yield PreparedFile(
+            path=path,
+            sha256=sha256,
+            content=content,
+            content_sha256=digest.hexdigest() if changed else sha256,
+            size_bytes=content.stat().st_size,
+            lines=count,
+        )
     finally:
         copy.unlink(missing_ok=True)
 
@@ -98,9 +119,3 @@ def key_of(variable: str, api_key: str | None) -> str:
     if not key:
         raise ValueError(f"there is no API key; give api_key=, or set {variable}")
     return key
-
-
-def line_count(path: Path) -> int:
-    """How many lines of a file hold something."""
-    with path.open("rb") as lines:
-        return sum(1 for line in lines if line.strip())

@@ -15,9 +15,11 @@ from typing import Any
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.targets.azure import AZURE
 from langsmith_finetune.targets.bedrock import BEDROCK
+from langsmith_finetune.targets.crusoe import CRUSOE
 from langsmith_finetune.targets.fireworks import FIREWORKS
 from langsmith_finetune.targets.gemini import GEMINI
 from langsmith_finetune.targets.lines import line_problems
+from langsmith_finetune.targets.local import HUGGINGFACE, LOCAL
 from langsmith_finetune.targets.mend import mended
 from langsmith_finetune.targets.nebius import NEBIUS
 from langsmith_finetune.targets.openai import OPENAI
@@ -32,6 +34,9 @@ TARGETS: dict[Target, TargetRules] = {
     "together": TOGETHER,
     "fireworks": FIREWORKS,
     "nebius": NEBIUS,
+    "crusoe": CRUSOE,
+    "local": LOCAL,
+    "huggingface": HUGGINGFACE,
     "trl": TRL,
     "gemini": GEMINI,
     "bedrock": BEDROCK,
@@ -98,7 +103,7 @@ def from_target(
 ) -> dict[str, Any]:
     """A target's row as a training line of the OpenAI format.
 
-    For OpenAI, Azure, Together, Fireworks and Nebius nothing changes. For the others, what `to_target` gave
+    For those of the OpenAI format nothing changes. For TRL, Gemini and Bedrock, what `to_target` gave
     comes back the same, but for what the target has no place for: see each target's module.
 
     Args:

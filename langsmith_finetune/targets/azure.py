@@ -24,6 +24,7 @@ AZURE = replace(
     ignores=frozenset({"byte_order_mark"}),  # the guide asks for one; its own published files have none
     order="no_two_assistants",
     max_images=64,
+    max_bytes=512 << 20,
     outputs="several",
     file_prefix=BOM_UTF8,
 )

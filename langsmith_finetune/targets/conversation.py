@@ -115,7 +115,7 @@ class Conversation:
             if before not in (None, "system") and self._rules.system_first:
                 fix = "Move it to the front, or say it in a user message"
                 problems.say("system_place", field, "is a system message after others", fix)
-        elif order == "free":
+        elif order in ("free", "prompted"):
             return
         elif before in (None, "system"):
             if role == "assistant" and order in ("user_first", "in_turn"):
@@ -209,8 +209,14 @@ class Conversation:
             fix = "Write 0 for context only; else 1, or no weight"
             problems.say("weight", field, f"is {what}, neither 0 nor 1", fix)
         elif weight == 0 and self._rules.weights == "none" and self._supervised:
-            fix = "Train on all of it, or cut the line so that no answer is context only"
-            problems.say("weight", field, "is 0, but this target has no weights and would train it", fix)
+            what = (
+                f"is 0, but {self._rules.name} is not known to have weights: it would train this message too"
+            )
+            fix = (
+                'Make the line with train_on="all", and unfolded, so that all its answers may be trained; or '
+                'take a target with weights, such as "together"'
+            )
+            problems.say("weight", field, what, fix)
 
     def _learned(self, messages: list[Any], field: str) -> None:
         """See that something is learned, and that it is what the target would train."""
@@ -225,6 +231,9 @@ class Conversation:
             what = "have weight 0 on every answer" if said else "hold no assistant message"
             problems.say("nothing_trained", field, what, "Leave the line out: there is nothing to learn")
             return
+        if first == 0 and self._rules.order == "prompted":
+            fix = "Give it weight 0, or leave the line out"
+            problems.say("order", f"{field}[0]", "is an assistant message that answers nothing", fix)
         after = len(messages) - 1 - said[-1][0]
         if after:
             fix = "Cut the line after the last answer; fix=True does it"

@@ -23,7 +23,7 @@ OPENAI = TargetRules(
         "arguments": _SCHEMA,
         "call_id": _SCHEMA,
         "content": _SCHEMA,
-        "file_size": "https://platform.openai.com/docs/api-reference/files/create",
+        "file_size": "https://platform.openai.com/docs/api-reference/uploads/create",
         "function_name": _SCHEMA,
         "image": _VISION,
         "image_count": _VISION,
@@ -56,6 +56,6 @@ OPENAI = TargetRules(
     max_images=10,
     max_image_bytes=10_000_000,
     min_examples=10,
-    max_bytes=512_000_000,
+    max_bytes=8 << 30,  # above 512 MB in parts, as `OpenAIProvider` uploads it
     max_tokens=65_536,  # gpt-4o, gpt-4o-mini, gpt-4.1; 16,385 for gpt-3.5
 )

@@ -8,7 +8,19 @@ from typing import Any, Literal, TypeAlias
 
 from langsmith_finetune.printable import printable
 
-Target: TypeAlias = Literal["openai", "azure", "together", "fireworks", "nebius", "trl", "gemini", "bedrock"]
+Target: TypeAlias = Literal[
+    "openai",
+    "azure",
+    "together",
+    "fireworks",
+    "nebius",
+    "crusoe",
+    "local",
+    "huggingface",
+    "trl",
+    "gemini",
+    "bedrock",
+]
 
 RuleName: TypeAlias = Literal[
     "arguments",
@@ -140,8 +152,8 @@ class TargetRules:
         message_keys: Keys of an assistant message beside role, content, name, tool_calls and weight.
         weights: `"each"`: any assistant message may have weight 0. `"history"`: those before the first that
             is trained. `"none"`: there are no weights.
-        order: `"free"`; `"no_two_assistants"` in a row; the user comes first: `"user_first"`; and then no
-            two of user or of assistant in a row: `"in_turn"`.
+        order: `"free"`; what is learned answers something: `"prompted"`; `"no_two_assistants"` in a row; the
+            user comes first: `"user_first"`; and then no two of user or of assistant in a row: `"in_turn"`.
         system_first: System messages stand before all others.
         tools: Whether tools and calls may occur.
         max_tools: Functions a line may define.
@@ -174,7 +186,7 @@ class TargetRules:
     line_keys: frozenset[str] = frozenset({"messages", "tools", "parallel_tool_calls"})
     message_keys: frozenset[str] = frozenset()
     weights: Literal["each", "history", "none"] = "each"
-    order: Literal["free", "no_two_assistants", "user_first", "in_turn"] = "free"
+    order: Literal["free", "prompted", "no_two_assistants", "user_first", "in_turn"] = "free"
     system_first: bool = False
     tools: bool = True
     max_tools: int | None = None

@@ -7,7 +7,8 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -16,21 +17,20 @@ from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import (
     ENDED,
-    Capabilities,
     JobEvent,
     JobRequest,
     JobStatus,
-    Method,
-    ProviderDefaults,
+    PreparedFile,
+    Provider,
     Status,
     TunedModel,
+    UploadedFile,
 )
-from langsmith_finetune.providers.submission import check_request
+from langsmith_finetune.providers.submission import check_names
+from langsmith_finetune.targets.openai import OPENAI
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-
-_ALL_METHODS: frozenset[Method] = frozenset({"supervised", "dpo"})
 
 
 class FakeParameters(TypedDict, total=False):
@@ -45,7 +45,7 @@ class _WallClock(Clock):
         return time.time()  # jobs in a folder outlive this process, and its monotonic clock
 
 
-class FakeProvider(ProviderDefaults):
+class FakeProvider(Provider):
     """Does what a provider does, but for the training. For tests of code that uses `FineTuneJob`.
 
     A job is queued, runs, and succeeds, by the clock alone. What shall go wrong is said beforehand with
@@ -68,16 +68,9 @@ class FakeProvider(ProviderDefaults):
     """
 
     name = "fake"
+    rules = replace(OPENAI, name="fake", min_examples=1, max_bytes=None)
+    methods = frozenset({"supervised", "dpo"})
     poll_seconds = 1.0
-    capabilities = Capabilities(
-        target="openai",
-        methods=_ALL_METHODS,
-        min_examples=1,
-        longest_suffix=64,
-        pauses=False,
-        deletes_jobs=True,
-        result="served",
-    )
 
     def __init__(
         self,
@@ -121,14 +114,41 @@ class FakeProvider(ProviderDefaults):
 
     def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
         """The jobs of an equal request, newest first."""
-        check_request(self.name, request, self.capabilities, FakeParameters.__annotations__)
+        self.check_request(request)
         self._called("find_jobs")
         same = [job for job in self._jobs() if job["fingerprint"] == request.fingerprint]
         return [self._status(job) for job in reversed(same)]
 
-    def create_job(self, request: JobRequest) -> JobStatus:
+    def check_request(self, request: JobRequest) -> None:
+        """Refuse parameters that are unknown."""
+        super().check_request(request)
+        check_names(self.name, request.parameters, FakeParameters.__annotations__)
+
+    def upload(
+        self,
+        file: PreparedFile,
+        *,
+        memory: MutableMapping[str, Any],  # noqa: ARG002
+        on_progress: Callable[[int, int], None],
+    ) -> UploadedFile:
+        """Pretend to send a file."""
+        fault = self._called("upload")
+        on_progress(file.size_bytes, file.size_bytes)
+        if fault is not None:
+            raise fault
+        return UploadedFile(
+            id=f"fake-file-{file.sha256[:12]}", name=file.path.name, size_bytes=file.size_bytes
+        )
+
+    def create_job(
+        self,
+        request: JobRequest,
+        files: Sequence[UploadedFile],  # noqa: ARG002
+        *,
+        attempt: int,  # noqa: ARG002
+    ) -> JobStatus:
         """Note a job down."""
-        check_request(self.name, request, self.capabilities, FakeParameters.__annotations__)
+        self.check_request(request)
         fault = self._called("create_job")
         job = {
             "id": f"fake-{uuid.uuid4().hex[:12]}",

@@ -14,6 +14,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.openai.answers import job_event_from_answer, job_status_from_answer
+from tests.by_hand import uploaded
 from tests.standins import openai as stand_in
 from tests.standins.clock import FakeClock
 from tests.standins.openai import OpenAIStandIn
@@ -272,6 +273,7 @@ def test_every_recorded_upload_is_waited_for_until_it_is_ready(file, tmp_path):
     with Files() as server, openai.OpenAI(api_key="sk-k", base_url=server.url) as client:
         provider = OpenAIProvider(client=client, clock=FakeClock())
         request = JobRequest(training_file=path, training_sha256="0" * 64, model="m")
-        provider.upload_files(request)
-        assert list(request.memory.values()) == [file["id"]]
+        memory = {}
+        uploaded(provider, request, memory=memory)
+        assert list(memory.values()) == [file["id"]]
     assert (f"/files/{file['id']}" in asked) == (file["status"] == "pending")

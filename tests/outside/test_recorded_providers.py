@@ -19,6 +19,7 @@ from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
 from langsmith_finetune.testing import FakeClock, ProviderContract
+from tests.by_hand import created
 from tests.standins.server import Response, StandIn
 
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded"
@@ -75,7 +76,7 @@ def azure():
 
 def test_azures_recorded_job_is_created_cancelled_and_deleted(azure, tmp_path):
     provider, server = azure("azure/file-job-cancel-delete.json")
-    job = provider.create_job(ProviderContract().job_request(tmp_path, model="gpt-35-turbo-0613"))
+    job = created(provider, ProviderContract().job_request(tmp_path, model="gpt-35-turbo-0613"))
     assert (job.status, job.provider_status, job.error) == ("queued", "pending", None)
     assert (job.id, job.model) == ("ftjob-1950f757f72d4c4e968a32befeb87c36", "gpt-35-turbo-0613")
     assert provider.cancel_job(job.id).status == "cancelled"

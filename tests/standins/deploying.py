@@ -8,13 +8,15 @@ from typing import Any
 
 from langsmith_finetune.providers.base import DeploymentStatus
 from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.targets.openai import OPENAI
 
 _COST = 2.5
 
 
 class DeployingProvider(OpenAIProvider):
     name = "deploying"
-    capabilities = replace(OpenAIProvider.capabilities, result="deployable")
+    rules = replace(OPENAI, name="deploying")
+    result = "deployable"
 
     def deployment_usd_per_hour(self, model_id: str, **settings: Any) -> float | None:
         return _COST

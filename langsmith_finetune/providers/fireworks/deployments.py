@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import DeploymentStatus, ProviderDefaults
+from langsmith_finetune.providers.base import DeploymentStatus, Provider
 from langsmith_finetune.providers.fireworks.answers import deployment_from_answer
 from langsmith_finetune.providers.rest import RestClient, status_of
 
 _PAGED = ("pageToken", "nextPageToken")
 
 
-class FireworksDeployments(ProviderDefaults):
+class FireworksDeployments(Provider):
     """The part of `FireworksProvider` that serves, and what both parts ask with."""
 
     _api: RestClient

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.clock import Clock
@@ -15,10 +14,10 @@ from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import (
-    Capabilities,
     JobEvent,
     JobRequest,
     JobStatus,
+    PreparedFile,
     TunedModel,
     UploadedFile,
 )
@@ -30,7 +29,8 @@ from langsmith_finetune.providers.fireworks.deployments import FireworksDeployme
 from langsmith_finetune.providers.fireworks.request import FireworksParameters, job_body, job_stem
 from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.rest import RestClient, Told, ToldFile, status_of, time_from
-from langsmith_finetune.providers.submission import check_request, ended_meanwhile, file_for, line_count
+from langsmith_finetune.providers.submission import check_names, ended_meanwhile
+from langsmith_finetune.targets.fireworks import FIREWORKS
 
 if TYPE_CHECKING:
     import httpx2
@@ -69,15 +69,12 @@ class FireworksProvider(FireworksDeployments):
     """
 
     name = "fireworks"
+    rules = FIREWORKS
+    methods = frozenset({"supervised", "dpo"})
+    converts_files = True
+    longest_suffix = 30
     poll_seconds = 20.0
-    capabilities = Capabilities(
-        target="fireworks",
-        methods=frozenset({"supervised", "dpo"}),
-        min_examples=3,
-        longest_suffix=30,
-        deletes_jobs=True,
-        result="deployable",
-    )
+    result = "deployable"
 
     def __init__(
         self,
@@ -92,7 +89,6 @@ class FireworksProvider(FireworksDeployments):
         self._api = RestClient(self.name, base_url, key, http_client=http_client)
         self._account_id = self._given_account = account_id or os.environ.get("FIREWORKS_ACCOUNT_ID")
         self._clock = clock or Clock()
-        self._seen = threading.local()
 
     def __repr__(self) -> str:
         return f"FireworksProvider({self._api.base_url!r}, account_id={self._account_id!r})"
@@ -106,34 +102,31 @@ class FireworksProvider(FireworksDeployments):
 
     def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
         """The jobs created from a request with the same fingerprint, newest first."""
-        self._check(request)
+        self.check_request(request)
         found: dict[int, dict[str, Any]] = {}
         for job in self._pages(_KINDS[request.method], orderBy="createTime desc"):
             name = str(job.get("name", "")).rsplit("/", 1)[-1]
             if match := re.fullmatch(re.escape(job_stem(request)) + r"-([1-9][0-9]{0,5})", name):
                 found[int(match[1])] = job
-        # `create_job` must know what its caller saw: see there.
-        self._seen.fingerprint, self._seen.newest = request.fingerprint, max(found, default=0)
-        return [job_status_from_answer(found[number]) for number in sorted(found, reverse=True)]
+        return [
+            replace(job_status_from_answer(found[number]), attempt=number)
+            for number in sorted(found, reverse=True)
+        ]
 
-    def create_job(self, request: JobRequest) -> JobStatus:
-        """Upload what is not there yet, wait until it is ready, and start the job.
+    def create_job(self, request: JobRequest, files: Sequence[UploadedFile], *, attempt: int) -> JobStatus:
+        """Start a job on uploaded files.
 
         Where somebody else started the same at the same time, or an earlier request did arrive, the job of that
         id is there already, and is returned in place of a second one.
 
         Raises:
-            InvalidExampleError: Fireworks has no form for a line; names it.
             NotSupportedError: Another method than `supervised` and `dpo`.
             ProviderError: `ambiguous` if a job may have been started all the same.
             ValueError: A parameter is unknown or not for this method, or the suffix is not allowed.
         """
-        self._check(request)
-        kind = _KINDS[request.method]
-        if getattr(self._seen, "fingerprint", None) != request.fingerprint:
-            self.find_jobs(request)
-        id_ = f"{job_stem(request)}-{self._seen.newest + 1}"
-        body = job_body(request, *self._datasets(request)) | {"displayName": id_}
+        self.check_request(request)
+        kind, id_ = _KINDS[request.method], f"{job_stem(request)}-{attempt}"
+        body = self._body(request, *(file.id for file in files)) | {"displayName": id_}
         query = {"supervisedFineTuningJobId" if request.method == "supervised" else "dpoJobId": id_}
         try:
             job = self._api.ask("POST", self._path(kind), creates=True, params=query, json=body)
@@ -141,18 +134,12 @@ class FireworksProvider(FireworksDeployments):
             if status_of(error) != 409:
                 raise
             job = self._api.ask("GET", self._path(kind, id_))
-        return self._status(job, creates=True)
-
-    def upload_files(self, request: JobRequest) -> None:
-        """Upload what is not there yet, and wait until it is ready."""
-        self._check(request)
-        self._datasets(request)
+        return replace(self._status(job, creates=True), attempt=attempt)
 
     def preview(self, request: JobRequest) -> Mapping[str, Any]:
-        """The body that `create_job` will send."""
-        self._check(request)
-        validation = request.validation_sha256
-        return job_body(request, _dataset_id(request.training_sha256), validation and _dataset_id(validation))
+        """The body that `create_job` will send, with the ids of datasets in place of their names."""
+        self.check_request(request)
+        return job_body(request, *(_dataset_id(sha256) for _, sha256 in request.files))
 
     def retrieve_job(self, job_id: str) -> JobStatus:
         """Where the job stands now."""
@@ -224,20 +211,18 @@ class FireworksProvider(FireworksDeployments):
 
     # --- datasets --------------------------------------------------------------------------------------
 
-    def _datasets(self, request: JobRequest) -> tuple[str, str | None]:
-        training = self._upload_once(request.training_file, request.training_sha256, request.on_upload)
-        if request.validation_file is None or request.validation_sha256 is None:
-            return training, None
-        validation = self._upload_once(request.validation_file, request.validation_sha256, request.on_upload)
-        return training, validation
-
-    def _upload_once(self, path: Path, sha256: str, told: Told | None) -> str:
-        """The name of the dataset of these bytes, found or made."""
-        id_ = _dataset_id(sha256)
+    def upload(
+        self,
+        file: PreparedFile,
+        *,
+        memory: MutableMapping[str, Any],  # noqa: ARG002 - a dataset is found by its id
+        on_progress: Callable[[int, int], None],
+    ) -> UploadedFile:
+        """Send a file unless it is there already, and wait until it is ready."""
+        id_ = _dataset_id(file.sha256)
         dataset = self._dataset(id_)
         if dataset is None or dataset.get("state") != "READY":
-            with file_for(path, self.capabilities.target) as content:
-                self._upload(content, id_, told, announced=dataset is not None)
+            self._send(file, id_, on_progress, announced=dataset is not None)
             started = self._clock.now()
             look = partial(self._dataset, id_)
             while (dataset := patiently(look, self._clock) or {}).get("state") != "READY":
@@ -253,11 +238,11 @@ class FireworksProvider(FireworksDeployments):
                     error = ProviderError(
                         self.name, f"dataset {id_} was refused: {message}. No job was created"
                     )
-                    if line := rejected_line(message, path.name):
+                    if line := rejected_line(message, file.path.name):
                         raise line from error
                     raise error
                 self._clock.sleep(_FILE_POLL_SECONDS)
-        return f"accounts/{self._account()}/datasets/{id_}"
+        return UploadedFile(id=id_, name=id_, size_bytes=file.size_bytes)
 
     def _dataset(self, id_: str) -> dict[str, Any] | None:
         try:
@@ -267,17 +252,17 @@ class FireworksProvider(FireworksDeployments):
                 return None
             raise
 
-    def _upload(self, path: Path, id_: str, told: Told | None, *, announced: bool) -> None:
+    def _send(self, file: PreparedFile, id_: str, told: Told, *, announced: bool) -> None:
         if not announced:
-            dataset = {"userUploaded": {}, "exampleCount": str(line_count(path))}
+            dataset = {"userUploaded": {}, "exampleCount": str(file.lines)}
             try:
                 self._api.ask("POST", self._path("datasets"), json={"datasetId": id_, "dataset": dataset})
             except ProviderError as error:
                 if status_of(error) != 409:
                     raise
-        target, size = self._path("datasets", id_), path.stat().st_size
+        target, size = self._path("datasets", id_), file.size_bytes
         if size <= _LARGEST_FORM:
-            with ToldFile(path, told) as content:
+            with ToldFile(file.content, told) as content:
                 form = {"file": (f"{id_}.jsonl", content, "application/octet-stream")}
                 self._api.send("POST", f"{target}:upload", files=form)
             return
@@ -290,13 +275,15 @@ class FireworksProvider(FireworksDeployments):
                 "content-type": "application/octet-stream",
                 "x-goog-content-length-range": f"{size},{size}",
             }
-            self._api.put_file(str(url), path, bounds, told=told)
+            self._api.put_file(str(url), file.content, bounds, told=told)
         self._api.ask("POST", f"{target}:validateUpload", json={})
 
     # --- requests --------------------------------------------------------------------------------------
 
-    def _check(self, request: JobRequest) -> None:
-        check_request(self.name, request, self.capabilities, FireworksParameters.__annotations__)
+    def check_request(self, request: JobRequest) -> None:
+        """Refuse what Fireworks cannot do, parameters that are not of the method, and a suffix of another form."""
+        super().check_request(request)
+        check_names(self.name, request.parameters, FireworksParameters.__annotations__)
         if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
             raise ValueError(
                 f"fireworks: suffix must be lower-case letters, digits and '-', beginning with a letter, got "
@@ -305,6 +292,9 @@ class FireworksProvider(FireworksDeployments):
         if request.method == "dpo" and request.validation_file is not None:
             raise NotSupportedError(self.name, "a validation file with method='dpo'; leave it out")
         job_body(request)
+
+    def _body(self, request: JobRequest, *datasets: str) -> dict[str, Any]:
+        return job_body(request, *(f"accounts/{self._account()}/datasets/{id_}" for id_ in datasets))
 
     def _metrics(self, job: dict[str, Any], job_id: str) -> bytes:
         """The file of metrics, as far as there is one; a display, so never a reason to fail."""

@@ -41,13 +41,16 @@ def with_packages(needs: Sequence[str]) -> Iterator[str]:
         yield from ("--with", need)
 
 
-def folder_of(request: JobRequest) -> str:
-    """Where a request and its files lie in the repository."""
-    return f"jobs/{request.fingerprint[:32]}"
+def request_json(
+    request: JobRequest, training_path: str, validation_path: str | None = None
+) -> dict[str, Any]:
+    """The `request.json` that the trainer reads.
 
-
-def request_json(request: JobRequest) -> dict[str, Any]:
-    """The `request.json` that the trainer reads."""
+    Args:
+        request: What to train.
+        training_path: Where the training file lies in the repository.
+        validation_path: Where the validation file lies, if there is one.
+    """
     return {
         "fingerprint": request.fingerprint,
         "model": request.model,
@@ -55,7 +58,9 @@ def request_json(request: JobRequest) -> dict[str, Any]:
         "method": request.method,
         "parameters": dict(request.parameters),
         "training_name": request.training_file.name,
+        "training_path": training_path,
         "validation_name": request.validation_file.name if request.validation_file else None,
+        "validation_path": validation_path,
         "suffix": request.suffix,
         "seed": request.seed,
     }

@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import (
-    Capabilities,
     JobEvent,
     JobRequest,
     JobStatus,
-    ProviderDefaults,
+    PreparedFile,
+    Provider,
     TunedModel,
+    UploadedFile,
 )
 from langsmith_finetune.providers.huggingface import train as remote
 from langsmith_finetune.providers.huggingface.answers import (
@@ -28,7 +29,6 @@ from langsmith_finetune.providers.huggingface.answers import (
 )
 from langsmith_finetune.providers.huggingface.package import (
     code_archive,
-    folder_of,
     request_json,
     requirements,
     with_packages,
@@ -37,7 +37,8 @@ from langsmith_finetune.providers.local.parameters import LocalParameters, check
 from langsmith_finetune.providers.local.rows import rows_of_file
 from langsmith_finetune.providers.masking import host_words, remember_key
 from langsmith_finetune.providers.rest import retry_after_seconds
-from langsmith_finetune.providers.submission import check_request
+from langsmith_finetune.providers.submission import check_names
+from langsmith_finetune.targets.local import HUGGINGFACE
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, JobInfo
@@ -53,7 +54,7 @@ _IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
 _NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout"}
 
 
-class HuggingFaceProvider(ProviderDefaults):
+class HuggingFaceProvider(Provider):
     """Trains on Hugging Face Jobs, with the trainer and the parameters of `LocalProvider`.
 
     The training file, this library's own code and the request go to a private dataset repository,
@@ -75,14 +76,10 @@ class HuggingFaceProvider(ProviderDefaults):
     """
 
     name = "huggingface"
+    rules = HUGGINGFACE
+    longest_suffix = 40
     poll_seconds = 15.0
-    capabilities = Capabilities(
-        target="trl",
-        methods=frozenset({"supervised"}),
-        min_examples=1,
-        longest_suffix=40,
-        result="deployable",
-    )
+    result = "deployable"
 
     def __init__(
         self,
@@ -115,7 +112,7 @@ class HuggingFaceProvider(ProviderDefaults):
 
     def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
         """The jobs created from a request with the same fingerprint, newest first; known by their label."""
-        self._check(request)
+        self.check_request(request)
         label = {LABEL: request.fingerprint[:32]}
         namespace = self._user()
         jobs = self._ask(lambda: list(self._api.list_jobs(labels=label, namespace=namespace)))
@@ -123,19 +120,48 @@ class HuggingFaceProvider(ProviderDefaults):
         found.sort(key=lambda job: job.created_at or datetime.fromtimestamp(0, UTC), reverse=True)
         return [job_status_from_info(job) for job in found]
 
-    def create_job(self, request: JobRequest) -> JobStatus:
-        """Upload what is not there yet, and start the job.
+    def upload(
+        self,
+        file: PreparedFile,
+        *,
+        memory: MutableMapping[str, Any],  # noqa: ARG002 - a file is found by its path
+        on_progress: Callable[[int, int], None],
+    ) -> UploadedFile:
+        """Put a file into the repository unless it is there already.
 
         Raises:
-            InvalidExampleError: A line of a file cannot be trained on; names the line.
+            InvalidExampleError: A line cannot be trained on; names it.
+        """
+        for _ in rows_of_file(file.path, file.path.name):
+            pass  # every line is read once before anything is paid for
+        path = f"files/{file.sha256[:32]}.jsonl"
+        repo = self._repository()
+        self._ask(lambda: self._api.create_repo(repo, repo_type="dataset", private=True, exist_ok=True))
+        self._commit({path: str(file.content)}, f"file {file.sha256[:32]}")
+        on_progress(file.size_bytes, file.size_bytes)
+        return UploadedFile(id=path, name=path, size_bytes=file.size_bytes)
+
+    def create_job(
+        self,
+        request: JobRequest,
+        files: Sequence[UploadedFile],
+        *,
+        attempt: int,  # noqa: ARG002 - they choose the id
+    ) -> JobStatus:
+        """Upload the request and this library's code where they are not there yet, and start the job.
+
+        Raises:
             NotSupportedError: Another method than `supervised`.
             ProviderError: `ambiguous` if a job may have been started all the same.
             ValueError: A parameter or the suffix is not allowed, or the model is a folder here.
         """
-        self._check(request)
-        self._check_data(request)
-        namespace = self._user()
-        code = self._upload_once(request, namespace)
+        self.check_request(request)
+        namespace, library = self._user(), code_archive()
+        code = f"code/{hashlib.sha256(library).hexdigest()[:32]}.zip"
+        wanted = json.dumps(request_json(request, *(file.id for file in files)), indent=1).encode()
+        # By its content too: another version of this library may write it in another form.
+        name = f"jobs/{request.fingerprint[:32]}-{hashlib.sha256(wanted).hexdigest()[:8]}.json"
+        self._commit({code: library, name: wanted}, f"job {request.fingerprint[:32]}")
         base = request.model.rsplit("/", 1)[-1][:40]
         output = "-".join(filter(None, [base, request.suffix, f"lf{request.fingerprint[:10]}"]))
         token = self._token()
@@ -144,8 +170,8 @@ class HuggingFaceProvider(ProviderDefaults):
                 image=_IMAGE,
                 command=["uv", "run", *with_packages(requirements()), "python", "-c", remote.BOOT],
                 env={
-                    remote.INPUTS: f"{namespace}/{_REPO}",
-                    remote.FOLDER: folder_of(request),
+                    remote.INPUTS: self._repository(),
+                    remote.REQUEST: name,
                     remote.CODE: code,
                     remote.OUTPUT: f"{namespace}/{output}",
                     remote.MODEL: request.model,
@@ -160,17 +186,13 @@ class HuggingFaceProvider(ProviderDefaults):
         )
         return job_status_from_info(job)
 
-    def upload_files(self, request: JobRequest) -> None:
-        """Upload what is not there yet."""
-        self._check(request)
-        self._check_data(request)
-        self._upload_once(request, self._user())
-
     def preview(self, request: JobRequest) -> Mapping[str, Any]:
         """The request as the trainer reads it, and the hardware that is rented for it."""
-        self._check(request)
-        self._check_data(request)
-        return request_json(request) | {"flavor": self.flavor, "timeout": self.timeout}
+        self.check_request(request)
+        return request_json(request, *(path.name for path, _ in request.files)) | {
+            "flavor": self.flavor,
+            "timeout": self.timeout,
+        }
 
     def retrieve_job(self, job_id: str) -> JobStatus:
         """Where the job stands now, and why where it failed."""
@@ -249,51 +271,40 @@ class HuggingFaceProvider(ProviderDefaults):
 
     # --- requests --------------------------------------------------------------------------------------
 
-    def _check(self, request: JobRequest) -> None:
-        check_request(self.name, request, self.capabilities, LocalParameters.__annotations__)
+    def check_request(self, request: JobRequest) -> None:
+        """Refuse what cannot be trained there: settings of the wrong kind, a model that is not on the Hub."""
+        super().check_request(request)
+        check_names(self.name, request.parameters, LocalParameters.__annotations__)
         check_parameters(request.parameters)
         if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
             raise ValueError(
                 f"huggingface: suffix must be letters, digits, '.', '_' and '-', got {request.suffix!r}"
             )
-
-    def _check_data(self, request: JobRequest) -> None:
-        """What can be known of model and files before anything is sent."""
         if request.model_sha256 is not None:
             raise ValueError(
                 f"huggingface: the model must be a name on the Hub, but {request.model!r} is a folder here; push "
                 "it to the Hub first"
             )
-        for path in filter(None, (request.training_file, request.validation_file)):
-            for _ in rows_of_file(path, path.name):
-                pass  # every line is read once before anything is paid for
 
-    def _upload_once(self, request: JobRequest, namespace: str) -> str:
-        """Everything the job needs, in one commit; the path of this library's code in the repository."""
+    def _repository(self) -> str:
+        return f"{self._user()}/{_REPO}"
+
+    def _commit(self, contents: Mapping[str, bytes | str], message: str) -> None:
+        """Add the files that are not there yet, in one commit: bytes, or the path of a file here, by path there."""
         from huggingface_hub import CommitOperationAdd  # noqa: PLC0415
 
-        repo, folder, library = f"{namespace}/{_REPO}", folder_of(request), code_archive()
-        code = f"code/{hashlib.sha256(library).hexdigest()[:32]}.zip"
-        self._ask(lambda: self._api.create_repo(repo, repo_type="dataset", private=True, exist_ok=True))
-        wanted = [code, f"{folder}/request.json"]
-        found = self._ask(lambda: self._api.get_paths_info(repo, wanted, repo_type="dataset"))
+        repo = self._repository()
+        found = self._ask(lambda: self._api.get_paths_info(repo, list(contents), repo_type="dataset"))
         there = {info.path for info in found}
-        adding: dict[str, bytes | str] = {} if code in there else {code: library}
-        if wanted[1] not in there:
-            adding[f"{folder}/training.jsonl"] = str(request.training_file)
-            if request.validation_file is not None:
-                adding[f"{folder}/validation.jsonl"] = str(request.validation_file)
-            adding[wanted[1]] = json.dumps(request_json(request), indent=1).encode()
-        if adding:
-            operations = [
-                CommitOperationAdd(path_in_repo=path, path_or_fileobj=content)
-                for path, content in adding.items()
-            ]
-            message = f"job {request.fingerprint[:32]}"
+        operations = [
+            CommitOperationAdd(path_in_repo=path, path_or_fileobj=content)
+            for path, content in contents.items()
+            if path not in there
+        ]
+        if operations:
             self._ask(
                 lambda: self._api.create_commit(repo, operations, commit_message=message, repo_type="dataset")
             )
-        return code
 
     def _job(self, job_id: str) -> JobInfo:
         if not _ID.fullmatch(job_id):

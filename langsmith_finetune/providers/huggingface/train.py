@@ -21,7 +21,7 @@ MARK = "LANGSMITH_FINETUNE "
 """Begins each line of the log that is an event; the rest is what TRL and transformers print."""
 
 INPUTS = "LANGSMITH_FINETUNE_INPUTS"
-FOLDER = "LANGSMITH_FINETUNE_FOLDER"
+REQUEST = "LANGSMITH_FINETUNE_REQUEST"
 CODE = "LANGSMITH_FINETUNE_CODE"
 OUTPUT = "LANGSMITH_FINETUNE_OUTPUT"
 MODEL = "LANGSMITH_FINETUNE_MODEL"
@@ -61,16 +61,22 @@ class LoudRunFolder(RunFolder):
 
 def main() -> int:
     """Train what the environment names; the exit code is 0 if the model is on the Hub then."""
-    from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415
+    from huggingface_hub import HfApi, hf_hub_download  # noqa: PLC0415
 
     from langsmith_finetune.providers.local.train import Training  # noqa: PLC0415
 
     os.umask(0o077)
-    inputs, folder = os.environ[INPUTS], os.environ[FOLDER]
-    copy = snapshot_download(inputs, repo_type="dataset", allow_patterns=[f"{folder}/*"])
+    inputs = os.environ[INPUTS]
     run = LoudRunFolder(Path(tempfile.mkdtemp()))
-    for file in (Path(copy) / folder).iterdir():
-        shutil.copy(file, run.path / file.name)
+
+    def fetch(path: str, file: Path) -> None:
+        shutil.copy(hf_hub_download(inputs, path, repo_type="dataset"), file)
+
+    fetch(os.environ[REQUEST], run.request_file)
+    request = json.loads(run.request_file.read_text(encoding="utf-8"))
+    fetch(request["training_path"], run.training_file)
+    if request["validation_path"] is not None:
+        fetch(request["validation_path"], run.validation_file)
     training = Training(run)
     try:
         training.run()

@@ -7,20 +7,19 @@ import os
 import re
 import shutil
 import tempfile
-import threading
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune.errors import NotSupportedError, ProviderError
+from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import (
     ENDED,
-    Capabilities,
     JobEvent,
     JobRequest,
     JobStatus,
-    ProviderDefaults,
+    Provider,
+    UploadedFile,
 )
 from langsmith_finetune.providers.local.extra import require_local_extra
 from langsmith_finetune.providers.local.parameters import check_parameters
@@ -33,6 +32,7 @@ from langsmith_finetune.providers.local.run_folder import (
     read_json,
     write_json,
 )
+from langsmith_finetune.targets.local import LOCAL
 
 if TYPE_CHECKING:
     from langsmith_finetune.providers.local.chat import LocalChatModel
@@ -41,7 +41,7 @@ _JOB_ID = re.compile(r"ft-[0-9a-f]{16}-[1-9][0-9]{0,5}")
 _SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class LocalProvider(ProviderDefaults):
+class LocalProvider(Provider):
     """Trains on this machine, in a process that goes on when the notebook's kernel ends.
 
     A job is a folder of `runs_dir` that holds everything about it, the training data too; its files can be
@@ -63,22 +63,15 @@ class LocalProvider(ProviderDefaults):
         ... )  # doctest: +SKIP
     """
 
+    name = "local"
+    rules = LOCAL
+    poll_seconds = 0.5  # a look costs one small file
+    costs_money = False
+    result = "folder"
+
     def __init__(self, runs_dir: str | Path = "finetune-runs") -> None:
         require_local_extra()
         self.runs_dir = Path(runs_dir).absolute()
-        self._seen = threading.local()
-
-    name = "local"
-
-    @property
-    def poll_seconds(self) -> float:
-        """A look costs one small file."""
-        return 0.5
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What training on this machine can do."""
-        return Capabilities(target="trl", result="folder", costs_money=False)
 
     @property
     def home(self) -> str:
@@ -91,15 +84,28 @@ class LocalProvider(ProviderDefaults):
     def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
         """The jobs of an equal request in `runs_dir`, newest first."""
         attempts = self._attempts(request)
-        # `create_job` must know what its caller saw: see there.
-        self._seen.fingerprint, self._seen.newest = request.fingerprint, max(attempts, default=0)
         return [_status_of(attempts[number]) for number in sorted(attempts, reverse=True)]
 
-    def create_job(self, request: JobRequest) -> JobStatus:
+    def check_request(self, request: JobRequest) -> None:
+        """Refuse what cannot be trained here, and settings of the wrong kind."""
+        super().check_request(request)
+        check_parameters(request.parameters)
+        if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
+            raise ValueError(
+                f"suffix must be letters, digits, '.', '_', '-', at most 64, got {request.suffix!r}"
+            )
+
+    def create_job(
+        self,
+        request: JobRequest,
+        files: Sequence[UploadedFile],  # noqa: ARG002 - they are copied from where they are
+        *,
+        attempt: int,
+    ) -> JobStatus:
         """Make a run folder and start to train.
 
-        Of two notebooks that ask for the same at the same moment, one makes the folder, and the other gets
-        the job that the first one made.
+        Of two notebooks that ask for the same attempt, one makes the folder, and the other gets the job that the
+        first one made.
 
         Raises:
             InvalidExampleError: A line of a file cannot be trained on here; names the line.
@@ -107,20 +113,14 @@ class LocalProvider(ProviderDefaults):
             ProviderError: There is no such model folder, or a file changed while it was copied.
             ValueError: A parameter is unknown or not of its kind.
         """
-        if request.method != "supervised":
-            raise NotSupportedError(self.name, f"the method {request.method!r}; it trains 'supervised'")
-        check_parameters(request.parameters)
-        if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
-            raise ValueError(
-                f"suffix must be letters, digits, '.', '_', '-', at most 64, got {request.suffix!r}"
-            )
+        self.check_request(request)
         model = self._model(request.model)
 
         self._make_runs_dir()
         staging = Path(tempfile.mkdtemp(prefix=".new-", dir=self.runs_dir))
         try:
             self._fill(RunFolder(staging), request, model)
-            run = self.runs_dir / f"ft-{request.fingerprint[:16]}-{self._last_seen(request) + 1}"
+            run = self.runs_dir / f"ft-{request.fingerprint[:16]}-{attempt}"
             try:
                 staging.rename(run)  # whole, or not at all, and only one of two
             except OSError:
@@ -207,10 +207,8 @@ class LocalProvider(ProviderDefaults):
 
     def _fill(self, run: RunFolder, request: JobRequest, model: str) -> None:
         """Everything a run folder holds before its process starts."""
-        files = [(request.training_file, run.training_file, request.training_sha256)]
-        if request.validation_file is not None and request.validation_sha256 is not None:
-            files.append((request.validation_file, run.validation_file, request.validation_sha256))
-        for source, copy, sha256 in files:
+        copies = (run.training_file, run.validation_file)
+        for (source, sha256), copy in zip(request.files, copies, strict=False):
             if _copy(source, copy) != sha256:
                 raise ProviderError(
                     self.name, f"{source.name} changed while the job was created. Create it again"
@@ -250,18 +248,6 @@ class LocalProvider(ProviderDefaults):
                 runs[int(path.name.rsplit("-", 1)[1])] = run
         return runs
 
-    def _last_seen(self, request: JobRequest) -> int:
-        """The newest attempt that the caller knows of.
-
-        What came after its look was made by somebody who asked for the same at the same time: the next
-        number is taken then, and `create_job` hands out that job instead of starting a second one.
-        """
-        if getattr(self._seen, "fingerprint", None) == request.fingerprint:
-            self._seen.fingerprint = None
-            newest: int = self._seen.newest
-            return newest
-        return max(self._attempts(request), default=0)
-
     def _run(self, job_id: str) -> RunFolder:
         run = RunFolder(self.runs_dir / job_id) if _JOB_ID.fullmatch(job_id) else None
         if run is None or not run.request_file.is_file():
@@ -294,6 +280,7 @@ def _status_of(run: RunFolder) -> JobStatus:
         step=state.get("step"),
         total_steps=state.get("total_steps"),
         metrics=state.get("metrics", {}),
+        attempt=int(run.id.rsplit("-", 1)[1]),
     )
 
 

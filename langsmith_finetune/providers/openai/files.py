@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.jobs.waiting import patiently
-from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, JobRequest, UploadedFile
+from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, PreparedFile, UploadedFile
 from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.openai.answers import number_from, time_from
 from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, status_code
@@ -61,24 +61,27 @@ class OpenAIFiles:
         self._largest_upload = largest_upload
         self._part_bytes = part_bytes
 
-    def upload_once(self, path: Path, sent: Path, sha256: str, request: JobRequest) -> str:
-        """The id of the processed upload of a file, found or made.
+    def upload_once(
+        self, file: PreparedFile, memory: MutableMapping[str, Any], on_progress: Callable[[int, int], None]
+    ) -> UploadedFile:
+        """The processed upload of a file, found or made.
 
         Args:
-            path: The file.
-            sent: The same as the host reads it.
-            sha256: The SHA-256 of its bytes.
-            request: Remembers earlier uploads, and is told how many bytes are sent.
+            file: The file.
+            memory: Holds the ids of earlier uploads.
+            on_progress: Called with the bytes sent so far, and with all of them.
 
         Raises:
             InvalidExampleError: The host refuses a line; names it.
             ProviderError: The host refuses the file, or cannot be reached.
         """
-        upload = _Upload(sent, sha256, file_name(sha256), sent.stat().st_size, request)
-        file = self._remembered(upload) or self._find(upload.name, upload.size) or self._upload(upload)
-        if request.memory.get(upload.key) != file["id"]:
-            request.memory[upload.key] = file["id"]
-        return self._processed(file, path.name)
+        upload = _Upload(file, memory, on_progress)
+        found = self._remembered(upload) or self._find(upload.name, upload.size) or self._upload(upload)
+        if memory.get(upload.key) != found["id"]:
+            memory[upload.key] = found["id"]
+        return UploadedFile(
+            id=self._processed(found, file.path.name), name=upload.name, size_bytes=upload.size
+        )
 
     def _processed(self, file: dict[str, Any], path_name: str) -> str:
         started = self._clock.now()
@@ -104,7 +107,7 @@ class OpenAIFiles:
     # --- finding ---------------------------------------------------------------------------------------
 
     def _remembered(self, upload: _Upload) -> dict[str, Any] | None:
-        file_id = upload.request.memory.get(upload.key)
+        file_id = upload.memory.get(upload.key)
         if not isinstance(file_id, str):
             return None
         try:
@@ -186,7 +189,7 @@ class OpenAIFiles:
 
     def _in_parts(self, upload: _Upload) -> dict[str, Any]:
         """Send a file in parts, going on where an earlier process stopped."""
-        memory, key = upload.request.memory, f"parts of {upload.key}"
+        memory, key = upload.memory, f"parts of {upload.key}"
         begun = memory.get(key)
         if not isinstance(begun, dict) or begun.get("part_bytes") != self._part_bytes:
             begun = {"id": self._begin(upload), "part_bytes": self._part_bytes, "parts": []}
@@ -233,19 +236,28 @@ class OpenAIFiles:
 class _Upload:
     """A file on its way."""
 
-    path: Path
-    sha256: str
-    name: str
-    size: int
-    request: JobRequest
+    file: PreparedFile
+    memory: MutableMapping[str, Any]
+    on_progress: Callable[[int, int], None]
+
+    @property
+    def path(self) -> Path:
+        return self.file.content
+
+    @property
+    def name(self) -> str:
+        return file_name(self.file.sha256)
+
+    @property
+    def size(self) -> int:
+        return self.file.size_bytes
 
     @property
     def key(self) -> str:
-        return f"file {self.sha256}"
+        return f"file {self.file.sha256}"
 
     def told(self, sent: int) -> None:
-        if self.request.on_upload is not None:
-            self.request.on_upload(sent, self.size)
+        self.on_progress(sent, self.size)
 
 
 class _Slice(io.RawIOBase):

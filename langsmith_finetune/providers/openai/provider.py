@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict
 
 import openai
@@ -18,13 +16,13 @@ from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.providers.base import (
     ENDED,
-    Capabilities,
     Checkpoint,
     JobEvent,
     JobRequest,
     JobStatus,
     Method,
-    ProviderDefaults,
+    PreparedFile,
+    Provider,
     TunedModel,
     UploadedFile,
 )
@@ -37,6 +35,8 @@ from langsmith_finetune.providers.openai.answers import (
 )
 from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
 from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, status_code
+from langsmith_finetune.providers.submission import check_names
+from langsmith_finetune.targets.openai import OPENAI
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -82,7 +82,7 @@ _SUPERVISED = ("n_epochs", "batch_size", "learning_rate_multiplier")
 _REINFORCEMENT = ("compute_multiplier", "eval_interval", "eval_samples", "reasoning_effort")
 
 
-class OpenAIProvider(ProviderDefaults):
+class OpenAIProvider(Provider):
     """Trains at OpenAI, or at any host of the same API: Azure's `/openai/v1/`, Nebius and others.
 
     OpenAI itself is closing this service. Organizations that never fine-tuned have been refused since
@@ -93,8 +93,8 @@ class OpenAIProvider(ProviderDefaults):
     A file is uploaded under a name made from its hash, so one that is already there is used again; more than
     512 MB go in parts. Neither a key nor a line of the file appears in any error text.
 
-    A host with its own ways is a subclass: it has another `name` and `capabilities`, and overrides `as_sent`
-    (the file as the host reads it) and `body` (the request that creates a job).
+    A host with its own ways is a subclass: it has another `name` and `rules`, and overrides `body` (the request that
+    creates a job).
 
     Args:
         api_key: The key; by default `OPENAI_API_KEY`.
@@ -115,7 +115,8 @@ class OpenAIProvider(ProviderDefaults):
     """
 
     name = "openai"
-    poll_seconds = 10.0
+    rules = OPENAI
+    methods = frozenset({"supervised", "dpo", "reinforcement"})
     parameters: ClassVar[Mapping[Method, Sequence[str]]] = {
         "supervised": _SUPERVISED,
         "dpo": (*_SUPERVISED, "beta"),
@@ -127,16 +128,6 @@ class OpenAIProvider(ProviderDefaults):
     """Larger files go in parts; None for a host that takes any file in one request."""
 
     part_bytes: int = 64 << 20
-
-    capabilities = Capabilities(
-        target="openai",
-        min_examples=10,
-        methods=frozenset({"supervised", "dpo", "reinforcement"}),
-        max_file_bytes=8 << 30,
-        longest_suffix=64,
-        pauses=True,
-        result="served",
-    )
 
     def __init__(
         self,
@@ -162,7 +153,6 @@ class OpenAIProvider(ProviderDefaults):
         brisk = patient
         if client.timeout == openai.DEFAULT_TIMEOUT:
             brisk = patient.with_options(timeout=_LOOK_TIMEOUT_SECONDS)
-        self._uploaded: dict[str, tuple[str, str | None]] = {}
         self._api = OpenAIRequests(self.name, client)
         self._files = OpenAIFiles(
             self._api,
@@ -199,7 +189,7 @@ class OpenAIProvider(ProviderDefaults):
             ProviderError: It refused, or could not be reached.
             ValueError: `parameters` has a name that this provider does not know.
         """
-        self._check(request)
+        self.check_request(request)
         tag = request.fingerprint[:32]
         files: set[str] | None = None
         found = []
@@ -226,20 +216,30 @@ class OpenAIProvider(ProviderDefaults):
         found.sort(key=lambda job: number_from(job.get("created_at")) or 0.0, reverse=True)
         return [job_status_from_answer(job) for job in found]
 
-    def create_job(self, request: JobRequest) -> JobStatus:
-        """Upload what is not there yet, wait until it is processed, and start the job.
+    def upload(
+        self, file: PreparedFile, *, memory: MutableMapping[str, Any], on_progress: Callable[[int, int], None]
+    ) -> UploadedFile:
+        """Send a file unless it is there already, and wait until it is processed."""
+        return self._files.upload_once(file, memory, on_progress)
 
-        It may be called again after any error: the upload is then found and not repeated.
+    def create_job(
+        self,
+        request: JobRequest,
+        files: Sequence[UploadedFile],
+        *,
+        attempt: int,  # noqa: ARG002 - the host numbers its jobs itself
+    ) -> JobStatus:
+        """Start a job on uploaded files.
 
         Raises:
+            InvalidExampleError: The host refuses a line; names it.
             ProviderError: `ambiguous` if a job may have been started all the same.
             ValueError: `parameters` has a name that this provider does not know.
         """
-        self._check(request)
-        known = self._uploaded.pop(request.fingerprint) if request.fingerprint in self._uploaded else None
-        training, validation = known or self._file_ids(request)
+        self.check_request(request)
+        body = self.body(request, *(file.id for file in files))
         try:
-            answer = self._api.ask(self._create_job, creates=True, **self.body(request, training, validation))
+            answer = self._api.ask(self._create_job, creates=True, **body)
         except ProviderError as error:
             line = rejected_line(error.message, request.training_file.name)
             if line is None or status_code(error) != 400:
@@ -247,20 +247,14 @@ class OpenAIProvider(ProviderDefaults):
             raise line from error
         return job_status_from_answer(answer)
 
-    def upload_files(self, request: JobRequest) -> None:
-        """Upload what is not there yet, and wait until it is processed."""
-        self._check(request)
-        self._uploaded[request.fingerprint] = self._file_ids(request)
-
     def preview(self, request: JobRequest) -> Mapping[str, Any]:
         """The body that `create_job` will send, with the names of files in place of their ids."""
-        self._check(request)
-        validation = request.validation_sha256
-        return self.body(
-            request, file_name(request.training_sha256), file_name(validation) if validation else None
-        )
+        self.check_request(request)
+        return self.body(request, *(file_name(sha256) for _, sha256 in request.files))
 
-    def body(self, request: JobRequest, training_file: str, validation_file: str | None) -> dict[str, Any]:
+    def body(
+        self, request: JobRequest, training_file: str, validation_file: str | None = None
+    ) -> dict[str, Any]:
         """The arguments of the SDK's `fine_tuning.jobs.create`.
 
         Args:
@@ -282,10 +276,6 @@ class OpenAIProvider(ProviderDefaults):
             "seed": request.seed,
         }
         return {name: value for name, value in body.items() if value is not None}
-
-    def as_sent(self, path: Path) -> AbstractContextManager[Path]:
-        """A training file as the host reads it: here, the file itself."""
-        return nullcontext(path)
 
     def retrieve_job(self, job_id: str) -> JobStatus:
         """Where the job stands now."""
@@ -390,32 +380,10 @@ class OpenAIProvider(ProviderDefaults):
             settings["stream_usage"] = True  # ChatOpenAI's own default, which an explicit address undoes
         return ChatOpenAI(**settings | kwargs)
 
-    def _file_ids(self, request: JobRequest) -> tuple[str, str | None]:
-        def upload(path: Path, sha256: str) -> str:
-            with self.as_sent(path) as sent:
-                return self._files.upload_once(path, sent, sha256, request)
-
-        training = upload(request.training_file, request.training_sha256)
-        if request.validation_file is None or request.validation_sha256 is None:
-            return training, None
-        return training, upload(request.validation_file, request.validation_sha256)
-
-    def _check(self, request: JobRequest) -> None:
-        can = self.capabilities
-        if request.method not in can.methods:
-            known = ", ".join(sorted(can.methods))
-            raise NotSupportedError(self.name, f"method={request.method!r}; it trains {known}")
-        names = self.parameters[request.method]
-        if unknown := sorted(set(request.parameters) - set(names)):
-            raise ValueError(
-                f"{type(self).__name__}: parameters: unknown name {', '.join(map(repr, unknown))}; "
-                f"it takes {', '.join(names)}"
-            )
-        if request.suffix is not None and len(request.suffix) > can.longest_suffix:
-            raise ValueError(
-                f"{self.name}: suffix has {len(request.suffix)} characters, but may have "
-                f"{can.longest_suffix}; shorten it"
-            )
+    def check_request(self, request: JobRequest) -> None:
+        """Refuse what this provider cannot do, and parameters that it does not know."""
+        super().check_request(request)
+        check_names(self.name, request.parameters, self.parameters[request.method])
 
 
 def _may_be(job: Mapping[str, Any], request: JobRequest) -> bool:

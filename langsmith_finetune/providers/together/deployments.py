@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.printable import logger_of
-from langsmith_finetune.providers.base import DeploymentStatus, ProviderDefaults
+from langsmith_finetune.providers.base import DeploymentStatus, Provider
 from langsmith_finetune.providers.openai.answers import number_from
 from langsmith_finetune.providers.rest import RestClient
 
@@ -28,7 +28,7 @@ _STATES: Mapping[str, Literal["creating", "ready", "stopped", "failed", "unknown
 _PREFIX = "langsmith-finetune-"
 
 
-class TogetherDeployments(ProviderDefaults):
+class TogetherDeployments(Provider):
     """The part of `TogetherProvider` that serves. Its API is Together's second, `/v2`; the first ends in 2026."""
 
     _api: RestClient

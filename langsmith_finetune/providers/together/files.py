@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.jobs.waiting import patiently
-from langsmith_finetune.providers.base import ProviderDefaults, UploadedFile
+from langsmith_finetune.providers.base import PreparedFile, Provider, UploadedFile
 from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.rest import RestClient, Told, answer_of, status_of, time_from
-from langsmith_finetune.providers.submission import file_for
 
 _FILE_POLL_SECONDS = 5.0
 _LONGEST_FILE_SECONDS = 1800.0
@@ -24,7 +21,7 @@ _PREFIX = "langsmith-finetune-"
 _MOST_PARTS = 250
 
 
-class TogetherFiles(ProviderDefaults):
+class TogetherFiles(Provider):
     """The part of `TogetherProvider` that uploads. The limits are those of Together's own client."""
 
     largest_put: int = 5 << 30
@@ -53,54 +50,69 @@ class TogetherFiles(ProviderDefaults):
         """Remove an uploaded file."""
         self._api.ask("DELETE", f"/v1/files/{file_id}")
 
-    def _upload_once(self, path: Path, sha256: str, told: Told | None) -> str:
-        """The id of the checked upload of these bytes, found or made."""
-        name = file_name(sha256)
-        with file_for(path, "together") as content:
-            file = self._find_file(name, content.stat().st_size) or self._upload(content, name, told)
+    def upload(
+        self,
+        file: PreparedFile,
+        *,
+        memory: MutableMapping[str, Any],  # noqa: ARG002 - a file is found by its name
+        on_progress: Callable[[int, int], None],
+    ) -> UploadedFile:
+        """Send a file unless it is there already, and wait until it is checked."""
+        name = file_name(file.sha256)
+        found = self._find_file(name, file.size_bytes) or self._send(file, name, on_progress)
+        id_ = self._checked(found, file)
+        return UploadedFile(id=id_, name=name, size_bytes=file.size_bytes)
+
+    def _checked(self, found: dict[str, Any], file: PreparedFile) -> str:
+        """The id of an upload that Together has accepted."""
         started = self._clock.now()
-        while (word := file.get("processing_status")) in {"PENDING", "QUEUED", "RUNNING"}:
+        while (word := found.get("processing_status")) in {"PENDING", "QUEUED", "RUNNING"}:
             if self._clock.now() - started > _LONGEST_FILE_SECONDS:
                 raise ProviderError(
                     self.name,
-                    f"file {file['id']} is still {word} after {_LONGEST_FILE_SECONDS:.0f} s; no job was "
+                    f"file {found['id']} is still {word} after {_LONGEST_FILE_SECONDS:.0f} s; no job was "
                     "created. Call create again later: it goes on with this upload",
                 )
             self._clock.sleep(_FILE_POLL_SECONDS)
-            file = patiently(partial(self._api.ask, "GET", f"/v1/files/{file['id']}"), self._clock)
+            found = patiently(partial(self._api.ask, "GET", f"/v1/files/{found['id']}"), self._clock)
         if word in {"FAILED", "INVALID_FORMAT"}:
-            report = file.get("validation_report")
+            report = found.get("validation_report")
             reason = report.get("error") if isinstance(report, dict) else None
             details = host_words(str(reason or "Together gave no reason"))
             error = ProviderError(
-                self.name, f"file {file['id']} ended as {word}: {details}. No job was created"
+                self.name, f"file {found['id']} ended as {word}: {details}. No job was created"
             )
-            if line := rejected_line(details, path.name):
+            if line := rejected_line(details, file.path.name):
                 raise line from error
             raise error
-        return str(file["id"])
+        return str(found["id"])
 
-    def _upload(self, path: Path, name: str, told: Told | None) -> dict[str, Any]:
+    def _send(self, file: PreparedFile, name: str, told: Told) -> dict[str, Any]:
         """Ask for an address, put the file there, and have it checked."""
-        size = path.stat().st_size
-        about = {"purpose": "fine-tune", "file_name": name, "file_type": "jsonl", "checksum": _sha256(path)}
+        about = {
+            "purpose": "fine-tune",
+            "file_name": name,
+            "file_type": "jsonl",
+            "checksum": file.content_sha256,
+        }
         try:
-            if size > self.largest_put:
-                return self._in_parts(path, size, about, told)
+            if file.size_bytes > self.largest_put:
+                return self._in_parts(file, about, told)
             form = {key: (None, value) for key, value in about.items()}
             answer = self._api.send("POST", "/v1/files", files=form)
         except ProviderError as error:
             if status_of(error) != 409:
                 raise
-            return self._uploaded_before(error, size)
+            return self._uploaded_before(error, file.size_bytes)
         address, file_id = answer.headers.get("location"), answer.headers.get("x-together-file-id")
         if not address or not file_id:
             raise self._api.odd_answer("to the upload names no place for the file", creates=False)
-        self._api.put_file(address, path, told=told)
+        self._api.put_file(address, file.content, told=told)
         return self._api.ask("POST", f"/v1/files/{file_id}/preprocess")
 
-    def _in_parts(self, path: Path, size: int, about: dict[str, str], told: Told | None) -> dict[str, Any]:
+    def _in_parts(self, file: PreparedFile, about: dict[str, str], told: Told) -> dict[str, Any]:
         """The same for a large file; each part is tried again by itself."""
+        size = file.size_bytes
         count = min(_MOST_PARTS, math.ceil(size / self.part_bytes))
         part_bytes = math.ceil(size / count)
         asked = about | {"file_size": size, "num_parts": count}
@@ -115,7 +127,7 @@ class TogetherFiles(ProviderDefaults):
                 put = partial(
                     self._api.put_file,
                     str(part.get("URL") or part.get("UploadURL")),
-                    path,
+                    file.content,
                     part.get("Headers"),
                     start=start,
                     size=min(part_bytes, size - start),
@@ -127,10 +139,10 @@ class TogetherFiles(ProviderDefaults):
             self._api.ask("POST", "/v1/files/multipart/abort", json=upload)
             raise
         whole = self._api.ask("POST", "/v1/files/multipart/complete", json=upload | {"parts": sent})
-        file = whole.get("file", whole)
-        if not isinstance(file, dict) or not file.get("id"):
+        found = whole.get("file", whole)
+        if not isinstance(found, dict) or not found.get("id"):
             raise self._api.odd_answer("to the completed upload names no file", creates=False)
-        return file
+        return found
 
     def _uploaded_before(self, conflict: ProviderError, size: int) -> dict[str, Any]:
         """The upload of the same bytes that Together already has, by their checksum."""
@@ -155,11 +167,6 @@ class TogetherFiles(ProviderDefaults):
     def _list(self, path: str, key: str) -> list[dict[str, Any]]:
         found = self._api.ask("GET", path).get(key)
         return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_name(sha256: str) -> str:

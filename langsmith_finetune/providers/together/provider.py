@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import (
-    Capabilities,
     Checkpoint,
     JobEvent,
     JobRequest,
     JobStatus,
     TunedModel,
+    UploadedFile,
 )
 from langsmith_finetune.providers.rest import RestClient, status_of, time_from
-from langsmith_finetune.providers.submission import check_request, ended_meanwhile
+from langsmith_finetune.providers.submission import check_names, ended_meanwhile
 from langsmith_finetune.providers.together.answers import (
     checkpoint_from_answer,
     job_event_from_answer,
@@ -35,6 +35,7 @@ from langsmith_finetune.providers.together.answers import (
 from langsmith_finetune.providers.together.deployments import TogetherDeployments
 from langsmith_finetune.providers.together.files import TogetherFiles, file_name
 from langsmith_finetune.providers.together.request import TogetherParameters, job_body, job_tag
+from langsmith_finetune.targets.together import TOGETHER
 
 if TYPE_CHECKING:
     import httpx2
@@ -64,16 +65,12 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
     """
 
     name = "together"
+    rules = TOGETHER
+    methods = frozenset({"supervised", "dpo"})
+    converts_files = True
+    longest_suffix = 27  # of their 40; the rest is the fingerprint
     poll_seconds = 20.0
-    capabilities = Capabilities(
-        target="together",
-        methods=frozenset({"supervised", "dpo"}),
-        min_examples=1,
-        max_file_bytes=50 << 30,
-        longest_suffix=27,  # of their 40; the rest is the fingerprint
-        deletes_jobs=True,
-        result="deployable",
-    )
+    result = "deployable"
 
     def __init__(
         self,
@@ -101,7 +98,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
 
     def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
         """The jobs created from a request with the same fingerprint, newest first."""
-        self._check(request)
+        self.check_request(request)
         tag = job_tag(request)
         found = [
             job
@@ -111,30 +108,28 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         found.sort(key=lambda job: str(job.get("created_at") or ""), reverse=True)
         return [job_status_from_answer(job) for job in found]
 
-    def create_job(self, request: JobRequest) -> JobStatus:
-        """Upload what is not there yet, wait until it is checked, and start the job.
+    def create_job(
+        self,
+        request: JobRequest,
+        files: Sequence[UploadedFile],
+        *,
+        attempt: int,  # noqa: ARG002 - Together chooses the id
+    ) -> JobStatus:
+        """Start a job on uploaded files.
 
         Raises:
-            InvalidExampleError: Together has no form for a line; names it.
             NotSupportedError: Another method than `supervised` and `dpo`.
             ProviderError: `ambiguous` if a job may have been started all the same.
             ValueError: A parameter is unknown, or the suffix is too long.
         """
-        self._check(request)
-        training, validation = self._file_ids(request)
-        body = job_body(request, training, validation)
+        self.check_request(request)
+        body = job_body(request, *(file.id for file in files))
         return self._status(self._api.ask("POST", "/v1/fine-tunes", creates=True, json=body), creates=True)
-
-    def upload_files(self, request: JobRequest) -> None:
-        """Upload what is not there yet, and wait until it is checked."""
-        self._check(request)
-        self._file_ids(request)
 
     def preview(self, request: JobRequest) -> Mapping[str, Any]:
         """The body that `create_job` will send, with the names of files in place of their ids."""
-        self._check(request)
-        validation = request.validation_sha256
-        return job_body(request, file_name(request.training_sha256), validation and file_name(validation))
+        self.check_request(request)
+        return job_body(request, *(file_name(sha256) for _, sha256 in request.files))
 
     def retrieve_job(self, job_id: str) -> JobStatus:
         """Where the job stands now."""
@@ -229,15 +224,10 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         }
         return ChatOpenAI(**settings | kwargs)
 
-    def _check(self, request: JobRequest) -> None:
-        check_request(self.name, request, self.capabilities, TogetherParameters.__annotations__)
-
-    def _file_ids(self, request: JobRequest) -> tuple[str, str | None]:
-        training = self._upload_once(request.training_file, request.training_sha256, request.on_upload)
-        if request.validation_file is None or request.validation_sha256 is None:
-            return training, None
-        validation = self._upload_once(request.validation_file, request.validation_sha256, request.on_upload)
-        return training, validation
+    def check_request(self, request: JobRequest) -> None:
+        """Refuse what Together cannot do, and parameters that it does not know."""
+        super().check_request(request)
+        check_names(self.name, request.parameters, TogetherParameters.__annotations__)
 
     def _jobs(self) -> list[dict[str, Any]]:
         """All jobs that are ours to see; Together lists them in one answer."""

@@ -78,7 +78,7 @@ class TogetherParameters(TypedDict, total=False):
     """Go on from a step of an earlier job, JOB_ID:STEP. In place of the model, which is then only for our records."""
 
 
-def job_body(request: JobRequest, training_file: str, validation_file: str | None) -> dict[str, Any]:
+def job_body(request: JobRequest, training_file: str, validation_file: str | None = None) -> dict[str, Any]:
     """The body that asks for a job.
 
     Defaults are those of Together's own client. Parameters of the other method are refused by Together.
