@@ -44,7 +44,7 @@ class HuggingFaceStandIn(StandIn):
 
     @property
     def uploads(self) -> list[str]:
-        return [path for commit in self.commits for path in commit if path.endswith("/training.jsonl")]
+        return [path for commit in self.commits for path in commit if path.startswith("files/")]
 
     def _handler_class(self):
         class Handler(super()._handler_class()):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from langsmith_finetune.providers.base import DeploymentStatus, JobEvent, JobStatus, Status
+from langsmith_finetune.providers.fireworks.request import attempt_of
 from langsmith_finetune.providers.openai.answers import number_from
 from langsmith_finetune.providers.rest import time_from
 
@@ -81,6 +82,7 @@ def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
         created_at=time_from(job.get("createTime")),
         finished_at=time_from(job.get("completedTime")),
         cost_usd=_dollars(job.get("estimatedCost")),
+        attempt=attempt_of(id_),
     )
 
 

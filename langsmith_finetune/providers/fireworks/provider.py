@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from langsmith_finetune.providers.fireworks.answers import (
     job_status_from_answer,
 )
 from langsmith_finetune.providers.fireworks.deployments import FireworksDeployments
-from langsmith_finetune.providers.fireworks.request import FireworksParameters, job_body, job_stem
+from langsmith_finetune.providers.fireworks.request import FireworksParameters, attempt_of, job_body, job_id
 from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.rest import RestClient, Told, ToldFile, status_of, time_from
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
@@ -103,15 +102,12 @@ class FireworksProvider(FireworksDeployments):
     def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
         """The jobs created from a request with the same fingerprint, newest first."""
         self.check_request(request)
-        found: dict[int, dict[str, Any]] = {}
-        for job in self._pages(_KINDS[request.method], orderBy="createTime desc"):
-            name = str(job.get("name", "")).rsplit("/", 1)[-1]
-            if match := re.fullmatch(re.escape(job_stem(request)) + r"-([1-9][0-9]{0,5})", name):
-                found[int(match[1])] = job
-        return [
-            replace(job_status_from_answer(found[number]), attempt=number)
-            for number in sorted(found, reverse=True)
+        found = [
+            job_status_from_answer(job)
+            for job in self._pages(_KINDS[request.method], orderBy="createTime desc")
+            if _is_of(request, str(job.get("name")).rsplit("/", 1)[-1])
         ]
+        return sorted(found, key=lambda job: job.attempt or 0, reverse=True)
 
     def create_job(self, request: JobRequest, files: Sequence[UploadedFile], *, attempt: int) -> JobStatus:
         """Start a job on uploaded files.
@@ -125,7 +121,7 @@ class FireworksProvider(FireworksDeployments):
             ValueError: A parameter is unknown or not for this method, or the suffix is not allowed.
         """
         self.check_request(request)
-        kind, id_ = _KINDS[request.method], f"{job_stem(request)}-{attempt}"
+        kind, id_ = _KINDS[request.method], job_id(request, attempt)
         body = self._body(request, *(file.id for file in files)) | {"displayName": id_}
         query = {"supervisedFineTuningJobId" if request.method == "supervised" else "dpoJobId": id_}
         try:
@@ -134,7 +130,7 @@ class FireworksProvider(FireworksDeployments):
             if status_of(error) != 409:
                 raise
             job = self._api.ask("GET", self._path(kind, id_))
-        return replace(self._status(job, creates=True), attempt=attempt)
+        return self._status(job, creates=True)
 
     def preview(self, request: JobRequest) -> Mapping[str, Any]:
         """The body that `create_job` will send, with the ids of datasets in place of their names."""
@@ -171,7 +167,7 @@ class FireworksProvider(FireworksDeployments):
             job_status_from_answer(job)
             for kind in _KINDS.values()
             for job in self._pages(kind)
-            if re.search(r"lf[0-9a-f]{16}-\d+$", str(job.get("name")))
+            if attempt_of(str(job.get("name")).rsplit("/", 1)[-1])
         ]
         models = [
             TunedModel(
@@ -321,3 +317,8 @@ class FireworksProvider(FireworksDeployments):
 
 def _dataset_id(sha256: str) -> str:
     return f"{_DATASET}{sha256[:32]}"
+
+
+def _is_of(request: JobRequest, id_: str) -> bool:
+    attempt = attempt_of(id_)
+    return attempt is not None and id_ == job_id(request, attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, TypedDict
 
 from langsmith_finetune.providers.base import JobRequest
@@ -88,6 +89,17 @@ def job_body(
     return body
 
 
-def job_stem(request: JobRequest) -> str:
-    """What the ids of a request's jobs begin with; a number follows."""
-    return "-".join(filter(None, [request.suffix, f"lf{request.fingerprint[:16]}"]))
+def job_id(request: JobRequest, attempt: int) -> str:
+    """The id that the job of this number has."""
+    return "-".join(filter(None, [request.suffix, f"lf{request.fingerprint[:16]}", str(attempt)]))
+
+
+def attempt_of(id_: str) -> int | None:
+    """The number of the job with this id; None if this library did not choose it.
+
+    Example:
+        >>> attempt_of("bot-lf0123456789abcdef-2"), attempt_of("bot-2")
+        (2, None)
+    """
+    match = re.search(r"(?:^|-)lf[0-9a-f]{16}-([1-9][0-9]{0,5})$", id_)
+    return int(match[1]) if match else None
