@@ -59,6 +59,28 @@ def test_each_call_of_an_agent_is_told_as_it_was_sent(scenario):
         assert comparable(**both(lines_of(run))) == sent_and_received(said)
 
 
+@pytest.mark.parametrize(
+    ("provider", "sdk", "name"),
+    [
+        ("openai", "langsmith-py", "support"),
+        ("xai", "langsmith-py", "support"),
+        ("anthropic", "langsmith-py", None),
+        ("anthropic", "langsmith-js", None),
+        ("amazon_bedrock", "langsmith-py", None),
+        ("google_genai", "langsmith-js", None),
+        ("groq", "langsmith-py", None),
+        ("groq", "langsmith-js", "support"),
+        ("ollama", "langsmith-py", None),
+        (["x"], "langsmith-py", "support"),
+    ],
+)
+def test_names_are_told_where_the_chat_model_sends_them(provider, sdk, name):
+    run = runs_of("named_agent")[1]
+    extra = {**run["extra"], "metadata": {"ls_provider": provider}, "runtime": {"sdk": sdk}}
+    [called] = answers_of(next(iter(examples_from_runs([run | {"extra": extra}]))))[:1]
+    assert called.get("name") == name
+
+
 # --- folding ---
 
 FOLDED = {

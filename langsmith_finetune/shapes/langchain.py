@@ -84,17 +84,23 @@ def answer_message(where: str, message: Any, notes: Notes) -> Message:
 
 
 def leave_out_unsent_names(history: list[Message], run: RunPayload) -> None:
-    """Take out the names of who spoke, where the API that was called has no place for them."""
+    """Take out the names of who spoke, where the chat model of the provider does not send them."""
     if not any("name" in message for message in history):
         return
-    provider = run.metadata.get("ls_provider")
-    if (isinstance(provider, str) and provider.startswith(_WITHOUT_NAMES)) or _is_response(run):
+    provider, runtime = run.metadata.get("ls_provider"), run.extra.get("runtime")
+    is_python = not isinstance(runtime, OBJECT) or runtime.get("sdk") != "langsmith-js"
+    unsent = _WITHOUT_NAMES + (_WITHOUT_NAMES_IN_PYTHON if is_python else ())
+    if (isinstance(provider, str) and provider.startswith(unsent)) or _is_response(run):
         for message in history:
             if message["role"] in ("system", "user", "assistant"):
                 message.pop("name", None)
 
 
-_WITHOUT_NAMES = ("anthropic", "google", "amazon_bedrock", "bedrock", "vertex")
+_WITHOUT_NAMES = ("anthropic", "google", "amazon_bedrock", "bedrock", "vertex")  # their APIs have no place
+_WITHOUT_NAMES_IN_PYTHON = (
+    *("cohere", "fireworks", "groq", "huggingface", "litellm", "mistral", "ollama", "openrouter"),
+    "perplexity",
+)
 
 
 def _is_response(run: RunPayload) -> bool:
