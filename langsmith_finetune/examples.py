@@ -356,7 +356,9 @@ def _messages(given: Any, notes: Notes) -> list[Message]:
 def _read(index: int, message: BaseMessage, notes: Notes) -> Message:
     kind = KIND_OF_TYPE.get(message.type)
     if kind is None:
-        raise Unreadable("malformed", f"messages[{index}] is of a kind that no chat format has")
+        raise Unreadable(
+            "malformed", f"messages[{index}] is a {type(message).__name__}, which no chat format has"
+        )
     return message_from_fields(f"messages[{index}]", kind, message.__dict__, notes)
 
 

@@ -125,7 +125,7 @@ def test_sessions_that_cannot_be_examples_are_told_or_counted(caplog):
     assert len(list(training_examples(sessions, on_skip=told.append))) == 1
     assert [str(error) for error in told] == [
         "session 0: messages: has no assistant message, so there is nothing to learn. Leave the session out",
-        "session 1: messages[0]: is of a kind that no chat format has. Mend the session or leave it out",
+        "session 1: messages[0]: is a RemoveMessage, which no chat format has. Mend the session or leave it out",
         "session 2: messages[0]: answers a call that nobody made. Mend the session or leave it out",
     ]
     with caplog.at_level(logging.WARNING):

@@ -348,7 +348,7 @@ UNUSABLE = {
         "unknown_shape",
         "no reader knows outputs of this form",
     ),
-    "no messages": (with_history(), "malformed", "inputs.messages must be a list of at least one message, found nothing"),
+    "no messages": (with_history(), "malformed", "inputs.messages must be a list of at least one message, found an empty list"),
     "an odd role": (
         with_history({"role": "wizard", "content": "Hi"}),
         "malformed",
@@ -374,7 +374,23 @@ UNUSABLE = {
     "an answer by somebody else": (
         with_outputs(generations=[[{"message": {"type": "human", "content": "Hi"}}]]),
         "malformed",
-        "outputs.generations[0][0].message must be an AI message",
+        'outputs.generations[0][0].message must be an AI message, found "user"',
+    ),
+    "an answer in the role of a user": (
+        wrap_openai_run({"messages": [HELLO["messages"][0], {"role": "user", "content": "Hello!"}]}),
+        "malformed",
+        'outputs.choices[0].message.role must be "assistant", found "user"',
+    ),
+    "a message as the answer in the role of a system prompt": (
+        {**wrap_openai_run(HELLO), "outputs": {"message": {"role": "system", "content": "Hello!"}}},
+        "malformed",
+        'outputs.message.role must be "assistant", found "system"',
+    ),
+    "an answer in a role that nobody knows": (
+        {**wrap_openai_run(HELLO), "outputs": {"choices": [{"message": {"role": "secret", "content": "Hello!"}}]}},
+        "malformed",
+        "outputs.choices[0].message.role must be one of assistant, developer, function, system, tool, user, found a "
+        "value of type str",
     ),
 }  # fmt: skip
 

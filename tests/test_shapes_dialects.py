@@ -208,7 +208,7 @@ UNUSABLE = {
     "an answer that ends with a tool": (
         changed(WRAPPED, ["outputs"], {"messages": CALLED["messages"][1:3]}),
         "malformed",
-        "outputs.messages must end with an assistant's message",
+        'the role of the last of outputs.messages must be "assistant", found "tool"',
     ),
     "calls told twice, and otherwise": (
         asked(VERCEL, {"role": "assistant", "content": [{"type": "tool-call", "toolCallId": "a", "toolName": "f"}], "tool_calls": [CALL]}),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, TypeAlias, TypedDict
@@ -267,9 +267,21 @@ def _thinking(found: Any) -> str | None:
     return None
 
 
-def malformed(where: str, expected: str, found: Any) -> Unreadable:
-    """A field that is not what its producer writes. Says what kind of value was found, never its content."""
-    kind = "nothing" if found is None else f"a value of type {type(found).__name__}"
+def malformed(where: str, expected: str, found: Any, words: Collection[str] = ()) -> Unreadable:
+    """A field that is not what its producer writes. Says what kind of value was found, never its content.
+
+    Args:
+        where: The field.
+        expected: What it must be.
+        found: What it is; None where there is nothing.
+        words: A closed list, such as the roles: a word of it is no content, and is said.
+    """
+    if isinstance(found, str) and found in words:
+        kind = f'"{found}"'
+    elif isinstance(found, (list, tuple)) and not found:
+        kind = "an empty list"
+    else:
+        kind = "nothing" if found is None else f"a value of type {type(found).__name__}"
     return Unreadable("malformed", f"{where} must be {expected}, found {kind}")
 
 

@@ -182,7 +182,8 @@ def _data_url(where: str, block: Mapping[str, Any], notes: Notes) -> str:
     mime_type = block.get("mime_type") or block.get("media_type")
     if isinstance(data, str) and isinstance(mime_type, str):
         return f"data:{mime_type};base64,{_counted(data, notes)}"
-    raise malformed(where, "an image or file with a url, or with base64 data and a MIME type", None)
+    wanted = "an image or file with a url, or with base64 data and a MIME type"
+    raise Unreadable("malformed", f"{where} must be {wanted}, found neither")
 
 
 def _audio(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, str]:

@@ -28,6 +28,7 @@ from langsmith_finetune.shapes.canonical import (
 from langsmith_finetune.shapes.content import PIECES, content_from, kind_of, told_calls
 from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.openai_chat import (
+    ROLES,
     calls_at,
     function_call_from,
     id_at,
@@ -79,7 +80,7 @@ def answer_message(where: str, message: Any, notes: Notes) -> Message:
         for key in ("response_metadata", "additional_kwargs"):
             note_ending(f"{where}.{key}", fields.get(key), notes)
     if read["role"] != "assistant":
-        raise Unreadable("malformed", f"{where} must be an AI message")
+        raise malformed(where, "an AI message", read["role"], ROLES)
     return read
 
 

@@ -172,7 +172,7 @@ class Turns:
                 stretch.append((at, block))
         if stretch or not found_answers:
             if role == "tool":
-                raise malformed(content, "answers of tools alone", None)
+                raise malformed(content, "answers of tools alone", stretch[0][1] if stretch else blocks)
             self._add_turn(where, role, message, stretch)
 
     def _add_turn(

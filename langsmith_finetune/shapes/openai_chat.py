@@ -45,7 +45,7 @@ def answer_from(run: RunPayload, notes: Notes) -> list[Message]:
         raise Unreadable("completion_model", "outputs.choices[0] holds text, not a message")
     message = message_from("outputs.choices[0].message", choice.get("message"), notes)
     if message["role"] != "assistant":
-        raise malformed("outputs.choices[0].message.role", '"assistant"', None)
+        raise malformed("outputs.choices[0].message.role", '"assistant"', message["role"], ROLES)
     note_ending("outputs.choices[0]", choice, notes)
     if len(choices) > 1:
         notes.add("other_candidates", f"outputs.choices holds {len(choices)}")

@@ -289,7 +289,7 @@ def _request(run: RunPayload, notes: Notes) -> Turns:
     else:
         raise Unreadable("unknown_shape", "no reader knows inputs of this form")
     if not turns.messages:
-        raise malformed("inputs.messages", "a list of at least one message", None)
+        raise malformed("inputs.messages", "a list of at least one message", [])
     return turns
 
 
@@ -369,8 +369,10 @@ def _answer(where: str, message: Mapping[str, Any], turns: Turns) -> Message:
     before = len(turns.messages)
     turns.add(where, _message_of(message))
     added, turns.messages = turns.messages[before:], turns.messages[:before]
-    if [turn["role"] for turn in added] != ["assistant"]:
-        raise malformed(f"{where}.role", '"assistant"', None)
+    if len(added) != 1:
+        raise Unreadable("malformed", f"{where} must be one message, found {len(added)}")
+    if added[0]["role"] != "assistant":
+        raise malformed(f"{where}.role", '"assistant"', added[0]["role"], openai_chat.ROLES)
     return added[0]
 
 
@@ -402,8 +404,9 @@ def _trajectory(where: str, messages: Any, run: RunPayload, notes: Notes) -> Con
     if said[: len(asked)] == asked:
         turns.messages = said  # the outputs repeat the inputs, as a graph's state does
         said = said[len(asked) :]
-    if not said or said[-1]["role"] != "assistant":
-        raise Unreadable("malformed", f"{where} must end with an assistant's message")
+    last = said[-1]["role"] if said else None
+    if last != "assistant":
+        raise malformed(f"the role of the last of {where}", '"assistant"', last, openai_chat.ROLES)
     if any(one["role"] == other["role"] == "assistant" for one, other in pairwise(said)):
         raise Unreadable("malformed", f"{where} holds two answers in a row, of which either may be the one")
     conversation = _conversation(run, notes, turns, [])
