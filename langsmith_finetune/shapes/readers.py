@@ -187,11 +187,11 @@ def _note_agents(run: RunPayload, conversation: Conversation, notes: Notes) -> N
     """OpenAI's agents over chat completions: messages under `input`, and no tools anywhere."""
     if run.invocation("tools") is None and not conversation.tools:
         notes.add("tools_missing", "OpenAI's agents do not post the tools of a chat completion")
-    note_ending("metadata", {"incomplete_details": run.metadata.get("incomplete_details")}, notes)
+    note_ending("metadata", {key: run.metadata.get(key) for key in ("incomplete_details", "status")}, notes)
     settings = run.invocation("model_config")
     if isinstance(settings, OBJECT) and settings.get("tool_choice") not in (None, "auto"):
         notes.add("tool_choice", "the call named a tool_choice")
-    if run.metadata.get("output_type") not in (None, "str"):
+    if run.metadata.get("output_type") not in (None, "str", "text"):  # in Python, in JavaScript
         notes.add("response_format", "the agent has an output_type")
 
 
@@ -223,7 +223,7 @@ def _of_gemini(run: RunPayload, notes: Notes, turns: Turns) -> Conversation:
 def _read_vercel(run: RunPayload, notes: Notes) -> Conversation:
     turns = Turns(notes)
     vercel.add_request(run, turns)
-    vercel.add_message("outputs", _message_of(run.outputs), turns)
+    vercel.add_answer(_message_of(run.outputs), turns)
     conversation = _conversation(run, notes, turns, [], whole_request=True)
     vercel.add_settings(conversation, run, notes)
     return conversation
@@ -232,6 +232,7 @@ def _read_vercel(run: RunPayload, notes: Notes) -> Conversation:
 _MESSAGE_READERS: dict[str, Reader] = {
     "claude-agent-sdk": _read_claude_agent,
     "vercel-ai-sdk": _read_vercel,
+    "vercel-ai-sdk-telemetry": _read_vercel,
 }
 
 READERS: dict[str, Reader] = {

@@ -3,6 +3,9 @@
     inputs.messages   [{"role", "content": [parts], "tool_calls"?}], tools, toolChoice, responseFormat
     outputs           {"content": parts or text, "role", "tool_calls", "finishReason"}
 
+LangSmith's telemetry for AI SDK 7 posts the same messages; the system prompt and the tools are among the
+settings of the call, and the answer holds what the tools said to it, before the model read it.
+
 Images were files before the wrapper saw them, and are images again on the wire: they are read as images.
 Sources: `langsmith/experimental/vercel`, and what `@ai-sdk/openai` sends,
 https://ai-sdk.dev/docs/reference/ai-sdk-core/model-message
@@ -24,6 +27,12 @@ def add_request(run: RunPayload, turns: Turns) -> None:
     refuse_kept_elsewhere(
         _openai_options(run).get("previousResponseId"), _openai_options(run).get("conversation")
     )
+    for key in ("instructions", "system"):
+        said = run.invocation(key)
+        for message in said if isinstance(said, (list, tuple)) else [said]:
+            if message:
+                told = {"role": "system", "content": message} if isinstance(message, str) else message
+                turns.add(f"invocation_params.{key}", told)
     for index, found in enumerate(list_at("inputs.messages", run.inputs.get("messages"))):
         where = f"inputs.messages[{index}]"
         message = mapping_at(where, found)
@@ -41,12 +50,28 @@ def add_message(where: str, message: Mapping[str, Any], turns: Turns) -> None:
         _join_texts(turns.messages[-1])
 
 
+def add_answer(message: Mapping[str, Any], turns: Turns) -> None:
+    """Read what the model said, without what its tools answered in the same step."""
+    content = message.get("content")
+    if isinstance(content, (list, tuple)):
+        message = {**message, "content": [part for part in content if not _is_answer_of_tool(part)]}
+    add_message("outputs", message, turns)
+
+
+def _is_answer_of_tool(part: Any) -> bool:
+    return (
+        isinstance(part, Mapping)
+        and part.get("type") in ("tool-result", "tool-error")
+        and not part.get("providerExecuted")
+    )
+
+
 def add_settings(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
     """Note what the SDK's settings ask for beyond a training line."""
-    choice = run.inputs.get("toolChoice")
-    if choice is not None and not (isinstance(choice, Mapping) and choice.get("type") == "auto"):
+    choice = run.inputs.get("toolChoice") or run.invocation("toolChoice")
+    if choice not in (None, "auto") and not (isinstance(choice, Mapping) and choice.get("type") == "auto"):
         notes.add("tool_choice", "the call named a toolChoice")
-    wanted = run.inputs.get("responseFormat")
+    wanted = run.inputs.get("responseFormat") or run.invocation("responseFormat")
     if wanted is not None and not (isinstance(wanted, Mapping) and wanted.get("type") == "text"):
         notes.add("response_format", "the call named a responseFormat")
     parallel = _openai_options(run).get("parallelToolCalls")
@@ -55,7 +80,7 @@ def add_settings(conversation: Conversation, run: RunPayload, notes: Notes) -> N
 
 
 def _openai_options(run: RunPayload) -> Mapping[str, Any]:
-    return _openai(run.inputs.get("providerOptions"))
+    return _openai(run.inputs.get("providerOptions") or run.invocation("providerOptions"))
 
 
 def _openai(options: Any) -> Mapping[str, Any]:
