@@ -16,16 +16,6 @@ DATA = Path(__file__).parent / "data" / "cases"
 CASES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(DATA.glob("*.json"))}
 RUNS = [(name, index) for name, case in CASES.items() for index in range(len(case["input"].get("runs", ())))]
 
-# What falls short today. Each line goes with the change that mends its kind.
-FALLS_SHORT = {
-    "22-google-adk-image",
-}
-
-
-def marked(name: str, *values: Any):
-    marks = [pytest.mark.xfail(strict=True)] if name in FALLS_SHORT else []
-    return pytest.param(name, *values, marks=marks, id="-".join([name, *map(str, values)]))
-
 
 def by_loader(run: dict[str, Any]):
     loader = LangSmithRunChatLoader(runs=[run])
@@ -80,7 +70,7 @@ def assert_is(found, expected: dict[str, Any]):
 
 
 @pytest.mark.parametrize("door", [by_loader, by_bulk])
-@pytest.mark.parametrize(("name", "index"), [marked(name, index) for name, index in RUNS])
+@pytest.mark.parametrize(("name", "index"), RUNS)
 def test_reported_run_gives_right_line_or_reason(name, index, door):
     case = CASES[name]
     run = {"status": "success", **copy.deepcopy(case["input"]["runs"][index])}
@@ -90,7 +80,7 @@ def test_reported_run_gives_right_line_or_reason(name, index, door):
     assert_is(door(run), case["expect"][index])
 
 
-@pytest.mark.parametrize("name", [marked(name) for name, case in CASES.items() if "target" in case["input"]])
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "target" in case["input"]])
 def test_reported_file_is_checked_rightly(name, tmp_path):
     given, expected = CASES[name]["input"], CASES[name]["expect"]
     path, fixed = tmp_path / "file.jsonl", tmp_path / "fixed.jsonl"

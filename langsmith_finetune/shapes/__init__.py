@@ -22,6 +22,7 @@ from langsmith_finetune.shapes.canonical import (
 from langsmith_finetune.shapes.context import check_context
 from langsmith_finetune.shapes.given import forget_placeholders
 from langsmith_finetune.shapes.json_text import opened
+from langsmith_finetune.shapes.lost import check_media
 from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.pushed import cut_back
 from langsmith_finetune.shapes.readers import Reader, reader_of
@@ -75,6 +76,7 @@ def read_with_care(
         _check_answer(conversation)
         cut_back(conversation, payload, notes)
         check_context(conversation, payload, notes)
+        check_media(conversation, payload, notes)
         if trace_runs:
             add_from_trace(conversation, run, trace_runs, notes)
         check_calls(conversation, payload, notes)

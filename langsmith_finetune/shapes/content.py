@@ -61,6 +61,9 @@ def content_from(where: str, content: Any, notes: Notes) -> Content:
     return parts or None
 
 
+FOUND = frozenset({"citations", "search_results", "searchResults", "grounding_metadata", "groundingMetadata"})
+"""What an answer says that a search of the provider's found."""
+
 PIECES = frozenset({"input_json_delta", "tool_call_chunk"})
 """What LangChain leaves of a stream beside the calls that it joined."""
 

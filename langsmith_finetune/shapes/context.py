@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import OBJECT, Conversation, Notes, Unreadable
-from langsmith_finetune.shapes.content import kind_of
+from langsmith_finetune.shapes.content import FOUND, kind_of
 from langsmith_finetune.shapes.gemini import is_gemini
 from langsmith_finetune.shapes.run import RunPayload
 
@@ -46,9 +46,6 @@ NESTED = frozenset({
     "provider_options", "providerOptions", "additional_model_request_fields", "additionalModelRequestFields",
 })  # fmt: skip
 """Settings that hold settings."""
-
-FOUND = frozenset({"citations", "search_results", "searchResults", "grounding_metadata", "groundingMetadata"})
-"""What an answer says that a search of the provider's found."""
 
 HARMLESS = frozenset({
     "model", "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "stop",

@@ -26,13 +26,14 @@ from langsmith_finetune.shapes.canonical import (
     text_at,
 )
 from langsmith_finetune.shapes.content import PIECES, content_from, kind_of, told_calls
-from langsmith_finetune.shapes.endings import note_ending
+from langsmith_finetune.shapes.endings import ENDINGS, note_ending
 from langsmith_finetune.shapes.openai_chat import (
     ROLES,
     calls_at,
     function_call_from,
     id_at,
     message_from,
+    note_unknown,
     role_at,
     tidy_content,
     tool_call_from,
@@ -42,6 +43,22 @@ from langsmith_finetune.shapes.run import RunPayload
 _KINDS = ("Human", "System", "AI", "Tool", "Function", "Chat")
 _KIND_OF_CLASS = {f"{kind}Message{chunk}": kind.lower() for kind in _KINDS for chunk in ("", "Chunk")}
 KIND_OF_TYPE = {kind.lower(): kind.lower() for kind in _KINDS} | _KIND_OF_CLASS
+_FIELDS = frozenset({
+    "content", "additional_kwargs", "response_metadata", "tool_calls", "invalid_tool_calls", "tool_call_chunks",
+    # Names, counts and the like.
+    "type", "id", "name", "role", "example", "usage_metadata", "chunk_position", "status", "data",
+    "lc_kwargs", "lc_namespace", "lc_serializable", "lc_aliases", "lc_attributes",
+    # What standard content says once more.
+    "content_blocks", "contentBlocks",
+})  # fmt: skip
+_EXTRAS = frozenset({
+    "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning", "tool_outputs", "audio", "name",
+    # The answer's envelope, and the answer once more, as it came or as it was parsed.
+    "id", "type", "role", "model", "model_id", "index", "usage", "stop_sequence", "stop_details", "container",
+    "logprobs", "created", "created_at", "service_tier", "system_fingerprint", "context_management", "parsed",
+    "originalTextContentBlock", "thought_signature", "thoughtSignature", "signature", "signatures",
+    *ENDINGS,
+})  # fmt: skip
 _ROLE = {"human": "user", "system": "system", "ai": "assistant", "tool": "tool", "function": "function"}
 
 
@@ -77,6 +94,9 @@ def answer_message(where: str, message: Any, notes: Notes) -> Message:
     else:
         kind, fields = kind_and_fields(where, message)
         read = message_from_fields(where, kind, fields, notes, is_answer=True)
+        note_unknown(where, fields, _FIELDS, notes)
+        extra = fields.get("additional_kwargs")
+        note_unknown(f"{where}.additional_kwargs", extra if isinstance(extra, OBJECT) else {}, _EXTRAS, notes)
         for key in ("response_metadata", "additional_kwargs"):
             note_ending(f"{where}.{key}", fields.get(key), notes)
     if read["role"] != "assistant":

@@ -22,8 +22,8 @@ from langsmith_finetune.shapes.canonical import (
     object_of,
     text_at,
 )
-from langsmith_finetune.shapes.content import content_from
-from langsmith_finetune.shapes.endings import note_ending
+from langsmith_finetune.shapes.content import FOUND, content_from
+from langsmith_finetune.shapes.endings import ENDINGS, note_ending
 from langsmith_finetune.shapes.run import RunPayload
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
@@ -47,9 +47,40 @@ def answer_from(run: RunPayload, notes: Notes) -> list[Message]:
     if message["role"] != "assistant":
         raise malformed("outputs.choices[0].message.role", '"assistant"', message["role"], ROLES)
     note_ending("outputs.choices[0]", choice, notes)
+    note_unknown("outputs.choices[0]", choice, _CHOICE, notes)
+    note_unknown("outputs", run.outputs, _COMPLETION, notes)
     if len(choices) > 1:
         notes.add("other_candidates", f"outputs.choices holds {len(choices)}")
     return [message]
+
+
+_CHOICE = frozenset({
+    "index", "message", "delta", "text", "logprobs", "content_filter_results", "content_filter_offsets",
+    "matched_stop", "native_finish_reason", "token_ids", "prompt_token_ids", "routed_experts", "usage",
+    *ENDINGS,
+})  # fmt: skip
+_COMPLETION = frozenset({
+    "choices", "id", "object", "created", "model", "system_fingerprint", "service_tier", "usage", "usage_metadata",
+    "metadata", "moderation", "obfuscation", "prompt_filter_results", "provider", "x_groq", "time_info", "timings",
+    "kv_transfer_params", "prompt_logprobs", "prompt_token_ids", "nvext", "request_id", "response_ms", "cost",
+    "type", "run", "warnings", "error", "user", "seed",
+})  # fmt: skip
+
+
+_NOTED = FOUND | {"executed_tools", "annotations"}
+"""What `context` notes wherever it stands."""
+
+
+def note_unknown(where: str, place: Mapping[str, Any], known: frozenset[str], notes: Notes) -> None:
+    """Note what an answer holds under keys that are not known to be no part of it.
+
+    Numbers and flags say nothing that a model said, nor do keys that begin with an underscore: the SDKs' own.
+    """
+    for key, value in place.items():
+        if key in known or key in _NOTED or not value or isinstance(value, (bool, int, float)):
+            continue
+        if not (isinstance(key, str) and key.startswith("_")):
+            note_key(where, key, value, notes)
 
 
 def message_of_chunks(where: str, chunks: Sequence[Any], notes: Notes) -> Message:
@@ -160,8 +191,12 @@ def note_key(where: str, key: Any, value: Any, notes: Notes) -> None:
     """Note a key of a message that a training line has no place for."""
     if isinstance(key, str) and key.startswith(("reasoning", "thinking")):
         notes.thought(where, value)
-    elif not (key == "provider_specific_fields" and isinstance(value, Mapping) and not any(value.values())):
+    elif value and not (key == "provider_specific_fields" and _is_hollow(value)):
         notes.add("keys_dropped", where)
+
+
+def _is_hollow(value: Any) -> bool:
+    return isinstance(value, Mapping) and not any(value.values())
 
 
 def tidy_content(message: Message, notes: Notes) -> None:

@@ -17,6 +17,7 @@ from langsmith_finetune.shapes.canonical import LARGEST, MARKS, Message, short_t
 from langsmith_finetune.shapes.context import TOLD_AGAIN
 from langsmith_finetune.shapes.endings import Meant
 from langsmith_finetune.shapes.given import is_placeholder
+from langsmith_finetune.shapes.lost import CUT
 from langsmith_finetune.shapes.roles import SIDE_CALLS, role_from
 from langsmith_finetune.shapes.run import RunSource, count_from, given_text, scores_from, time_text
 
@@ -63,7 +64,7 @@ class _Facts(_Ending, gc=False):
     searchResults: _Empty = None  # noqa: N815
 
 
-class _Extra(_Facts, gc=False):
+class _Extra(_Facts, forbid_unknown_fields=True, gc=False):
     """`additional_kwargs`: nothing that went over the wire."""
 
     name: None = None
@@ -76,9 +77,17 @@ class _Extra(_Facts, gc=False):
     audio: None = None
     documents: None = None
     openai_role: None = field(name="__openai_role__", default=None)
+    # What LangChain.js keeps of the answer's envelope.
+    id: Any = None
+    type: Any = None
+    role: Any = None
+    model: Any = None
+    index: Any = None
+    usage: Any = None
+    stop_sequence: Any = None
 
 
-class _Fields(Struct, gc=False):
+class _Fields(Struct, forbid_unknown_fields=True, gc=False):
     """The `kwargs` of a LangChain message."""
 
     content: str
@@ -88,6 +97,12 @@ class _Fields(Struct, gc=False):
     tool_calls: _Empty = None
     invalid_tool_calls: _Empty = None
     tool_call_chunks: _Empty = None
+    type: Any = None
+    id: Any = None
+    example: Any = None
+    usage_metadata: Any = None
+    chunk_position: Any = None
+    lc_kwargs: Any = None
 
 
 class _Message(Struct, forbid_unknown_fields=True, gc=False):
@@ -202,26 +217,38 @@ class _Inputs(_Settings, kw_only=True, forbid_unknown_fields=True, gc=False):
     verbosity: Any = None
 
 
-class _Candidate(_Facts, kw_only=True, gc=False):
+class _Candidate(_Facts, forbid_unknown_fields=True, kw_only=True, gc=False):
     """A generation of LangChain's, or a choice of OpenAI's."""
 
     message: _Message
+    text: Any = None
+    type: Any = None
+    index: Any = None
+    logprobs: Any = None
     generation_info: _Facts | None = None
     generation_info_js: _Facts | None = field(name="generationInfo", default=None)
 
 
-class _Outputs(_Facts, kw_only=True, gc=False):
+class _Outputs(_Facts, forbid_unknown_fields=True, kw_only=True, gc=False):
     generations: list[_Candidate | list[_Candidate]] | UnsetType = UNSET
     choices: list[_Candidate] | UnsetType = UNSET
     llm_output: _Facts | None = None
     llm_output_js: _Facts | None = field(name="llmOutput", default=None)
-    # Any of these would be an answer too.
-    output: UnsetType = UNSET
-    messages: UnsetType = UNSET
-    message: UnsetType = UNSET
-    content: UnsetType = UNSET
-    role: UnsetType = UNSET
-    tool_calls: UnsetType = UNSET
+    run: Any = None
+    type: Any = None
+    id: Any = None
+    object: Any = None
+    created: Any = None
+    model: Any = None
+    system_fingerprint: Any = None
+    service_tier: Any = None
+    usage: Any = None
+    usage_metadata: Any = None
+    metadata: Any = None
+    moderation: Any = None
+    obfuscation: Any = None
+    prompt_filter_results: Any = None
+    provider: Any = None
 
 
 class _Metadata(Struct, gc=False):
@@ -356,7 +383,11 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
             role, text = _ROLE_OF_CLASS.get(message.id[-1] if message.id else ""), fields.content
             if message.type is None or message.role is not None or message.content is not None:
                 raise _NotPlain
-        if role is None or text is None or (("[" in text or "<" in text) and MARKS.search(text)):
+        if (
+            role is None
+            or text is None
+            or (("[" in text or "<" in text) and (CUT in text or MARKS.search(text)))
+        ):
             raise _NotPlain
         size += 100 + len(text)
         messages.append({"role": role, "content": text})
