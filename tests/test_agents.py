@@ -29,7 +29,7 @@ from langsmith_finetune.ledger_rows import ledger_row
 from langsmith_finetune.shapes.roles import AGENT_TYPES, SIDE_CALLS, Role, role_from
 from langsmith_finetune.shapes.run import role_of
 from tests import bulk_export, corpus
-from tests.standins.langsmith import PROJECT_ID, LangSmith
+from tests.standins.langsmith import PROJECT_ID, LangSmith, trace
 from tests.test_runs import NOW, client_of, no_connection_left_open, no_settings_of_this_machine, number
 from tests.test_shapes_producers import both, lines_of
 from tests.wire import comparable, sent_and_received
@@ -433,6 +433,23 @@ def test_a_limit_counts_only_what_is_wanted():
         assert len(set(taken) | {run.id for run in rest}) == 13
         with pytest.raises(ValueError, match="with a different agent_types"):
             select_runs(client_of(server), project_id=PROJECT_ID, agent_types="title", resume=first.state)
+
+
+def test_a_few_rare_calls_take_few_requests():
+    metadata = [{"lc_source": "summarization"}, *[{"langgraph_node": "model"}] * 49]
+    runs = [
+        run
+        for n in range(1000)
+        for run in trace(
+            run_id=number(n), started=NOW - timedelta(minutes=n), extra={"metadata": metadata[n % 50]}
+        )
+    ]
+    with LangSmith(runs) as server:
+        found = list(
+            select_runs(client_of(server), project_id=PROJECT_ID, agent_types="compaction", limit=10)
+        )
+        assert [run.id for run in found] == [number(50 * n) for n in range(10)]
+        assert sum(request.path.endswith("runs/query") for request in server.requests) <= 10
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])

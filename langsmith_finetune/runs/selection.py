@@ -135,6 +135,12 @@ class Share:
     seed: int | str | None = None
     roles: Roles | None = None
 
+    @property
+    def useful(self) -> float:
+        """How much of what is read it may be, so that pages are as large as a limit needs."""
+        types = self.roles.agent_types if self.roles else ()
+        return (self.sample or 1.0) * (0.1 if types and "root" not in types else 1.0)
+
     def has(self, run: Run) -> bool:
         """Whether the run is among them. In the sample it always is for a seed, whatever else is selected."""
         if self.roles is not None and not self.roles.take(run):
@@ -154,7 +160,7 @@ class Progress:
             until = min(until, state.place[0] + SHORTEST)
         self._last, self._share = state.place, share
         self._left = math.inf if share.limit is None else share.limit - state.count
-        self._useful = share.sample or 1.0  # of what is read
+        self._useful = share.useful
         # A quarter more than is wanted, so that the first window is to hold it.
         enough = max(20.0, self._left / self._useful * 1.25)
         self.page_size = math.ceil(min(enough, selected.page_size))
