@@ -122,25 +122,25 @@ def _of_case(name: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Facts]]
 def of_run(run: Mapping[str, Any], trace: list[Any] | None = None) -> Facts:
     """What the library makes of a run, through every door."""
     facts, line = _through_loader(run)
-    others = {
-        "examples_from_runs": _through_examples(run),
-        "as JSON text": _through_examples(json.dumps(run).encode()),
-        "keep_reasoning": _through_loader(run, keep_reasoning=True)[0],
-        "train_on='answer'": _through_examples(run, train_on="answer"),
-    }
-    if trace:
-        others["with its trace"] = _through_loader(run, trace_runs=trace)[0]
-        others["with its trace, examples_from_runs"] = _through_examples(run, trace_runs=trace)
     told = list(facts)
-    for name, other in others.items():
-        told += _section(name, _difference(other, facts))
+    told += _section("examples_from_runs", _difference(_through_examples(run), facts))
+    told += _section("as JSON text", _difference(_through_examples(json.dumps(run).encode()), facts))
+    settings: dict[str, dict[str, Any]] = {"keep_reasoning": {"keep_reasoning": True}}
+    settings |= {"train_on='answer'": {"train_on": "answer"}}
+    settings |= {"with its trace": {"trace_runs": trace}} if trace else {}
+    for name, given in settings.items():
+        found = _through_loader(run, **given)[0]
+        told += _section(name, _difference(found, facts))
+        other = _through_examples(run, **given)
+        told += _section(f"{name}, examples_from_runs", _difference(other, found))
     return told + ([] if line is None else _at_targets(line))
 
 
-def _through_loader(run: Any, **settings: Any) -> tuple[Facts, Any]:
+def _through_loader(run: Any, train_on: Any = "all", **settings: Any) -> tuple[Facts, Any]:
     loader = LangSmithRunChatLoader([run], **settings)
     return _told(
-        lambda told: training_examples(loader.lazy_load(), on_skip=told), lambda: list(loader.skipped)
+        lambda told: training_examples(loader.lazy_load(), train_on=train_on, on_skip=told),
+        lambda: list(loader.skipped),
     )
 
 
