@@ -82,6 +82,24 @@ def test_stored_prompt_is_refused_wherever_it_is_named(place):
     assert outcome(with_setting(place, "prompt", {"id": "pmpt_1", "version": "2"})) == "kept_elsewhere"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ChatX(model='m', cached_content='cachedContents/abc', n=1)", "kept_elsewhere"),
+        ("ChatX(documents=[{'id': '1'}])", "not_expressible"),
+        ("ChatX(search_parameters={'mode': 'auto'})", {"server_tool_dropped"}),
+        (
+            "ChatX(cached_content=None, documents=[], plugins=[], enable_search=False, my_documents=[1])",
+            set(),
+        ),
+    ],
+)
+def test_setting_of_a_model_that_langchain_posts_as_text_is_seen(text, expected):
+    run = langchain_run(HELLO)
+    run["serialized"] = {"lc": 1, "type": "not_implemented", "id": ["x", "ChatX"], "repr": text}
+    assert outcome(run) == expected
+
+
 def test_gemini_s_cache_is_refused_of_every_producer():
     for key in ("cached_content", "cachedContent"):
         run = wrap_gemini_run(HELLO)

@@ -17,7 +17,6 @@ from langsmith_finetune import LangSmithRunChatLoader, RunNotUsableError, exampl
 from langsmith_finetune.shapes import context, conversation_from_run, plain, read_with_care
 from langsmith_finetune.shapes.endings import ENDINGS
 from langsmith_finetune.shapes.plain import read_plain
-from langsmith_finetune.shapes.tools import SETTINGS
 from tests import wire
 from tests.corpus import captured, everything, producers
 from tests.payloads import langchain_run, wrap_openai_run
@@ -127,13 +126,7 @@ def test_a_run_that_is_a_little_odd_reads_the_same_both_ways(words, of_langchain
 
 
 def test_no_setting_that_the_readers_look_at_goes_unseen_the_quick_way():
-    looked_at = {*plain._Settings.__struct_fields__}
-    assert SETTINGS | context.KEPT | context.HOSTED | context.NESTED | {"documents", "prompt"} <= looked_at
-    assert {*plain._Inputs.__struct_fields__} - looked_at - {
-        "messages",
-        "system",
-        "model_parameters",
-    } == context.HARMLESS
+    assert {*plain._Inputs.__struct_fields__} == context.HARMLESS | {"messages", "extra_body"}
     assert context.FOUND | {"annotations", "executed_tools"} == {*plain._Facts.__struct_fields__} - {*ENDINGS}
 
 

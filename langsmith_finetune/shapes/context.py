@@ -56,6 +56,11 @@ HARMLESS = frozenset({
 })  # fmt: skip
 """Arguments of a call that hold nothing to read."""
 
+_MADE_WITH = re.compile(
+    rf"\b({'|'.join(sorted(KEPT | HOSTED | {'documents'}))})=(?!None\b|False\b|\[\]|''|\{{\}})"
+)
+"""Settings in the text that LangChain posts of a model which cannot be written down."""
+
 _OTHERS = HARMLESS | frozenset({
     "messages", "input", "system", "tools", "functions", "config", "name", "run_name", "model_name", "title", "tags",
     "response_format", "text_format", "tool_choice", "function_call", "thinking", "reasoning", "text", "response",
@@ -89,6 +94,7 @@ def check_context(conversation: Conversation, run: RunPayload, notes: Notes) -> 
             _check_setting(name, value, notes)
         if place is not run.inputs and place.get("documents"):
             raise _documents()
+    _check_text_of_model(run, notes)
     for place in _places_of(run.outputs):
         _check_answer(place, notes)
     _note_other_inputs(conversation, run, notes)
@@ -98,6 +104,14 @@ def check_context(conversation: Conversation, run: RunPayload, notes: Notes) -> 
         )
     if run.metadata.get("ls_integration") == "google-adk" and conversation.messages[-1]["content"]:
         _note_thoughts(run, notes)
+
+
+def _check_text_of_model(run: RunPayload, notes: Notes) -> None:
+    text = run.serialized.get("repr") if isinstance(run.serialized, OBJECT) else None
+    for name in _MADE_WITH.findall(text) if isinstance(text, str) else ():
+        if name == "documents":
+            raise _documents()
+        _check_setting(name, True, notes)
 
 
 def _settings(place: Any, notes: Notes, depth: int = 0) -> Iterator[tuple[str, Any]]:

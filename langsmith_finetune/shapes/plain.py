@@ -14,12 +14,13 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from langsmith_finetune.shapes.canonical import LARGEST, MARKS, Message, short_text
-from langsmith_finetune.shapes.context import TOLD_AGAIN
+from langsmith_finetune.shapes.context import HOSTED, KEPT, NESTED, TOLD_AGAIN
 from langsmith_finetune.shapes.endings import Meant
 from langsmith_finetune.shapes.given import is_placeholder
 from langsmith_finetune.shapes.lost import CUT
 from langsmith_finetune.shapes.roles import SIDE_CALLS, role_from
 from langsmith_finetune.shapes.run import RunSource, count_from, given_text, scores_from, time_text
+from langsmith_finetune.shapes.tools import SETTINGS
 
 _Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
 _NoKeys: TypeAlias = Annotated[dict[str, Any], Meta(max_length=0)] | None
@@ -122,67 +123,11 @@ class _Message(Struct, forbid_unknown_fields=True, gc=False):
     audio: None = None
 
 
-class _Settings(Struct, gc=False):
-    """The settings of a call that a reader looks at: none was made."""
-
-    cachedContent: None = None  # noqa: N815
-    cached_content: None = None
-    compound_custom: None = None
-    connectors: None = None
-    conversation: None = None
-    dataSources: None = None  # noqa: N815
-    data_sources: None = None
-    documents: None = None
-    enableSearch: None = None  # noqa: N815
-    enable_search: None = None
-    function_call: None = None
-    functions: None = None
-    instructions: None = None
-    mcpServers: None = None  # noqa: N815
-    mcp_servers: None = None
-    parallel_tool_calls: None = None
-    plugins: None = None
-    previousResponseId: None = None  # noqa: N815
-    previous_response_id: None = None
-    prompt: None = None
-    promptVariables: None = None  # noqa: N815
-    prompt_variables: None = None
-    response_format: None = None
-    searchParameters: None = None  # noqa: N815
-    searchSettings: None = None  # noqa: N815
-    search_domain_filter: None = None
-    search_options: None = None
-    search_parameters: None = None
-    search_recency_filter: None = None
-    search_settings: None = None
-    toolConfig: None = None  # noqa: N815 - Bedrock
-    tool_choice: None = None
-    tool_config: None = None
-    tools: None = None
-    useSearchGrounding: None = None  # noqa: N815
-    use_search_grounding: None = None
-    webSearchOptions: None = None  # noqa: N815
-    web_search_options: None = None
-    # What holds settings itself.
-    additionalModelRequestFields: _NoKeys = None  # noqa: N815
-    additional_model_request_fields: _NoKeys = None
-    config: _NoKeys = None
-    extraBody: _NoKeys = None  # noqa: N815
-    extra_body: _NoKeys = None
-    generationConfig: _NoKeys = None  # noqa: N815
-    generation_config: _NoKeys = None
-    modelKwargs: _NoKeys = None  # noqa: N815
-    model_kwargs: _NoKeys = None
-    providerOptions: _NoKeys = None  # noqa: N815
-    provider_options: _NoKeys = None
-
-
-class _Inputs(_Settings, kw_only=True, forbid_unknown_fields=True, gc=False):
+class _Inputs(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Messages, and arguments that hold nothing to read."""
 
     messages: list[_Message | list[_Message]]
-    system: None = None
-    model_parameters: _Settings | None = None
+    extra_body: None = None
     extra_headers: Any = None
     extra_query: Any = None
     frequency_penalty: Any = None
@@ -259,20 +204,10 @@ class _Metadata(Struct, gc=False):
     ls_integration: Any = None
 
 
-class _Serialized(Struct, gc=False):
-    """What LangChain's model was made with."""
-
-    kwargs: _Settings | None = None
-
-
 class _ExtraOfRun(Struct, gc=False):
-    invocation_params: _Settings | None = None
-    options: _Settings | None = None
+    invocation_params: Any = None
+    options: Any = None
     metadata: Any = None
-
-    @property
-    def has_settings(self) -> bool:
-        return self.invocation_params is not None or self.options is not None
 
 
 class _Run(Struct, gc=False):
@@ -295,8 +230,8 @@ class _Run(Struct, gc=False):
     prompt_tokens: Any = None
     completion_tokens: Any = None
     feedback_stats: Any = None
-    serialized: _Serialized | None = None
-    manifest: _Serialized | None = None
+    serialized: Any = None
+    manifest: Any = None
 
 
 def read_plain(run: Any) -> tuple[list[Message], RunSource] | None:
@@ -361,7 +296,7 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
         asked = asked[0]
     if answers is UNSET:
         answers, is_choice = run.outputs.choices, True
-    elif run.outputs.choices is not UNSET or run.extra is None or not run.extra.has_settings:
+    elif run.outputs.choices is not UNSET or not _has_settings(run.extra):
         raise _NotPlain
     elif answers and type(answers[0]) is list and len(answers) == 1:
         answers = answers[0]
@@ -408,8 +343,35 @@ def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001
         return True
     if run.status is not None and (type(run.status) is not str or run.status.lower() == "error"):
         return True
-    fields = answer.message.kwargs
-    return is_choice and fields is not None
+    if run.extra is not None and (_is_made(run.extra.invocation_params) or _is_made(run.extra.options)):
+        return True
+    return (is_choice and answer.message.kwargs is not None) or _is_made_with(run.serialized or run.manifest)
+
+
+_LOOKED_AT = SETTINGS | KEPT | HOSTED | NESTED | {"documents", "instructions", "prompt"}
+
+
+def _has_settings(extra: _ExtraOfRun | None) -> bool:
+    return extra is not None and (type(extra.invocation_params) is dict or type(extra.options) is dict)
+
+
+def _is_made(settings: Any) -> bool:
+    """Whether any setting was made that a reader looks at."""
+    if settings is None:
+        return False
+    return type(settings) is not dict or any(
+        settings[name] is not None and not (name in NESTED and settings[name] == {})
+        for name in _LOOKED_AT.intersection(settings)
+    )
+
+
+def _is_made_with(serialized: Any) -> bool:
+    """Whether LangChain's model was made with such a setting, or may have been."""
+    if not serialized:
+        return False
+    if type(serialized) is not dict or serialized.get("repr") is not None:
+        return True
+    return _is_made(serialized.get("kwargs"))
 
 
 _INTEGRATIONS_READ_WITH_CARE = ("openai-agents-sdk", "claude-agent-sdk", "google-adk")
