@@ -183,7 +183,7 @@ BROKEN = [
      ["messages[3].weight: is 0 after a message that is trained, and this target has no weights (error: weight). Write two lines, each ending in what is to be learned"]),
     ("what is learned comes first", "local", said(A,U,A),
      ["messages[0]: is an assistant message that answers nothing (error: order). Give it weight 0, or leave the line out"]),
-    ("audio, which no template takes", "local", said({**U,"content":[{"type":"input_audio","input_audio":{}}]},A),
+    ("audio, which no template takes", "local", said({**U,"content":[{"type":"input_audio","input_audio":{"data":"UklG","format":"wav"}}]},A),
      ['messages[0].content[0]: is a part of type "input_audio" (error: media). Leave the line out']),
     ("all weights 0", "openai", said(U,{**A,"weight":0}),
      ["messages: have weight 0 on every answer (error: nothing_trained). Leave the line out: there is nothing to learn"]),

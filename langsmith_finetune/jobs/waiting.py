@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.transport import answers_within
 
 Answer = TypeVar("Answer")
 
@@ -50,7 +51,9 @@ def looks(
     failures = 0
     while True:
         try:
-            if look():
+            with answers_within(None if timeout is None else timeout - (clock.now() - started)):
+                has_ended = look()
+            if has_ended:
                 return
             failures, last_answer = 0, clock.now()
             delay = pace

@@ -16,6 +16,7 @@ import httpx2
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
+from langsmith_finetune.providers.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
 
 Told: TypeAlias = Callable[[int, int], None]
 
@@ -53,7 +54,10 @@ class RestClient:
         self.base_url = base_url.rstrip("/")
         self.api_key = api_key
         remember_key(api_key)
-        self._http = http_client or httpx2.Client(timeout=_TIMEOUT)
+        self._http = httpx2.Client(
+            transport=BoundedTransport(http_client, returns_redirects=True),
+            timeout=_TIMEOUT if http_client is None else http_client.timeout,
+        )
 
     def ask(self, method: str, path: str, *, creates: bool = False, **request: Any) -> dict[str, Any]:
         """The JSON object that answers a request; an empty answer is an empty object.
@@ -168,6 +172,7 @@ class RestClient:
                 headers={} if signed else {"authorization": f"Bearer {self.api_key}"},
                 # A download is redirected to its storage; httpx drops the key on the way to another host.
                 follow_redirects=True,
+                extensions={DOWNLOAD: True},
             ) as response:
                 if response.status_code >= 400:
                     response.read()
@@ -183,7 +188,9 @@ class RestClient:
         """The content at a signed address, which gets no key; a very long one is cut."""
         content = bytearray()
         try:
-            with self._http.stream("GET", url, follow_redirects=True) as response:
+            with self._http.stream(
+                "GET", url, follow_redirects=True, extensions={DOWNLOAD: True}
+            ) as response:
                 if response.status_code >= 400:
                     response.read()
                     raise self._refusal(response, creates=False)
@@ -220,6 +227,10 @@ class RestClient:
         kind = type(error).__name__
         if isinstance(error, _NEVER_SENDABLE):
             return ProviderError(self.name, f"cannot send to {where}: {host_words(str(error))}")
+        if isinstance(error, AnswerRefusedError):
+            return ProviderError(
+                self.name, f"the answer of {where} {host_words(str(error))}", ambiguous=creates
+            )
         timed_out, sent = isinstance(error, httpx2.TimeoutException), not isinstance(error, _NEVER_SENT)
         return ProviderError(
             self.name,

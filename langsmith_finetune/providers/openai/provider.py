@@ -34,7 +34,7 @@ from langsmith_finetune.providers.openai.answers import (
     time_from,
 )
 from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
-from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, status_code
+from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, bounded, status_code
 from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.targets.openai import OPENAI
 
@@ -149,11 +149,11 @@ class OpenAIProvider(Provider):
         self.client = client
         self._clock = clock or Clock()
         # Raw responses, because the SDK's types have what hosts leave out, and take what no host should send.
-        patient = client.with_options(max_retries=0)
+        patient = bounded(client).with_options(max_retries=0)
         brisk = patient
         if client.timeout == openai.DEFAULT_TIMEOUT:
             brisk = patient.with_options(timeout=_LOOK_TIMEOUT_SECONDS)
-        self._api = OpenAIRequests(self.name, client)
+        self._api = OpenAIRequests(self.name, patient)
         self._files = OpenAIFiles(
             self._api,
             patient,

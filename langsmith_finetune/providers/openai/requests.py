@@ -14,6 +14,7 @@ import openai
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
+from langsmith_finetune.providers.transport import AnswerRefusedError, BoundedTransport
 
 logger = logger_of(__name__)
 
@@ -139,6 +140,9 @@ class OpenAIRequests:
             return ProviderError(
                 self.name, f"cannot send to {self.client.base_url}: {host_words(str(error.__cause__))}"
             )
+        if isinstance(error.__cause__, AnswerRefusedError):
+            what = f"the answer of {self.client.base_url} {host_words(str(error.__cause__))}"
+            return ProviderError(self.name, what, ambiguous=creates)
         sent = not causes & _NEVER_SENT
         what = "no answer in time" if timed_out else "the connection failed"
         return ProviderError(
@@ -190,3 +194,16 @@ def _number_in(text: str | None) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def bounded(client: openai.OpenAI) -> openai.OpenAI:
+    """The same client, with our transport under it; one on another HTTP library stays as it is.
+
+    Args:
+        client: The user's. It keeps its own transport, and what it closes is its own.
+    """
+    inner: object = client._client  # noqa: SLF001 - the SDK has no public name for it
+    if not isinstance(inner, httpx2.Client):
+        return client
+    http_client = httpx2.Client(transport=BoundedTransport(inner), timeout=client.timeout)
+    return client.with_options(http_client=http_client)
