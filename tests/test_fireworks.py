@@ -376,7 +376,7 @@ def test_the_environment_gives_the_key(monkeypatch):
     monkeypatch.setenv("FIREWORKS_API_KEY", KEY)
     assert FireworksProvider(account_id="me").home == "https://api.fireworks.ai/me"
     monkeypatch.delenv("FIREWORKS_API_KEY")
-    with pytest.raises(ValueError, match="fireworks: the API key is empty"):
+    with pytest.raises(ValueError, match=r"^fireworks: no API key\. Pass api_key= or set FIREWORKS_API_KEY$"):
         FireworksProvider()
 
 

@@ -161,6 +161,16 @@ def test_without_the_package_it_says_how_to_install_it(monkeypatch):
     )
 
 
+def test_a_missing_token_names_the_variable(monkeypatch):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    with pytest.raises(ValueError) as caught:
+        HuggingFaceProvider()
+    assert str(caught.value) == "huggingface: no API key. Pass token= or set HF_TOKEN"
+    monkeypatch.setenv("HF_TOKEN", "hf_made_up")
+    assert HuggingFaceProvider()._api.token == "hf_made_up"
+
+
 def test_a_wrong_token_is_final(server):
     wrong = HuggingFaceProvider(api=HfApi(endpoint=server.url, token="hf_wrong"))
     found = failure(lambda: wrong.retrieve_job("0" * 24))

@@ -72,7 +72,7 @@ def test_azures_environment_is_read(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-somebody-else")
     with pytest.raises(ValueError) as caught:
         AzureProvider()
-    assert str(caught.value) == "AzureProvider: give api_key=, or set AZURE_OPENAI_API_KEY"
+    assert str(caught.value) == "azure: no API key. Pass api_key= or set AZURE_OPENAI_API_KEY"
     monkeypatch.delenv("AZURE_OPENAI_ENDPOINT")
     with pytest.raises(ValueError) as caught:
         AzureProvider()
@@ -255,7 +255,7 @@ def test_a_host_is_never_shown_openais_key(monkeypatch, kind, variable):
     monkeypatch.setenv("OPENAI_BASE_URL", "https://somewhere.else/v1")
     with pytest.raises(ValueError) as caught:
         kind()
-    assert str(caught.value) == f"there is no API key; give api_key=, or set {variable}"
+    assert str(caught.value) == f"{kind.name}: no API key. Pass api_key= or set {variable}"
     monkeypatch.setenv(variable, KEY)
     provider = kind()
     assert provider.client.api_key == KEY

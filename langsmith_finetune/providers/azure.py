@@ -13,6 +13,7 @@ import openai
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import DeploymentStatus, JobRequest
+from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.rest import RestClient, status_of
 from langsmith_finetune.targets.azure import AZURE
@@ -69,9 +70,7 @@ class AzureProvider(OpenAIProvider):
                     "AZURE_OPENAI_ENDPOINT"
                 )
             url = re.sub(r"(/openai(/v1)?)?/*$", "", endpoint) + "/openai/v1/"
-            api_key = api_key or os.environ.get("AZURE_OPENAI_API_KEY")
-            if not api_key:
-                raise ValueError("AzureProvider: give api_key=, or set AZURE_OPENAI_API_KEY")
+            api_key = key_of(self.name, "AZURE_OPENAI_API_KEY", api_key)
         elif endpoint is not None:
             raise ValueError("AzureProvider: pass either client=, or endpoint= and api_key=, not both")
         super().__init__(api_key, url, client, clock=clock)

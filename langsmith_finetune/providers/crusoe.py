@@ -8,8 +8,8 @@ import openai
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.providers.submission import key_of
 from langsmith_finetune.targets.crusoe import CRUSOE
 
 _URL = "https://api.intelligence.crusoecloud.com/v1"
@@ -43,6 +43,6 @@ class CrusoeProvider(OpenAIProvider):
         clock: Clock | None = None,
     ) -> None:
         if client is None:
-            super().__init__(key_of("CRUSOE_API_KEY", api_key), base_url, clock=clock)
+            super().__init__(key_of(self.name, "CRUSOE_API_KEY", api_key), base_url, clock=clock)
         else:
             super().__init__(api_key, None, client, clock=clock)

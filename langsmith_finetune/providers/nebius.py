@@ -10,9 +10,9 @@ import openai
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import DeploymentStatus, JobRequest, Provider
+from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.rest import RestClient
-from langsmith_finetune.providers.submission import key_of
 from langsmith_finetune.targets.nebius import NEBIUS
 
 _URL = "https://api.tokenfactory.nebius.com/v1/"
@@ -74,7 +74,7 @@ class NebiusProvider(OpenAIProvider):
         clock: Clock | None = None,
     ) -> None:
         if client is None:
-            super().__init__(key_of("NEBIUS_API_KEY", api_key), base_url, clock=clock)
+            super().__init__(key_of(self.name, "NEBIUS_API_KEY", api_key), base_url, clock=clock)
         else:
             super().__init__(api_key, None, client, clock=clock)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +14,7 @@ from typing import Any, TypeAlias
 import httpx2
 
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.keys import sendable_key
 from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
 from langsmith_finetune.providers.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
 
@@ -45,14 +45,9 @@ class RestClient:
     def __init__(
         self, name: str, base_url: str, api_key: str, *, http_client: httpx2.Client | None = None
     ) -> None:
-        if not api_key or not re.fullmatch(r"[!-~]+", api_key):
-            raise ValueError(
-                f"{name}: the API key is empty, or holds a space, a line break or a character outside ASCII; "
-                "copy it again"
-            )
         self.name = name
         self.base_url = base_url.rstrip("/")
-        self.api_key = api_key
+        self.api_key = sendable_key(name, api_key)
         remember_key(api_key)
         self._http = httpx2.Client(
             transport=BoundedTransport(http_client, returns_redirects=True),

@@ -107,15 +107,3 @@ def ended_meanwhile(refused: ProviderError, look: Callable[[], JobStatus]) -> Jo
     if job.status not in ENDED:
         raise refused
     return job
-
-
-def key_of(variable: str, api_key: str | None) -> str:
-    """The API key that was given, or that stands in the environment.
-
-    Raises:
-        ValueError: There is none. The SDK would take `OPENAI_API_KEY` then, and show it to somebody else.
-    """
-    key = api_key or os.environ.get(variable)
-    if not key:
-        raise ValueError(f"there is no API key; give api_key=, or set {variable}")
-    return key

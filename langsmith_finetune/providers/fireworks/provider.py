@@ -26,6 +26,7 @@ from langsmith_finetune.providers.fireworks.answers import (
 )
 from langsmith_finetune.providers.fireworks.deployments import FireworksDeployments
 from langsmith_finetune.providers.fireworks.request import FireworksParameters, attempt_of, job_body, job_id
+from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.rest import RestClient, Told, ToldFile, status_of, time_from
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
@@ -84,7 +85,7 @@ class FireworksProvider(FireworksDeployments):
         http_client: httpx2.Client | None = None,
         clock: Clock | None = None,
     ) -> None:
-        key = api_key if api_key is not None else os.environ.get("FIREWORKS_API_KEY", "")
+        key = key_of(self.name, "FIREWORKS_API_KEY", api_key)
         self._api = RestClient(self.name, base_url, key, http_client=http_client)
         self._account_id = self._given_account = account_id or os.environ.get("FIREWORKS_ACCOUNT_ID")
         self._clock = clock or Clock()

@@ -33,6 +33,7 @@ from langsmith_finetune.providers.huggingface.package import (
     requirements,
     with_packages,
 )
+from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
 from langsmith_finetune.providers.local.rows import rows_of_file
 from langsmith_finetune.providers.masking import host_words, remember_key
@@ -91,12 +92,12 @@ class HuggingFaceProvider(Provider):
         api: HfApi | None = None,
     ) -> None:
         try:
-            from huggingface_hub import HfApi  # noqa: PLC0415 - a third of a second
+            from huggingface_hub import HfApi, get_token  # noqa: PLC0415 - a third of a second
         except ImportError as error:
             raise ImportError(
                 'training on Hugging Face needs huggingface_hub: pip install "langsmith-finetune[huggingface]"'
             ) from error
-        self._api = api or HfApi(token=token)
+        self._api = api or HfApi(token=key_of(self.name, "HF_TOKEN", token or get_token(), argument="token"))
         self._namespace = self._given_namespace = namespace
         self.flavor, self.timeout = flavor, timeout
 

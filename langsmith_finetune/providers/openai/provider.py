@@ -26,6 +26,7 @@ from langsmith_finetune.providers.base import (
     TunedModel,
     UploadedFile,
 )
+from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.openai.answers import (
     checkpoint_from_answer,
     job_event_from_answer,
@@ -138,12 +139,7 @@ class OpenAIProvider(Provider):
         clock: Clock | None = None,
     ) -> None:
         if client is None:
-            client = openai.OpenAI(api_key=api_key, base_url=base_url)
-            if not re.fullmatch(r"[!-~]*", client.api_key):
-                raise ValueError(
-                    "OpenAIProvider: the API key holds a space, a line break or a character outside ASCII; "
-                    "copy it again"
-                )
+            client = openai.OpenAI(api_key=key_of(self.name, "OPENAI_API_KEY", api_key), base_url=base_url)
         elif api_key is not None or base_url is not None:
             raise ValueError("OpenAIProvider: pass either client=, or api_key= and base_url=, not both")
         self.client = client

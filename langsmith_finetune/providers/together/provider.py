@@ -24,6 +24,7 @@ from langsmith_finetune.providers.base import (
     TunedModel,
     UploadedFile,
 )
+from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.rest import RestClient, status_of, time_from
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
 from langsmith_finetune.providers.together.answers import (
@@ -81,7 +82,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         http_client: httpx2.Client | None = None,
         clock: Clock | None = None,
     ) -> None:
-        key = api_key if api_key is not None else os.environ.get("TOGETHER_API_KEY", "")
+        key = key_of(self.name, "TOGETHER_API_KEY", api_key)
         self._api = RestClient(self.name, base_url, key, http_client=http_client)
         self._project = project_id or os.environ.get("TOGETHER_PROJECT_ID")
         self._clock = clock or Clock()
