@@ -32,7 +32,7 @@ from langsmith_finetune.arguments import check_many
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.select import afetch_runs, fetch_runs, not_found
 from langsmith_finetune.runs.versions import PAGE_SIZE
-from langsmith_finetune.shapes import conversation_from_run, lacks_something
+from langsmith_finetune.shapes import Reading, begin_reading, conversation_from_run
 from langsmith_finetune.shapes.canonical import (
     Content,
     Conversation,
@@ -47,12 +47,14 @@ from langsmith_finetune.shapes.canonical import (
     object_of,
 )
 from langsmith_finetune.shapes.messages import Turns
-from langsmith_finetune.shapes.run import RunSource, ids_above
+from langsmith_finetune.shapes.run import RunSource
 from langsmith_finetune.shapes.tools import function_from, tools_from
 from langsmith_finetune.shapes.trace import TraceRuns
 
 Run: TypeAlias = Any
 """A langsmith v1 or v2 `Run`, a dict of either, or a run's id (str or UUID)."""
+
+_Read: TypeAlias = Reading | tuple[Conversation, RunSource] | RunNotUsableError
 
 T = TypeVar("T")
 
@@ -188,10 +190,11 @@ class LangSmithRunChatLoader(BaseChatLoader):
         self._start_afresh()
         ids: list[str] = []
         for run in _fetched(self.runs, self.client):
+            read = self._read(run)
             # The calls of one agent lie under the same runs, which are fetched once.
-            if (wanted := self._wanted(run)) and wanted != ids:
+            if (wanted := _wanted(read)) and wanted != ids:
                 ids, above = wanted, [found for _, found in fetch_runs(wanted, self.client) if found]
-            if session := self._session(run, above if wanted else ()):
+            if session := self._session(read, above if wanted else ()):
                 yield session
 
     async def alazy_load(self) -> AsyncIterator[RunChatSession]:
@@ -199,36 +202,41 @@ class LangSmithRunChatLoader(BaseChatLoader):
         self._start_afresh()
         ids: list[str] = []
         async for run in _afetched(self.runs, self.client):
-            if (wanted := self._wanted(run)) and wanted != ids:
+            read = self._read(run)
+            if (wanted := _wanted(read)) and wanted != ids:
                 ids, above = wanted, [found async for _, found in afetch_runs(wanted, self.client) if found]
-            if session := self._session(run, above if wanted else ()):
+            if session := self._session(read, above if wanted else ()):
                 yield session
 
     def load(self) -> list[RunChatSession]:  # type: ignore[override]
         """Every session, in a list."""
         return list(self.lazy_load())
 
-    def _wanted(self, run: Any) -> list[str]:
-        """The ids of the runs above one that lacks what they may have; none unless fetching was asked for."""
-        if not self.fetch_trace or type(run) is RunNotUsableError:
-            return []
-        return ids_above(run) if lacks_something(run, self.trace_runs.of(run)) else []
-
-    def _session(self, run: Any, above: Iterable[Any]) -> RunChatSession | None:
+    def _read(self, run: Any) -> _Read:
+        """What a run says; where runs may be fetched for what it lacks, it is left unfinished."""
+        if type(run) is RunNotUsableError:
+            return run
+        trace_runs, keep = self.trace_runs.of(run), self.keep_reasoning
         try:
-            if type(run) is RunNotUsableError:
-                raise run
-            conversation, source = conversation_from_run(
-                run,
-                [*self.trace_runs.of(run), *above],
-                refuse=self.refuse,
-                keep_reasoning=self.keep_reasoning,
-            )
+            if self.fetch_trace:
+                return begin_reading(run, trace_runs, keep_reasoning=keep)
+            return conversation_from_run(run, trace_runs, refuse=self.refuse, keep_reasoning=keep)
+        except RunNotUsableError as error:
+            return error
+
+    def _session(self, read: _Read, above: Iterable[Any]) -> RunChatSession | None:
+        try:
+            if isinstance(read, RunNotUsableError):
+                raise read
+            if isinstance(read, Reading):
+                read.add_from_trace(above)
+                read = read.finish(self.refuse)
         except RunNotUsableError as error:
             self.skipped.add(error)
             if self.on_skip is not None:
                 self.on_skip(error)
             return None
+        conversation, source = read
         session = session_from_conversation(conversation)
         session["source"] = source
         for note in source.notes:
@@ -236,6 +244,10 @@ class LangSmithRunChatLoader(BaseChatLoader):
             if self.on_note is not None:
                 self.on_note(note)
         return session
+
+
+def _wanted(read: _Read) -> list[str]:
+    return read.wanted if isinstance(read, Reading) else []
 
 
 class LangSmithDatasetChatLoader(BaseChatLoader):

@@ -18,8 +18,10 @@ from langsmith_finetune import (
     LangSmithDatasetChatLoader,
     LangSmithRunChatLoader,
     examples_from_runs,
+    shapes,
     training_examples,
 )
+from langsmith_finetune.shapes.readers import reader_of
 from tests.payloads import langchain_run, wrap_openai_run
 from tests.test_shapes import CALL, HELLO, WEATHER
 
@@ -277,6 +279,39 @@ async def test_the_runs_above_are_fetched_on_request_once_for_calls_that_share_t
         assert [session.get("tools") for session in sessions] == [None, [WEATHER], [WEATHER]]
         assert loader.notes.counts == {"found_in_trace": 2, "history_missing": 2}
         assert fetched == [root["id"]]
+
+
+async def test_fetching_the_runs_above_reads_each_run_once(monkeypatch):
+    root, call = agent_trace()
+    read = []
+
+    class Client:
+        def read_run(self, run_id):
+            return root
+
+    def spy(outputs):
+        read.append(outputs)
+        return reader_of(outputs)
+
+    monkeypatch.setattr(shapes, "reader_of", spy)
+    whole = wrap_openai_run({**HELLO, "tools": [WEATHER]})
+    loader = LangSmithRunChatLoader([whole, call], Client(), fetch_trace=True)
+    assert [session["tools"] for session in loader.load()] == [[WEATHER], [WEATHER]]
+    assert len(read) == 2
+    assert [session["tools"] async for session in loader.alazy_load()] == [[WEATHER], [WEATHER]]
+    assert len(read) == 4
+
+
+def test_a_run_that_is_refused_after_fetching_is_skipped_with_its_reason():
+    root, call = agent_trace()
+
+    class Client:
+        def read_run(self, run_id):
+            return {**root, "inputs": {"tools": 5, "system": {"type": "image"}}}
+
+    loader = LangSmithRunChatLoader([call, call], Client(), fetch_trace=True)
+    assert loader.load() == []
+    assert loader.skipped.counts == {"malformed": 2}
 
 
 def test_a_run_above_that_is_gone_leaves_the_note():

@@ -7,6 +7,7 @@ read one dialect of messages, content or tools each: payload in, plain dicts out
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from langsmith_finetune.errors import RunNotUsableError
@@ -27,9 +28,17 @@ from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.pushed import cut_back
 from langsmith_finetune.shapes.readers import Reader, reader_of
 from langsmith_finetune.shapes.roles import note_side_call
-from langsmith_finetune.shapes.run import RunPayload, RunSource, getter, payload_of, role_of, source_of
+from langsmith_finetune.shapes.run import (
+    RunPayload,
+    RunSource,
+    getter,
+    ids_above,
+    payload_of,
+    role_of,
+    source_of,
+)
 from langsmith_finetune.shapes.streamed import check_calls
-from langsmith_finetune.shapes.trace import add_from_trace
+from langsmith_finetune.shapes.trace import add_from_trace, lacking
 
 
 def conversation_from_run(
@@ -65,6 +74,15 @@ def read_with_care(
     keep_reasoning: bool = False,
 ) -> tuple[Conversation, RunSource]:
     """`conversation_from_run` by the readers alone, which know every form."""
+    return begin_reading(run, trace_runs, keep_reasoning=keep_reasoning).finish(refuse)
+
+
+def begin_reading(run: Any, trace_runs: Iterable[Any] = (), *, keep_reasoning: bool = False) -> Reading:
+    """Read what the run itself says, and add what it lacks and `trace_runs` have.
+
+    Raises:
+        RunNotUsableError: The run cannot be kept whole; carries the reason.
+    """
     run_id = ""
     try:
         run, notes = opened(run), Notes(keep_reasoning=keep_reasoning)
@@ -77,34 +95,74 @@ def read_with_care(
         cut_back(conversation, payload, notes)
         check_context(conversation, payload, notes)
         check_media(conversation, payload, notes)
-        if trace_runs:
-            add_from_trace(conversation, run, trace_runs, notes)
-        check_calls(conversation, payload, notes)
-        if payload.attached:
-            notes.add("attachments", "files are attached to the run")
-        _look_over(conversation, notes)
-        note_side_call(role_of(run), notes)
-        if refuse:
-            _check_notes(notes, refuse)
-        return conversation, source_of(run, notes.of(run_id))
-    except RunNotUsableError:
-        raise
-    except Unreadable as why:
-        raise RunNotUsableError(run_id, why.reason, why.detail) from None
-    except RecursionError:
-        raise RunNotUsableError(run_id, "too_deep", "it is nested deeper than Python can follow") from None
+        reading = Reading(run, payload, conversation, notes, list(trace_runs))
+        reading.look_up(())
     except Exception as error:  # noqa: BLE001 - objects that are no JSON can raise anything; the stream goes on
-        detail = f"reading it raised {type(error).__name__}"
-        raise RunNotUsableError(run_id, "malformed", detail) from None
+        raise _refusal(run_id, error) from None
+    return reading
 
 
-def lacks_something(run: Any, trace_runs: Iterable[Any]) -> bool:
-    """Whether a usable run lacks tools or a system prompt that another run of its trace may have."""
-    try:
-        _, source = conversation_from_run(run, trace_runs)
-    except RunNotUsableError:
-        return False
-    return any(note.kind in ("system_missing", "tools_missing") for note in source.notes)
+@dataclass(slots=True)
+class Reading:
+    """A run that is read once: until it is finished, what it lacks can be added from other runs of its trace."""
+
+    run: Any
+    payload: RunPayload
+    conversation: Conversation
+    notes: Notes
+    trace_runs: list[Any]
+
+    @property
+    def wanted(self) -> list[str]:
+        """The ids of the runs above that may have what this one lacks; none if it lacks nothing."""
+        return ids_above(self.run) if lacking(self.notes) else []
+
+    def add_from_trace(self, above: Iterable[Any]) -> None:
+        """Add what this run lacks, where runs above it have it.
+
+        Raises:
+            RunNotUsableError: What they have cannot be read.
+        """
+        try:
+            self.look_up(above)
+        except Exception as error:  # noqa: BLE001 - as above
+            raise _refusal(self.payload.id, error) from None
+
+    def look_up(self, above: Iterable[Any]) -> None:
+        """`add_from_trace`, with whatever it raises."""
+        self.trace_runs += above
+        if self.trace_runs:
+            add_from_trace(self.conversation, self.run, self.trace_runs, self.notes)
+
+    def finish(self, refuse: Collection[NoteKind] = ()) -> tuple[Conversation, RunSource]:
+        """The conversation as it is now, with its source.
+
+        Raises:
+            RunNotUsableError: The run cannot be kept whole, or has a note that is refused.
+        """
+        conversation, payload, notes = self.conversation, self.payload, self.notes
+        try:
+            check_calls(conversation, payload, notes)
+            if payload.attached:
+                notes.add("attachments", "files are attached to the run")
+            _look_over(conversation, notes)
+            note_side_call(role_of(self.run), notes)
+            if refuse:
+                _check_notes(notes, refuse)
+            return conversation, source_of(self.run, notes.of(payload.id))
+        except Exception as error:  # noqa: BLE001 - as above
+            raise _refusal(payload.id, error) from None
+
+
+def _refusal(run_id: str, error: Exception) -> RunNotUsableError:
+    """Why a run cannot be used, in our own words."""
+    if isinstance(error, RunNotUsableError):
+        return error
+    if isinstance(error, Unreadable):
+        return RunNotUsableError(run_id, error.reason, error.detail)
+    if isinstance(error, RecursionError):
+        return RunNotUsableError(run_id, "too_deep", "it is nested deeper than Python can follow")
+    return RunNotUsableError(run_id, "malformed", f"reading it raised {type(error).__name__}")
 
 
 def conversation_from_example(example: Any) -> tuple[Conversation, RunSource]:

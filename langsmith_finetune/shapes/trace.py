@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
+from langsmith_finetune.shapes.canonical import Conversation, NoteKind, Notes, Unreadable
 from langsmith_finetune.shapes.content import content_from
 from langsmith_finetune.shapes.given import forget_placeholders
 from langsmith_finetune.shapes.json_text import opened
@@ -23,30 +23,35 @@ def add_from_trace(conversation: Conversation, run: Any, trace_runs: Iterable[An
         trace_runs: Other runs of its trace, in any order.
         notes: What it lacks is noted here already; what was found is noted instead.
     """
-    lacking = notes.kinds & {"system_missing", "tools_missing"}
-    if not lacking:
+    missing = lacking(notes)
+    if not missing:
         return
     others = {payload_of(other).id: other for other in trace_runs}
     parent = next(iter(ids_above(run)), None)
     # Each is taken out as it is passed, so that a trace which runs in a circle ends too.
-    while lacking and (other := others.pop(parent or "", None)) is not None:
+    while missing and (other := others.pop(parent or "", None)) is not None:
         place, parent = payload_of(other), next(iter(ids_above(other)), None)
         forget_placeholders(place)
         inputs = place.inputs if isinstance(place.inputs, Mapping) else {}
-        if "system_missing" in lacking and inputs.get("system"):
+        if "system_missing" in missing and inputs.get("system"):
             content = content_from("inputs.system", inputs["system"], notes)
             conversation.messages.insert(0, {"role": "system", "content": content})
             notes.replace("system_missing", "found_in_trace", "the system prompt")
-            lacking = lacking - {"system_missing"}
+            missing = missing - {"system_missing"}
         tools = inputs.get("tools") or place.invocation("tools")
-        if "tools_missing" in lacking and tools:
+        if "tools_missing" in missing and tools:
             try:
                 conversation.tools = tools_from("tools", tools, notes)
             except Unreadable:  # names alone, as OpenAI's agents post them
                 tools = None
             if conversation.tools:
                 notes.replace("tools_missing", "found_in_trace", "the tools")
-                lacking = lacking - {"tools_missing"}
+                missing = missing - {"tools_missing"}
+
+
+def lacking(notes: Notes) -> set[NoteKind]:
+    """What a run lacks that another run of its trace may have."""
+    return notes.kinds & {"system_missing", "tools_missing"}
 
 
 class TraceRuns:
