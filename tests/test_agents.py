@@ -81,6 +81,16 @@ def test_names_are_told_where_the_chat_model_sends_them(provider, sdk, name):
     assert called.get("name") == name
 
 
+def test_outputs_that_repeat_the_inputs_are_told_once_though_their_copy_has_a_name():
+    def chat(role, content, **more):
+        return {"role": role, "content": content, **more}
+
+    asked = [chat("user", "Hi"), chat("assistant", "Hello"), chat("user", "Bye")]
+    state = [asked[0], asked[1] | {"name": "support"}, asked[2], chat("assistant", "See you.")]
+    run = {"id": "r", "run_type": "llm", "inputs": {"messages": asked}, "outputs": {"messages": state}}
+    assert lines_of(run)["messages"] == [*asked, state[-1]]
+
+
 # --- folding ---
 
 FOLDED = {

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.examples import TrainingExample, TrainingLine, TrainingMessage
+from langsmith_finetune.shapes.canonical import nameless
 
 _STEP = "drop_duplicates"
 
@@ -220,7 +221,7 @@ def as_compared(messages: Iterable[TrainingMessage]) -> list[dict[str, Any]]:
     ids: dict[str, str] = {}
     renamed = []
     for message in messages:
-        told = without_name(message)
+        told = nameless(message)
         if told.get("weight") == 1:
             del told["weight"]
         if "tool_calls" in told:
@@ -231,12 +232,6 @@ def as_compared(messages: Iterable[TrainingMessage]) -> list[dict[str, Any]]:
             told["tool_call_id"] = ids.setdefault(told["tool_call_id"], f"call_{len(ids)}")
         renamed.append(told)
     return renamed
-
-
-def without_name(message: TrainingMessage) -> dict[str, Any]:
-    """A copy of the message, without the name of an assistant."""
-    is_named = message["role"] == "assistant" and "name" in message
-    return {key: value for key, value in message.items() if not (is_named and key == "name")}
 
 
 def digest_of(value: object) -> bytes:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from langsmith_finetune.arguments import check_many
-from langsmith_finetune.dataset.dedupe import Seen, digest_of, without_name
+from langsmith_finetune.dataset.dedupe import Seen, digest_of
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.printable import logger_of
+from langsmith_finetune.shapes.canonical import nameless
 
 logger = logger_of(__name__)
 
@@ -133,7 +134,7 @@ def _group(example: TrainingExample | PreferenceExample, by: GroupBy) -> str:
             return str(value)
     line: Mapping[str, Any] = example.line  # from elsewhere: equal lines belong together
     if "messages" in line:
-        line = {**line, "messages": [without_name(message) for message in line["messages"]]}
+        line = {**line, "messages": [nameless(message) for message in line["messages"]]}
     return digest_of(line).hex()
 
 

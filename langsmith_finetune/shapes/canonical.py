@@ -285,6 +285,15 @@ def malformed(where: str, expected: str, found: Any, words: Collection[str] = ()
     return Unreadable("malformed", f"{where} must be {expected}, found {kind}")
 
 
+def nameless(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a message to compare, without the name of an assistant.
+
+    LangChain gives an agent's name to an answer once its run is recorded, so that only copies of it have one.
+    """
+    is_named = message["role"] == "assistant" and "name" in message
+    return {key: value for key, value in message.items() if not (is_named and key == "name")}
+
+
 def short_text(value: Any) -> str | None:
     """An id or a name as text. Anything else that stands in its place is not worth a word of it."""
     if value is None:

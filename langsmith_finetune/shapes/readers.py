@@ -21,6 +21,7 @@ from langsmith_finetune.shapes.canonical import (
     list_at,
     malformed,
     mapping_at,
+    nameless,
     text_at,
 )
 from langsmith_finetune.shapes.content import kind_of
@@ -402,9 +403,9 @@ def _trajectory(where: str, messages: Any, run: RunPayload, notes: Notes) -> Con
         else:
             turns.add(f"{where}[{index}]", message)
     said = turns.messages[len(asked) :]
-    if said[: len(asked)] == asked:
-        turns.messages = said  # the outputs repeat the inputs, as a graph's state does
-        said = said[len(asked) :]
+    if [*map(nameless, said[: len(asked)])] == [*map(nameless, asked)]:
+        said = said[len(asked) :]  # the outputs repeat the inputs, as a graph's state does
+        turns.messages = asked + said
     last = said[-1]["role"] if said else None
     if last != "assistant":
         raise malformed(f"the role of the last of {where}", '"assistant"', last, openai_chat.ROLES)
