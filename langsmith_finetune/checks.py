@@ -178,7 +178,7 @@ def check(
     limit = rules.max_tokens if max_tokens is None else max_tokens
     if tokens is not None and limit is None:
         raise ValueError(f"{rules.name} has one limit a model: give max_tokens= with tokens=")
-    checker = _Checker(
+    checker = Checker(
         replace(rules, ignores=rules.ignores | set(ignore), max_tokens=limit),
         fix=fix,
         tokens=tokens,
@@ -256,21 +256,29 @@ def _lines_of(examples: Iterable[Example]) -> Iterator[_Found]:
     return ((number, _line_of(example), b"") for number, example in enumerate(examples, start=1))
 
 
-class _Checker:
-    """Takes line after line, and keeps count."""
+class Checker:
+    """Takes line after line, and keeps count.
+
+    Args:
+        rules: The target's.
+        is_written_anew: What is checked is written line by line before it is sent, without blank lines and with
+            the target's own beginning.
+    """
 
     def __init__(
         self,
         rules: TargetRules,
         *,
-        fix: bool,
-        tokens: Callable[[Mapping[str, Any]], int] | None,
-        keep: int,
-        show_content: bool,
-        on_problem: Callable[[Problem], None] | None,
+        fix: bool = False,
+        is_written_anew: bool = False,
+        tokens: Callable[[Mapping[str, Any]], int] | None = None,
+        keep: int = KEPT,
+        show_content: bool = False,
+        on_problem: Callable[[Problem], None] | None = None,
     ) -> None:
         self.rules = rules
         self.fix = fix
+        self.is_written_anew = fix or is_written_anew
         self.tokens = tokens
         self.keep = keep
         self.show = show_content
@@ -284,7 +292,7 @@ class _Checker:
         self.last_bad = 0
         self.first_kind: bool | None = None
 
-    def report(self, name: str, fixed_path: Path | None) -> CheckReport:
+    def report(self, name: str, fixed_path: Path | None = None) -> CheckReport:
         """What was found. Says whether the lines are enough."""
         least, most = self.rules.min_examples, self.rules.max_examples
         if self.lines == 0 and least:
@@ -412,18 +420,26 @@ class _Checker:
 
     def read_file(self, path: Path) -> Iterator[_Found]:
         """The lines of a file, with a problem for each that cannot be read."""
-        limit, size = self.rules.max_bytes, path.stat().st_size
+        self.size(path.stat().st_size)
+        with path.open("rb") as file:
+            yield from self.read(file)
+
+    def size(self, size: int) -> None:
+        """Check a file's size, in bytes."""
+        limit = self.rules.max_bytes
         if limit is not None and size > limit:
             self.say("file_size", None, f"has {size:,} bytes", f"Keep at most {limit:,}, or split the file")
-        with path.open("rb") as file:
-            for number, data, line, faults in read_lines(file, show_content=self.show):
-                for fault in faults:
-                    self._fault(number, fault)
-                if number is not None and data:
-                    yield number, line, data
+
+    def read(self, lines: Iterable[bytes]) -> Iterator[_Found]:
+        """Lines in bytes as objects, with a problem for each that is none."""
+        for number, data, line, faults in read_lines(lines, show_content=self.show):
+            for fault in faults:
+                self._fault(number, fault)
+            if number is not None and data:
+                yield number, line, data
 
     def _fault(self, number: int | None, fault: Fault) -> None:
-        if self.fix and fault.rule in _FIXED_BY_WRITING:
+        if self.is_written_anew and fault.rule in _FIXED_BY_WRITING and not (fault.is_fatal and not self.fix):
             return
         # Clients that read line by line fail on a blank line at the end as well.
         warn = fault.rule == "empty_line" and not fault.is_fatal and self.rules.name != "together"

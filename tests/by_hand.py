@@ -1,6 +1,6 @@
 """What `FineTuneJob.create` asks of a provider, asked by hand: uploads, and creations without a look before."""
 
-from langsmith_finetune.providers.submission import prepared_files
+from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.testing import ProviderContract
 
 make = ProviderContract().job_request

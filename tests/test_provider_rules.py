@@ -24,7 +24,7 @@ from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.local.rows import rows_of_file
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.providers.submission import prepared_files
+from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.together import TogetherProvider
 from langsmith_finetune.testing import FakeClock, FakeProvider
 from tests.by_hand import make

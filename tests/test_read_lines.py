@@ -17,7 +17,7 @@ from langsmith_finetune.jobs.creation import sha256_and_first_line
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.local.rows import rows_of_file
-from langsmith_finetune.providers.submission import prepared_files
+from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.targets import to_target
 from langsmith_finetune.targets.read_lines import DEEPEST, read_lines, sound_lines
 from langsmith_finetune.targets.surrogates import halves
@@ -86,7 +86,9 @@ def by_check(path):
 
 
 def by_upload(path):
-    request = JobRequest(training_file=path, training_sha256="0" * 64, model="m")
+    request = JobRequest(
+        training_file=path, training_sha256=hashlib.sha256(path.read_bytes()).hexdigest(), model="m"
+    )
     with prepared_files(FireworksProvider("made-up"), request) as (file,):
         return file.content.read_bytes()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,10 @@ from langsmith_finetune.providers.base import (
     LOOK_AGAIN_SECONDS,
     JobRequest,
     JobStatus,
+    PreparedFile,
     Provider,
     UploadedFile,
 )
-from langsmith_finetune.providers.submission import prepared_files
 
 logger = logger_of(__name__)
 
@@ -66,11 +67,14 @@ class JobCreation:
         self.clock = clock
         self._can_ask = True
 
-    def run(self, plan: Callable[[], JobPlan]) -> JobStatus:
+    def run(
+        self, plan: Callable[[], AbstractContextManager[tuple[JobPlan, Sequence[PreparedFile]]]]
+    ) -> JobStatus:
         """The job: an earlier one of the same request, or a new one.
 
         Args:
-            plan: Called before anything is sent that costs money; raises if it should not be.
+            plan: Prepares the files and says what the job costs; raises if nothing should be sent. The files live
+                as long as its context.
         """
         # By the file, so that jobs of other settings wait for the upload that they share.
         with self.journal.lock(
@@ -88,10 +92,10 @@ class JobCreation:
             if living and not self.force_new:
                 record = next((r for r in records if r.job_id == living[0].id), None) or open_record
                 return self._attached(living[0], record, "was created from the same file and settings")
-            planned = plan()
-            known = {"tokens": planned.price and planned.price.tokens, "usd": planned.usd}
-            record = self._begun(open_record, known)
-            files = self._uploaded()
+            with plan() as (planned, prepared):
+                known = {"tokens": planned.price and planned.price.tokens, "usd": planned.usd}
+                record = self._begun(open_record, known)
+                files = self._uploaded(prepared)
             record = self.journal.write(record, stage="creating")
             job = self._created(record, files, before)
             self._note(record, job)
@@ -215,16 +219,15 @@ class JobCreation:
 
     # --- what is sent ----------------------------------------------------------------------------------
 
-    def _uploaded(self) -> Sequence[UploadedFile]:
+    def _uploaded(self, files: Sequence[PreparedFile]) -> Sequence[UploadedFile]:
         """The files of the request at the provider. Sending them costs nothing, so it may be repeated."""
         memory = self.journal.memory(self.provider)
-        with prepared_files(self.provider, self.request) as files:
-            return [
-                patiently(
-                    partial(self.provider.upload, file, memory=memory, on_progress=self.on_upload), self.clock
-                )
-                for file in files
-            ]
+        return [
+            patiently(
+                partial(self.provider.upload, file, memory=memory, on_progress=self.on_upload), self.clock
+            )
+            for file in files
+        ]
 
     def _created(
         self, record: JobRecord, files: Sequence[UploadedFile], before: Sequence[JobStatus]

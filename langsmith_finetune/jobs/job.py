@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
@@ -20,7 +20,7 @@ from langsmith_finetune.jobs.creation import (
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.log import frame_of, metrics_of, plot_of, save_log
 from langsmith_finetune.jobs.models import FineTunedModel
-from langsmith_finetune.jobs.plan import JobPlan, check_request, plan_of, refuse_above
+from langsmith_finetune.jobs.plan import JobPlan, check_request, planned, refuse_above
 from langsmith_finetune.jobs.progress import JobProgress, UploadProgress
 from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.jobs.rejections import rejected_line
@@ -33,6 +33,7 @@ from langsmith_finetune.providers.base import (
     JobRequest,
     JobStatus,
     Method,
+    PreparedFile,
     Provider,
     Status,
 )
@@ -201,19 +202,20 @@ class FineTuneJob:
         )
         check_request(provider, request, first_line)
 
-        def plan() -> JobPlan:
-            if not dry_run:
-                _check_lifecycle(provider, request)
-            small = training.stat().st_size <= _PRICED_BYTES
-            price = dry_run or max_cost_usd is not None or (check and small)
-            found = plan_of(provider, request, check=check, price=price, count=dry_run)
-            if not dry_run:
+        small = training.stat().st_size <= _PRICED_BYTES
+        price = dry_run or max_cost_usd is not None or (check and small)
+        if dry_run:
+            with planned(provider, request, check=check, price=price, count=True) as (found, _):
+                return found
+
+        @contextmanager
+        def plan() -> Iterator[tuple[JobPlan, Sequence[PreparedFile]]]:
+            _check_lifecycle(provider, request)
+            with planned(provider, request, check=check, price=price) as (found, files):
                 refuse_above(max_cost_usd, found, free=not provider.costs_money)
                 logger.info("%s: %s: %s", provider.name, training.name, found.price or found.price_unknown)
-            return found
+                yield found, files
 
-        if dry_run:
-            return plan()
         clock = clock or Clock()
         upload = UploadProgress(enabled=progress)
         creation = JobCreation(

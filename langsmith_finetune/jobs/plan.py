@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.printable import printable
-from langsmith_finetune.providers.base import JobRequest, Method, Provider
+from langsmith_finetune.providers.base import JobRequest, Method, PreparedFile, Provider
+from langsmith_finetune.providers.preparation import prepared_files
 
 if TYPE_CHECKING:
     from langsmith_finetune.checks import CheckReport
     from langsmith_finetune.dataset.prices import Price
-    from langsmith_finetune.dataset.tokens import TokenCount
-    from langsmith_finetune.targets import RuleName, TargetRules
+    from langsmith_finetune.dataset.tokens import TokenCount, TokenCounter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,43 +111,45 @@ def check_request(provider: Provider, request: JobRequest, first_line: Mapping[s
         )
 
 
-def plan_of(
+@contextmanager
+def planned(
     provider: Provider, request: JobRequest, *, check: bool, price: bool, count: bool = False
-) -> JobPlan:
-    """Find out what a job would send and cost. Sends nothing.
+) -> Iterator[tuple[JobPlan, Sequence[PreparedFile]]]:
+    """What a job would send and cost, and the files that it would send. Sends nothing.
+
+    The files are read once, and private copies of them live as long as the context.
 
     Args:
         provider: Who would train.
         request: What would be asked.
-        check: Apply the target's rules to the training file.
+        check: Apply the provider's rules to the files.
         price: Look up what it costs, and count the tokens if that is known.
         count: Count the tokens in any case.
 
     Raises:
-        InvalidExampleError: The target's rules refuse a line; says which, and holds the report as a note.
+        InvalidExampleError: The provider's rules refuse a line; says which, and holds the report as a note.
     """
-    report = None
-    # The lines of reinforcement have a form of their own, with keys that the grader reads.
-    if check and request.method != "reinforcement":
-        report = _checked(request.training_file, provider.rules)
-        if request.validation_file is not None:
-            _checked(request.validation_file, provider.rules, validation=True)
-    tokens, found, unknown = (
-        _price(provider, request, count=count) if price else (None, None, "not asked for")
-    )
-    return JobPlan(
-        provider=provider.name,
-        home=provider.home,
-        fingerprint=request.fingerprint,
-        training_file=request.training_file,
-        training_bytes=request.training_file.stat().st_size,
-        validation_file=request.validation_file,
-        body=provider.preview(request),
-        check=report,
-        tokens=tokens,
-        price=found,
-        price_unknown=unknown,
-    )
+    cost = _Cost(provider, request) if price else None
+    counter = cost.counter(count=count) if cost is not None else None
+    with prepared_files(provider, request, check=check, counter=counter) as files:
+        training = files[0]
+        found, unknown = (None, "not asked for") if cost is None else cost.of(training)
+        yield (
+            JobPlan(
+                provider=provider.name,
+                home=provider.home,
+                fingerprint=request.fingerprint,
+                training_file=request.training_file,
+                training_bytes=training.size_bytes,
+                validation_file=request.validation_file,
+                body=provider.preview(request),
+                check=training.check,
+                tokens=training.tokens,
+                price=found,
+                price_unknown=unknown,
+            ),
+            files,
+        )
 
 
 def refuse_above(max_cost_usd: float | None, plan: JobPlan, *, free: bool) -> None:
@@ -168,56 +171,47 @@ def refuse_above(max_cost_usd: float | None, plan: JobPlan, *, free: bool) -> No
         )
 
 
-def _checked(path: Path, rules: TargetRules, *, validation: bool = False) -> CheckReport:
-    from langsmith_finetune.checks import check  # noqa: PLC0415 - only who pays needs the rules
+class _Cost:
+    """What a request costs, as far as the table of prices knows."""
 
-    ignore: set[RuleName] = {"too_few"} if validation else set()  # a few lines are enough to measure on
-    report = check(path, rules, ignore=ignore)
-    if report.ok:
-        return report
-    worst = next(problem for problem in report.problems if problem.severity == "error")
-    where = path.name if worst.line is None else f"{path.name}:{worst.line}"
-    error = InvalidExampleError(where, worst.field, worst.found, worst.fix)
-    error.add_note(f"{report}\ncheck=False sends the file all the same")
-    raise error
+    def __init__(self, provider: Provider, request: JobRequest) -> None:
+        self._provider, self._request = provider, request
+        self._epochs = request.parameters.get("n_epochs", request.parameters.get("epochs"))
+        self._unknown: str | None = None
+        if not provider.costs_money:
+            self._unknown = "training on this machine costs no money"
+        elif isinstance(self._epochs, bool) or not isinstance(self._epochs, int) or self._epochs < 1:
+            self._unknown = "the provider chooses the number of epochs itself; set it in parameters"
+        elif self._priced(1) is None:
+            self._unknown = f"the table of prices has none for {request.model} at {provider.name}"
 
+    def counter(self, *, count: bool) -> TokenCounter | None:
+        """Counts the tokens; None where there is no price and nobody asked for them, or no tokenizer."""
+        from langsmith_finetune.dataset.tokens import counter_for  # noqa: PLC0415
 
-def _price(
-    provider: Provider, request: JobRequest, *, count: bool
-) -> tuple[TokenCount | None, Price | None, str | None]:
-    """Tokens and price, or why there is none. Without a price the tokens are counted only if asked for."""
-    from langsmith_finetune.dataset.prices import price  # noqa: PLC0415
+        if not self._provider.costs_money or (self._unknown and not count):
+            return None
+        try:
+            return counter_for(self._request.model)
+        except (ImportError, OSError, ValueError) as error:  # a tokenizer that cannot be loaded
+            self._unknown = self._unknown or f"the tokens cannot be counted ({type(error).__name__})"
+            return None
 
-    if not provider.costs_money:
-        return None, None, "training on this machine costs no money"
-    n_epochs = request.parameters.get("n_epochs", request.parameters.get("epochs"))
+    def of(self, file: PreparedFile) -> tuple[Price | None, str | None]:
+        """The price of training on a file, or why it is not known."""
+        unknown = self._unknown or file.tokens_unknown
+        if unknown or file.tokens is None:
+            return None, unknown
+        return self._priced(file.tokens), None
 
-    def priced(tokens: TokenCount | int) -> Price | None:
+    def _priced(self, tokens: TokenCount | int) -> Price | None:
+        from langsmith_finetune.dataset.prices import price  # noqa: PLC0415
+
         return price(
             tokens,
-            provider=provider.name,
-            model=request.model,
-            n_epochs=n_epochs,
-            method=request.method,
-            training="full" if request.parameters.get("lora") is False else "lora",
+            provider=self._provider.name,
+            model=self._request.model,
+            n_epochs=self._epochs,
+            method=self._request.method,
+            training="full" if self._request.parameters.get("lora") is False else "lora",
         )
-
-    unknown = None
-    if isinstance(n_epochs, bool) or not isinstance(n_epochs, int) or n_epochs < 1:
-        unknown = "the provider chooses the number of epochs itself; set it in parameters"
-    elif priced(1) is None:
-        unknown = f"the table of prices has none for {request.model} at {provider.name}"
-    if unknown and not count:
-        return None, None, unknown
-    try:
-        tokens = _tokens(request)
-    except (ImportError, OSError, ValueError) as error:  # a tokenizer that cannot be loaded
-        return None, None, unknown or f"the tokens cannot be counted ({type(error).__name__})"
-    return tokens, None if unknown else priced(tokens), unknown
-
-
-def _tokens(request: JobRequest) -> TokenCount:
-    from langsmith_finetune.dataset.jsonl import read_jsonl  # noqa: PLC0415
-    from langsmith_finetune.dataset.tokens import total_tokens  # noqa: PLC0415
-
-    return total_tokens(read_jsonl(request.training_file), request.model)

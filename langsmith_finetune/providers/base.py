@@ -17,6 +17,8 @@ from langsmith_finetune.providers.masking import host_words
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from langsmith_finetune.checks import CheckReport
+    from langsmith_finetune.dataset.tokens import TokenCount
     from langsmith_finetune.targets.rules import TargetRules
 
 Method: TypeAlias = Literal["supervised", "dpo", "reinforcement"]
@@ -255,6 +257,9 @@ class PreparedFile:
         content_sha256: The SHA-256 of what is sent.
         size_bytes: The size of what is sent.
         lines: How many examples it holds; None where nobody has counted.
+        check: What the provider's rules say of it; None where it was not checked.
+        tokens: Its tokens, one epoch; None where they were not counted.
+        tokens_unknown: Why they could not be counted.
     """
 
     path: Path
@@ -263,6 +268,9 @@ class PreparedFile:
     content_sha256: str
     size_bytes: int
     lines: int | None = None
+    check: CheckReport | None = None
+    tokens: TokenCount | None = None
+    tokens_unknown: str | None = None
 
 
 class Provider(ABC):
@@ -330,6 +338,17 @@ class Provider(ABC):
                 raise ValueError(
                     f"{self.name}: {path.name} has {size:,} bytes, but may have {limit:,}; train on fewer lines"
                 )
+
+    def check_line(self, line: Mapping[str, Any], where: str) -> None:  # noqa: B027 - most take what their rules take
+        """Refuse a line that cannot be trained on, beyond what `rules` say. Called before anything is sent.
+
+        Args:
+            line: The line.
+            where: What to call it in errors: `"train.jsonl:17"`.
+
+        Raises:
+            InvalidExampleError: It cannot be trained on.
+        """
 
     # --- jobs ------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from langsmith_finetune.providers.base import (
     Status,
     UploadedFile,
 )
-from langsmith_finetune.providers.submission import prepared_files
+from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.targets.rules import TargetRules
 
 NewProvider: TypeAlias = Callable[[], Provider]

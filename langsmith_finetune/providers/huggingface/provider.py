@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import (
@@ -35,7 +35,7 @@ from langsmith_finetune.providers.huggingface.package import (
 )
 from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
-from langsmith_finetune.providers.local.rows import rows_of_file
+from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.masking import host_words, remember_key
 from langsmith_finetune.providers.rest import retry_after_seconds
 from langsmith_finetune.providers.submission import check_names
@@ -128,17 +128,12 @@ class HuggingFaceProvider(Provider):
         memory: MutableMapping[str, Any],  # noqa: ARG002 - a file is found by its path
         on_progress: Callable[[int, int], None],
     ) -> UploadedFile:
-        """Put a file into the repository unless it is there already.
-
-        Raises:
-            InvalidExampleError: A line cannot be trained on; names it.
-        """
-        for _ in rows_of_file(file.path, file.path.name):
-            pass  # every line is read once before anything is paid for
+        """Put a file into the repository unless it is there already."""
         path = f"files/{file.sha256[:32]}.jsonl"
         repo = self._repository()
         self._ask(lambda: self._api.create_repo(repo, repo_type="dataset", private=True, exist_ok=True))
-        self._commit({path: str(file.content)}, f"file {file.sha256[:32]}")
+        with file.content.open("rb") as content:
+            self._commit({path: content}, f"file {file.sha256[:32]}")
         on_progress(file.size_bytes, file.size_bytes)
         return UploadedFile(id=path, name=path, size_bytes=file.size_bytes)
 
@@ -287,11 +282,16 @@ class HuggingFaceProvider(Provider):
                 "it to the Hub first"
             )
 
+    def check_line(self, line: Mapping[str, Any], where: str) -> None:
+        """Refuse a line that the trainer would not take, before anything is paid for."""
+        for _ in rows_of_line(line, where):
+            pass
+
     def _repository(self) -> str:
         return f"{self._user()}/{_REPO}"
 
-    def _commit(self, contents: Mapping[str, bytes | str], message: str) -> None:
-        """Add the files that are not there yet, in one commit: bytes, or the path of a file here, by path there."""
+    def _commit(self, contents: Mapping[str, bytes | BinaryIO], message: str) -> None:
+        """Add the files that are not there yet, in one commit: bytes, or an open file, by path."""
         from huggingface_hub import CommitOperationAdd  # noqa: PLC0415
 
         repo = self._repository()

@@ -1,0 +1,191 @@
+"""Reads the files of a job once: checks them, counts their tokens, and writes them as the provider reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.providers.base import JobRequest, PreparedFile, Provider
+
+if TYPE_CHECKING:
+    from langsmith_finetune.checks import CheckReport
+    from langsmith_finetune.dataset.tokens import TokenCount, TokenCounter
+
+
+@contextmanager
+def prepared_files(
+    provider: Provider, request: JobRequest, *, check: bool = False, counter: TokenCounter | None = None
+) -> Iterator[Sequence[PreparedFile]]:
+    """The files of a request as a provider reads them. Private copies live as long as the context.
+
+    Each file is opened once; not at all where it is sent as it is and nothing is to be found out.
+
+    Args:
+        provider: Who reads them.
+        request: Names the files.
+        check: Apply the provider's rules to every line.
+        counter: Counts the tokens of the training file.
+
+    Raises:
+        InvalidExampleError: The provider's rules refuse a line, a line is not JSON, the provider has no form for it,
+            or a file is not the one that was hashed; names the line. Where the rules were applied, a note of the error
+            is the whole report.
+    """
+    with ExitStack() as copies:
+        training, *validation = (
+            _Preparation(provider, path, sha256, request, check=check) for path, sha256 in request.files
+        )
+        training.counter = counter
+        for file in validation:
+            file.allow_few_lines()
+        yield [copies.enter_context(file.prepared()) for file in (training, *validation)]
+
+
+class _Preparation:
+    """One pass over one file."""
+
+    def __init__(
+        self, provider: Provider, path: Path, sha256: str, request: JobRequest, *, check: bool
+    ) -> None:
+        self.provider, self.rules = provider, provider.rules
+        self.path, self.sha256 = path, sha256
+        # The lines of reinforcement have a form of their own, with keys that the grader reads.
+        self.has_own_form = request.method == "reinforcement"
+        self.checks = check and not self.has_own_form
+        self.counter: TokenCounter | None = None
+        self.tokens: TokenCount | None = None
+        self.tokens_unknown: str | None = None
+        self.report: CheckReport | None = None
+        self.lines: int | None = None
+
+    def allow_few_lines(self) -> None:
+        """A few lines are enough to measure on."""
+        self.rules = replace(self.rules, ignores=self.rules.ignores | {"too_few"})
+
+    @contextmanager
+    def prepared(self) -> Iterator[PreparedFile]:
+        """The file as the provider reads it: itself, or a private copy where anything changes."""
+        if not self.provider.converts_files:
+            if self.checks or self.counter or type(self.provider).check_line is not Provider.check_line:
+                self._read(None)
+            yield self._file(self.path, self.sha256)
+            return
+        handle, name = tempfile.mkstemp(suffix=".jsonl")
+        copy = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                written = self._read(out)
+            yield self._file(self.path, self.sha256) if written is None else self._file(copy, written)
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def _file(self, content: Path, sha256: str) -> PreparedFile:
+        return PreparedFile(
+            path=self.path,
+            sha256=self.sha256,
+            content=content,
+            content_sha256=sha256,
+            size_bytes=content.stat().st_size,
+            lines=self.lines,
+            check=self.report,
+            tokens=self.tokens,
+            tokens_unknown=self.tokens_unknown,
+        )
+
+    def _read(self, out: IO[bytes] | None) -> str | None:
+        """Read the file, and write what is sent. Returns its SHA-256 where it is not the file itself."""
+        given, sent, count = hashlib.sha256(), hashlib.sha256(self.rules.file_prefix), 0
+        changed = bool(self.rules.file_prefix)
+        if out is not None:
+            out.write(self.rules.file_prefix)
+        with self.path.open("rb") as file:
+            lines = _Hashed(file, given)
+            for number, line, data in self._lines(lines):
+                count += 1
+                self._count(line)
+                where = f"{self.path.name}:{number}"
+                self.provider.check_line(line, where)
+                if out is None:
+                    continue
+                row, is_other = self._row(line, data, where)
+                changed = changed or is_other
+                out.write(row)
+                sent.update(row)
+        if given.hexdigest() != self.sha256:
+            raise InvalidExampleError(
+                self.path.name, "", "changed while the job was created", "Call create again"
+            )
+        self.lines = count
+        return sent.hexdigest() if changed or lines.are_more_than_examples else None
+
+    def _lines(self, lines: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, Any], bytes]]:
+        """The lines. Where they are checked, what comes after the first that is refused is only checked."""
+        if not self.checks:
+            from langsmith_finetune.targets.read_lines import sound  # noqa: PLC0415 - only who pays needs them
+
+            yield from ((number, line, data) for number, data, line in sound(lines, self.path.name))
+            return
+        from langsmith_finetune.checks import Checker  # noqa: PLC0415
+
+        checker = Checker(self.rules, is_written_anew=self.provider.converts_files)
+        checker.size(self.path.stat().st_size)
+        for number, line, data in checker.read(lines):
+            checker.line(number, line, data)
+            if line is not None and not checker.errors:
+                yield number, line, data
+        self.report = report = checker.report(self.path.name)
+        if not report.ok:
+            raise _refusal(self.path, report)
+
+    def _row(self, line: Mapping[str, Any], data: bytes, where: str) -> tuple[bytes, bool]:
+        """A line as it is sent, and whether it says anything else than the file does."""
+        if self.has_own_form:
+            return data, False
+        from langsmith_finetune.shapes.canonical import line_json  # noqa: PLC0415 - only who uploads needs them
+        from langsmith_finetune.targets import to_target  # noqa: PLC0415
+
+        row = line_json(to_target(line, self.rules, where=where)) + b"\n"
+        return row, row != data and row != line_json(line) + b"\n"
+
+    def _count(self, line: Mapping[str, Any]) -> None:
+        if self.counter is None:
+            return
+        try:
+            count = self.counter.count(line)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # Of a line that was not checked. The number is for the reader; the job does without.
+            self.counter = self.tokens = None
+            self.tokens_unknown = f"the tokens cannot be counted ({type(error).__name__})"
+        else:
+            self.tokens = count if self.tokens is None else self.tokens + count
+
+
+class _Hashed:
+    """The lines of a file, hashed as they are read."""
+
+    def __init__(self, lines: Iterable[bytes], digest: Any) -> None:
+        self._lines, self._digest = lines, digest
+        self.are_more_than_examples = False
+        """There is a byte order mark, or a blank line, which some hosts refuse."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for number, line in enumerate(self._lines, start=1):
+            self._digest.update(line)
+            if not line.strip() or (number == 1 and line.startswith(b"\xef\xbb\xbf")):
+                self.are_more_than_examples = True
+            yield line
+
+
+def _refusal(path: Path, report: CheckReport) -> InvalidExampleError:
+    worst = next(problem for problem in report.problems if problem.severity == "error")
+    where = path.name if worst.line is None else f"{path.name}:{worst.line}"
+    error = InvalidExampleError(where, worst.field, worst.found, worst.fix)
+    error.add_note(f"{report}\ncheck=False sends the file all the same")
+    return error
