@@ -12,30 +12,62 @@ from tests.wire import cases
 
 PAGE = Path(__file__).parents[1] / "docs" / "producers.md"
 
-# Producer: its file of captured runs, and the names of its scenarios that have their HTTP traffic beside them.
-PRODUCERS = {
-    "LangChain, Python: chat completions": (["langchain_openai", "langchain_agent"], "lc_"),
-    "LangChain, Python: Responses API": (["langchain_openai_responses"], "lc_responses"),
-    "LangChain, Python: Anthropic": (["langchain_anthropic"], "lc_anthropic"),
-    "LangChain, Python: Gemini": (["langchain_google_genai"], "lc_gemini"),
-    "LangChain, Python: 0.0.x": (["legacy_langchain_0_0"], ""),
-    "LangChain, Python: text completions": (["langchain_openai_completion"], ""),
-    "LangChain.js": (["js_langchain"], "jslc_"),
-    "`wrap_openai`: chat completions": (["wrap_openai_chat"], "wo_"),
-    "`wrap_openai`: Responses API": (["wrap_openai_responses"], "wo_responses"),
-    "`wrap_openai`: text completions": (["wrap_openai_completions"], ""),
-    "`wrapOpenAI`, JavaScript": (["js_wrap_openai"], "jswo_"),
-    "`wrap_anthropic`": (["wrap_anthropic"], "wa_"),
-    "`wrap_gemini`": (["wrap_gemini"], "wg_"),
-    "OpenAI Agents SDK": (["openai_agents"], "agents_"),
-    "Claude Agent SDK": (["claude_agent_sdk"], ""),
-    "Vercel AI SDK, `wrapAISDK`": (["js_vercel_ai"], "jsai_"),
-    "LiteLLM": (["litellm"], ""),
-    "`@traceable`, by hand": (["traceable"], ""),
-    "OpenTelemetry: LangSmith's own": (["otel_langsmith_mode"], ""),
-    "OpenTelemetry: GenAI conventions": (["otel_traceloop"], ""),
-    "Redacted, attached to, or injected into": (["special"], ""),
-}
+# Producer: the packages its runs were captured with, its files of captured runs, and how the names of its
+# scenarios begin that have their HTTP traffic beside them.
+PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
+    "LangChain, Python: `ChatOpenAI`, `create_agent`": (
+        "langchain-openai 1.7.3, langchain 1.4.7, langchain-core 1.7.2",
+        ["langchain_openai", "langchain_agent"],
+        ("lc_",),
+    ),
+    "LangChain, Python: `ChatOpenAI`, Responses API": (
+        "langchain-openai 1.7.3", ["langchain_openai_responses"], ("lc_responses",)
+    ),
+    "LangChain, Python: `ChatAnthropic`": ("langchain-anthropic 1.7.7", ["langchain_anthropic"], ("lc_anthropic",)),
+    "LangChain, Python: `ChatGoogleGenerativeAI`": (
+        "langchain-google-genai 4.4.2 and 4.4.3", ["langchain_google_genai"], ("lc_gemini",)
+    ),
+    "LangChain, Python: `ChatBedrockConverse`": ("langchain-aws 1.9.1", [], ("lc_bedrock",)),
+    "LangChain, Python: `ChatOllama`": ("langchain-ollama 1.1.0", [], ("lc_ollama",)),
+    "LangChain, Python: `ChatLiteLLM`": ("langchain-litellm 0.11.2", [], ("lc_litellm",)),
+    "LangChain, Python: 2023": ("langchain 0.0.310", ["legacy_langchain_0_0"], ()),
+    "LangChain, Python: text completions": ("langchain-openai 1.7.3", ["langchain_openai_completion"], ()),
+    "LangChain.js: `ChatOpenAI`": ("@langchain/openai 1.5.8, @langchain/core 1.4.0", ["js_langchain"], ("jslc_",)),
+    "LangChain.js: `ChatAnthropic`": ("@langchain/anthropic 1.5.11", [], ("jslc_anthropic",)),
+    "LangChain.js: `ChatGoogleGenerativeAI`": ("@langchain/google-genai 2.3.2", [], ("jslc_google_",)),
+    "LangChain.js: `ChatGoogle`": ("@langchain/google 0.2.6", [], ("jslc_google",)),
+    "LangChain.js: `ChatBedrockConverse`": ("@langchain/aws 1.4.5", [], ("jslc_bedrock",)),
+    "LangChain.js: `ChatOllama`": ("@langchain/ollama 1.3.0", [], ("jslc_ollama",)),
+    "LangChain.js: `ChatMistralAI`": ("@langchain/mistralai 1.2.0", [], ("jslc_mistral",)),
+    "`wrap_openai`: chat completions": (
+        "langsmith 0.3 with openai 1.109; 0.15 with 3.54", ["wrap_openai_chat"], ("wo_",)
+    ),
+    "`wrap_openai`: Responses API": (
+        "langsmith 0.15 with openai 3.54", ["wrap_openai_responses"], ("wo_responses",)
+    ),
+    "`wrap_openai`: text completions": (
+        "langsmith 0.15 with openai 3.54", ["wrap_openai_completions"], ()
+    ),
+    "`wrapOpenAI`, JavaScript": ("langsmith 0.12 with openai 6.49", ["js_wrap_openai"], ("jswo_",)),
+    "`wrap_anthropic`": ("langsmith 0.15 with anthropic 0.125 and 2.12", ["wrap_anthropic"], ("wa_",)),
+    "`wrap_gemini`": ("langsmith 0.15 with google-genai 2.34", ["wrap_gemini"], ("wg_",)),
+    "OpenAI Agents SDK": ("openai-agents 0.24", ["openai_agents"], ("agents_",)),
+    "OpenAI Agents SDK, JavaScript": ("@openai/agents 0.20", [], ("jsagents_",)),
+    "Claude Agent SDK": ("claude-agent-sdk 0.2.187", ["claude_agent_sdk"], ()),
+    "Google ADK": ("google-adk 2.13", [], ("adk_",)),
+    "Vercel AI SDK 6 and 7, `wrapAISDK`": ("ai 6.0.326 and 7.0.173", ["js_vercel_ai"], ("jsai_", "jsai7_wrap")),
+    "Vercel AI SDK 7, `LangSmithTelemetry`": ("ai 7.0.173, langsmith 0.12", [], ("jsai7_telemetry",)),
+    "Vercel AI SDK 4, `AISDKExporter`": ("ai 4.3.19, langsmith 0.3.30", [], ("jsai4_",)),
+    "LiteLLM, callback": ("litellm 1.106.2", ["litellm"], ()),
+    "`@traceable`, by hand": ("langsmith 0.15", ["traceable"], ()),
+    "`traceable`, JavaScript": ("langsmith 0.12", [], ("jstr_",)),
+    "`@traceable` around boto3's Converse": ("boto3 1.44.8", [], ("tr_bedrock",)),
+    "`@traceable` around Google's SDK": ("google-genai 3.6.1", [], ("tr_genai",)),
+    "`@traceable` around Ollama's client": ("ollama 0.6.3", [], ("tr_ollama",)),
+    "OpenTelemetry: LangSmith's own": ("langsmith 0.15", ["otel_langsmith_mode"], ()),
+    "OpenTelemetry: GenAI conventions": ("opentelemetry-instrumentation-openai 0.62.4", ["otel_traceloop"], ()),
+    "Redacted, attached to, or injected into": ("langsmith 0.15", ["special"], ()),
+}  # fmt: skip
 
 HEAD = """\
 # Producers
@@ -45,10 +77,14 @@ this page is written by them: a run that is *exact* gives the request and the an
 character, without a note. A *noted* run is sound too; the note says what its training line does not. A
 *refused* run holds no example, or not all of one.
 
-| Producer | Calls | Exact | Noted | Refused |
-|---|--:|--:|---|---|
+| Producer | Captured with | Calls | Exact | Noted | Refused |
+|---|---|--:|--:|---|---|
 """
 FOOT = """
+The versions are those of the captures. Of other years, runs are read by their form: LangChain's of 2023 to today,
+in Python and JavaScript, `wrap_openai`'s since langsmith 0.3, the AI SDK's from 4 to 7. Read by their form, too, and
+held to payloads written after their sources: Dify's, and Azure's and Groq's over `wrap_openai` or `@traceable`.
+
 `NoteKind` and `RunReason` say what each kind and reason means. A reader looks at the form of a payload, not
 at the name of its producer: others that write one of these forms are read as well.
 """
@@ -57,11 +93,12 @@ at the name of its producer: others that write one of these forms are read as we
 def page() -> str:
     """The whole page."""
     rows = []
-    prefixes = {prefix for _, prefix in PRODUCERS.values() if prefix}
-    for producer, (files, prefix) in PRODUCERS.items():
+    prefixes = {prefix for _, _, some in PRODUCERS.values() for prefix in some}
+    for producer, (packages, files, own) in PRODUCERS.items():
         runs = [run for file in files for _, run in captured(file)]
-        longer = tuple(other for other in prefixes if prefix and other != prefix and other.startswith(prefix))
-        runs += [run for name, run, _ in cases(prefix) if prefix and not (longer and name.startswith(longer))]
+        for prefix in own:
+            longer = tuple(one for one in prefixes if one != prefix and one.startswith(prefix))
+            runs += [run for name, run, _ in cases(prefix) if not (longer and name.startswith(longer))]
         exact, noted, refused = 0, Counter[str](), Counter[str]()
         for run in runs:
             try:
@@ -71,7 +108,9 @@ def page() -> str:
             else:
                 exact += not source.notes
                 noted.update(note.kind for note in source.notes)
-        rows.append(f"| {producer} | {len(runs)} | {exact} | {_counts(noted)} | {_counts(refused)} |\n")
+        rows.append(
+            f"| {producer} | {packages} | {len(runs)} | {exact} | {_counts(noted)} | {_counts(refused)} |\n"
+        )
     return HEAD + "".join(rows) + FOOT
 
 
