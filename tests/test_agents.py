@@ -286,6 +286,7 @@ TOLD = {
         {"ls_agent_type": "root", "langgraph_node": "model_request",
          "langgraph_checkpoint_ns": "tools:1|model_request:2"}, "", "subagent"),
     "JavaScript's choice of tools": ({"lc_source": "llmToolSelector"}, "", "middleware"),
+    "a title by its source": ({"lc_source": "title_generation"}, "", "title"),
     "no source": ({"lc_source": "", "langgraph_node": "model"}, "", "root"),
     "middleware by its node": ({"langgraph_node": "Guard.after_model"}, "", "middleware"),
     "a summary by its node": ({"langgraph_node": "summarize_conversation"}, "", "compaction"),

@@ -96,7 +96,8 @@ _LONGEST_WAY = 2000
 def _side_call(metadata: Mapping[str, Any]) -> str | None:
     source = metadata.get("lc_source")
     if isinstance(source, str) and source:
-        return "compaction" if _SHORTER & _words(source[:100]) else "middleware"
+        words = _words(source[:100])
+        return "compaction" if words & _SHORTER else "title" if words & _TITLES else "middleware"
     return "middleware" if metadata.get("lc_internal_call") else None
 
 
