@@ -102,9 +102,10 @@ def test_runs_of_both_versions_of_the_sdk_are_saved_as_their_dicts_are(tmp_path)
 
 def test_only_what_the_library_reads_is_saved_and_read(tmp_path):
     save_runs([a_run(1, serialized={"a": 1}, total_cost=2)], tmp_path / "saved.jsonl")
-    (tmp_path / "dumped.jsonl").write_text(json.dumps(a_run(1, serialized={"a": 1})) + "\n")
+    (tmp_path / "dumped.jsonl").write_text(json.dumps(a_run(1, serialized={"a": 1}, total_cost=2)) + "\n")
     for run in run_files([tmp_path / "saved.jsonl", tmp_path / "dumped.jsonl"]):
         assert run.keys() <= set(FIELDS)
+        assert run["serialized"] == {"a": 1}  # what LangChain's model was made with
 
 
 @pytest.mark.parametrize("name", ["runs.jsonl", "runs.jsonl.gz", "runs.jsonl.zst"])

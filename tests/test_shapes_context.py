@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+import uuid
 from typing import Any
 
 import pytest
+from langsmith.schemas import Run
+from langsmith.types import Run as RunV2
 
 from langsmith_finetune import (
+    RUN_FIELDS,
     LangSmithRunChatLoader,
     RunNotUsableError,
     examples_from_runs,
@@ -80,6 +84,21 @@ def test_context_that_the_provider_keeps_is_refused_wherever_it_is_named(place, 
 @pytest.mark.parametrize("place", PLACES)
 def test_stored_prompt_is_refused_wherever_it_is_named(place):
     assert outcome(with_setting(place, "prompt", {"id": "pmpt_1", "version": "2"})) == "kept_elsewhere"
+
+
+def test_what_a_model_was_made_with_is_asked_for_and_seen_in_runs_of_both_apis():
+    assert "MANIFEST" in RUN_FIELDS
+    made_with = {"lc": 1, "type": "constructor", "id": ["x", "ChatX"], "kwargs": {"cached_content": CACHE}}
+    ids = {"id": str(uuid.UUID(int=1)), "trace_id": str(uuid.UUID(int=2))}
+    run = langchain_run(HELLO) | ids
+    v1 = Run(
+        **{"name": "x", "start_time": "2026-11-01T00:00:00", "dotted_order": "x", "serialized": made_with}
+        | run
+    )
+    v2 = RunV2.model_validate(run | {"run_type": "LLM", "status": "SUCCESS", "manifest": made_with})
+    for known in (v1, v2):
+        with pytest.raises(RunNotUsableError, match=r"kept_elsewhere.*the call named cached_content"):
+            conversation_from_run(known)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ FIELDS = (
     *("id", "run_type", *JSON_COLUMNS, "error", "status", "start_time", "end_time"),
     *("trace_id", "parent_run_id", "parent_run_ids", "dotted_order", "session_id", "project_id"),
     *("tags", "name", "prompt_tokens", "completion_tokens", "reference_example_id"),
-    *("metadata", "thread_id", "attachments"),
+    *("metadata", "thread_id", "attachments", "serialized", "manifest"),
 )
 """What the rest of the library reads of a run; nothing else is kept."""
 

@@ -45,6 +45,7 @@ RUN_FIELDS = (
     "REFERENCE_EXAMPLE_ID",
     "PROMPT_TOKENS",
     "COMPLETION_TOKENS",
+    "MANIFEST",
 )
 """What a training example and its provenance are made from: what `select_runs` asks for."""
 
@@ -169,6 +170,7 @@ V2 = RunApi(250, False, _call_v2, _answer_v2)
 # v1's own name for a field of v2, where it differs.
 _V1_NAMES = {
     "PROJECT_ID": "session_id",
+    "MANIFEST": "serialized",
     "METADATA": "extra",
     "THREAD_ID": "extra",  # older servers refuse thread_id
     "IS_IN_DATASET": "in_dataset",
