@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langsmith_finetune import check
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.local.rows import rows_of_file, rows_of_line
 from tests.local_calculator import TOOL, call, lines
@@ -162,3 +163,48 @@ def test_the_models_thinking_goes_to_the_template():
     }
     (row,) = rows_of_line(line, "train.jsonl:1")
     assert row.completion == {"role": "assistant", "content": "Hello!", "reasoning_content": "Greet."}
+
+
+def test_tools_of_the_legacy_form_are_refused_and_not_lost():
+    line = {**lines()[0], "functions": [{"name": "f"}]}
+    with pytest.raises(InvalidExampleError) as caught:
+        list(rows_of_line(line, "t.jsonl:1"))
+    assert str(caught.value) == (
+        "t.jsonl:1: functions: are tools of the legacy form. Write them as tools, or call check(..., fix=True)"
+    )
+
+
+ODD = st.sampled_from(
+    [None, 1, True, "", "text", [], ["text"], {}, {"type": "text"}, {"type": "text", "text": "t"}]
+)
+parts = st.lists(
+    ODD | st.sampled_from([{"type": "image_url", "image_url": {"url": "https://x/a.png"}}]), max_size=2
+)
+odd_messages = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["system", "user", "assistant", "assistant", "developer", "tool"]) | ODD},
+        optional={
+            "content": texts | parts | ODD,
+            "weight": st.sampled_from([0, 1]) | ODD,
+            "tool_calls": st.lists(calls, min_size=1, max_size=2) | ODD,
+            "function_call": ODD,
+            "refusal": texts | ODD,
+        },
+    )
+    | ODD,
+    max_size=4,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"messages": odd_messages | conversations | ODD},
+        optional={"tools": st.just([TOOL]) | ODD, "functions": ODD},
+    )
+)
+def test_a_line_that_check_takes_for_local_can_be_trained_on(line):
+    taken = check([line], "local").ok
+    try:
+        list(rows_of_line(line, "t.jsonl:1"))
+    except InvalidExampleError:
+        assert not taken

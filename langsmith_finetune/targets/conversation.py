@@ -18,6 +18,9 @@ _KEYS = {
     "assistant": frozenset({"role", "content", "name", "weight", "tool_calls", "refusal", "function_call"}),
     "tool": frozenset({"role", "content", "name", "weight", "tool_call_id"}),
 }
+LEGACY = frozenset({"functions"})
+"""What a line has no more, and has a rule of its own."""
+
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -46,6 +49,10 @@ class Conversation:
         if not isinstance(parallel, bool) and "parallel_tool_calls" in self._rules.line_keys:
             what = f"is {problems.what(parallel)}"
             problems.say("type", f"{at}parallel_tool_calls", what, "Write true or false")
+        if "functions" in holder:
+            functions = holder["functions"]
+            fix = "Write tools, as fix=True does" if functions else "Remove it"
+            problems.say("legacy_function", f"{at}functions", f"is {problems.what(functions)}", fix)
         if "tools" in holder:
             self._tools = names_of_tools(holder["tools"], f"{at}tools", problems)
         messages, field = holder.get("messages"), f"{at}messages"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import OBJECT
-from langsmith_finetune.targets.conversation import Conversation
+from langsmith_finetune.targets.conversation import LEGACY, Conversation
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.rules import Line, Problem, TargetRules
 from langsmith_finetune.targets.surrogates import HALF, WHOLE, halves
@@ -29,7 +29,7 @@ def line_problems(
     if is_preference(line):
         _preference(line, problems)
     else:
-        problems.keys("", line, rules.line_keys, "line_key")
+        problems.keys("", line, rules.line_keys | LEGACY, "line_key")
         if "weight" in rules.line_keys and not isinstance(line.get("weight", 1.0), int | float):
             problems.say("type", "weight", f"is {problems.what(line['weight'])}", "Write a number")
         Conversation(problems, supervised=True).read(line, "")
@@ -48,7 +48,7 @@ def _preference(line: Line, problems: Problems) -> None:
     problems.keys("", line, _PREFERENCE, "line_key")
     conversation = Conversation(problems, supervised=False)
     if isinstance(given, OBJECT):
-        problems.keys("input", given, rules.line_keys - {"weight"}, "line_key")
+        problems.keys("input", given, rules.line_keys - {"weight"} | LEGACY, "line_key")
         conversation.read(given, "input.")
         messages = given.get("messages")
         last = messages[-1] if isinstance(messages, list) and messages else None

@@ -66,6 +66,9 @@ def rows_of_line(line: Mapping[str, Any], where: str) -> Iterator[Row]:
     tools = line.get("tools") or []
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
         _refuse(where, "tools", "is not a list of tools", "Make lines with training_examples(sessions)")
+    if line.get("functions"):
+        fix = "Write them as tools, or call check(..., fix=True)"
+        _refuse(where, "functions", "are tools of the legacy form", fix)
     rendered = messages_for_template(messages, where)
     any_trained = False
     for index, message in enumerate(messages):
@@ -105,7 +108,7 @@ def messages_for_template(messages: Sequence[Any], where: str) -> list[dict[str,
     for index, message in enumerate(messages):
         field = f"messages[{index}]"
         role = message.get("role") if isinstance(message, Mapping) else None
-        if role not in _ROLES:
+        if not isinstance(role, str) or role not in _ROLES:
             fix = "Make lines with training_examples(sessions)"
             _refuse(where, f"{field}.role", "is none of system, developer, user, assistant, tool", fix)
         assert isinstance(message, Mapping)  # noqa: S101 - for the type checker; _refuse has seen to it
