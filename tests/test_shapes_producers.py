@@ -20,7 +20,7 @@ from tests.payloads import (
 )
 from tests.producers_table import PAGE, PRODUCERS, page
 from tests.strategies import conversations, objects, texts, without
-from tests.wire import comparable
+from tests.wire import cases, comparable
 
 
 def lines_of(run):
@@ -149,4 +149,6 @@ def captured_lines():
 def test_the_table_of_producers_says_what_becomes_of_their_runs():
     # Mend it with `python -m tests.producers_table`.
     assert PAGE.read_text(encoding="utf-8") == page()
-    assert {file for files, _ in PRODUCERS.values() for file in files} == set(producers())
+    assert {file for _, files, _ in PRODUCERS.values() for file in files} == set(producers())
+    prefixes = tuple(prefix for _, _, some in PRODUCERS.values() for prefix in some)
+    assert all(name.startswith(prefixes) for name, _, _ in cases(""))
