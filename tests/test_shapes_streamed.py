@@ -222,6 +222,48 @@ def test_raw_chunks_that_cannot_be_told_apart_are_lost_at_the_source():
         conversation_from_run(run)
 
 
+def deltas(*found: dict[str, Any]) -> dict[str, Any]:
+    run = chunks()
+    run["outputs"]["output"] = [
+        {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta}]} for delta in found
+    ]
+    return run
+
+
+def test_legacy_call_of_raw_chunks_is_kept():
+    run = deltas(
+        {"role": "assistant", "content": None, "function_call": {"name": "get_weather", "arguments": ""}},
+        {"function_call": {"arguments": '{"city":'}},
+        {"function_call": {"arguments": '"Paris"}'}},
+    )
+    call = {"name": "get_weather", "arguments": PARIS}
+    assert conversation_from_run(run)[0].messages[-1] == {
+        "role": "assistant",
+        "content": None,
+        "function_call": call,
+    }
+
+
+def test_thinking_of_raw_chunks_is_noted_or_kept_with_what_else_they_hold():
+    run = deltas(
+        {"reasoning_content": "Hm, "}, {"reasoning_content": "well."}, {"content": "Hi", "audio": {"id": "a"}}
+    )
+    conversation, source = conversation_from_run(run)
+    assert conversation.messages[-1] == {"role": "assistant", "content": "Hi"}
+    assert {note.kind for note in source.notes} == {"reasoning_dropped", "keys_dropped"}
+    conversation, _ = conversation_from_run(run, keep_reasoning=True)
+    assert conversation.messages[-1]["reasoning_content"] == "Hm, well."
+
+
+def test_what_the_provider_found_is_seen_in_raw_chunks():
+    cited = [{"type": "url_citation", "url_citation": {"url": "https://example.org"}}]
+    assert [
+        note.kind for note in conversation_from_run(deltas({"content": "Hi", "annotations": cited}))[1].notes
+    ] == ["server_tool_dropped"]
+    with pytest.raises(RunNotUsableError, match="not_expressible"):
+        conversation_from_run(deltas({"content": "Hi", "executed_tools": [{"type": "python"}]}))
+
+
 @pytest.mark.parametrize("name", ["wrap_anthropic_stream", "wrap_anthropic_stream_helper"])
 def test_stream_whose_arguments_an_older_wrapper_lost_is_refused(name):
     run = older.run(name)

@@ -14,7 +14,7 @@ https://console.groq.com/docs/compound, https://openrouter.ai/docs/features/web-
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langsmith_finetune.shapes.canonical import OBJECT, Conversation, Notes, Unreadable
@@ -158,9 +158,20 @@ def _places_of(outputs: Any) -> Iterator[Mapping[str, Any]]:
         found = outputs.get(key)
         if isinstance(found, OBJECT):
             yield from _places_of(found)
-        for message in found if isinstance(found, (list, tuple)) else ():
-            if isinstance(message, OBJECT) and message.get("role", "assistant") == "assistant":
-                yield from (message, *_places_of_message(message))
+        elif isinstance(found, (list, tuple)):
+            yield from _places_of_items(found)
+
+
+def _places_of_items(items: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
+    """Of messages and items that the model said, and of chunks."""
+    for item in items:
+        if not isinstance(item, OBJECT) or item.get("role", "assistant") != "assistant":
+            continue
+        yield from (item, *_places_of_message(item))
+        choices = item.get("choices")
+        for choice in choices if isinstance(choices, (list, tuple)) else ():
+            if isinstance(choice, OBJECT):
+                yield from _objects(choice, "delta")
 
 
 def _places_of_message(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -24,6 +24,7 @@ from langsmith_finetune.shapes.canonical import (
     nameless,
     text_at,
 )
+from langsmith_finetune.shapes.chunks import message_of_chunks
 from langsmith_finetune.shapes.content import kind_of
 from langsmith_finetune.shapes.endings import ENDINGS, note_ending
 from langsmith_finetune.shapes.messages import Turns
@@ -142,7 +143,7 @@ def _read_objects(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conve
     # Azure's first chunk tells of filters, and its object is "".
     if any(isinstance(one, OBJECT) and one.get("object") == "chat.completion.chunk" for one in output):
         turns = _request(run, notes)
-        answer = openai_chat.message_of_chunks(where, output, notes)
+        answer = message_of_chunks(where, output, notes)
         return _conversation(run, notes, turns, [answer])
     if "candidates" in first:
         return _read_candidates(where, output, run, notes)

@@ -130,7 +130,9 @@ def tools_from(where: str, tools: Any, notes: Notes) -> list[Tool]:
         at = f"{where}[{index}]"
         definition = mapping_at(at, tool)
         kind = definition.get("type", "function")
-        if isinstance(definition.get("function"), OBJECT):
+        if kind == "builtin_function":  # Moonshot's $web_search
+            notes.add("server_tool_dropped", at)
+        elif isinstance(definition.get("function"), OBJECT):
             found.append({"type": "function", "function": function_from(at, definition["function"], notes)})
         elif isinstance(definition.get("toolSpec"), OBJECT):
             found.append({"type": "function", "function": function_from(at, definition["toolSpec"], notes)})
