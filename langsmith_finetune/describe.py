@@ -21,6 +21,7 @@ from langsmith_finetune.dataset.sound import check_line
 from langsmith_finetune.dataset.tokens import counter_for
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.extras import missing
 from langsmith_finetune.printable import printable, printable_line
 from langsmith_finetune.shapes import conversation_from_run
 from langsmith_finetune.shapes.json_text import opened
@@ -128,7 +129,7 @@ class Description:
         try:
             import pandas as pd  # noqa: PLC0415
         except ImportError as error:
-            raise ImportError("a table needs pandas: pip install pandas") from error
+            raise missing("a table", "pandas", "notebook") from error
         rows = [
             (kind, name, times, times / names.total())
             for kind, names in self.counts.items()
@@ -145,7 +146,7 @@ class Description:
         try:
             from matplotlib.figure import Figure  # noqa: PLC0415 - not pyplot, which keeps figures open
         except ImportError as error:
-            raise ImportError("plots need matplotlib: pip install matplotlib") from error
+            raise missing("a plot", "matplotlib", "notebook") from error
         panels = len(self.spreads) + len(self.counts)
         figure = Figure(figsize=(10, 2.6 * max(1, -(-panels // 2))), layout="constrained")
         axes = iter(figure.subplots(max(1, -(-panels // 2)), 2, squeeze=False).flat)

@@ -155,6 +155,20 @@ class NotSupportedError(FineTuneError, NotImplementedError):
         self.what = what
 
 
+def their_word(status: str, provider_status: str) -> str:
+    """The provider's own word for a status, where it is another one.
+
+    Args:
+        status: Ours.
+        provider_status: Theirs.
+    """
+    return (
+        ""
+        if provider_status.lower() in (status, status.replace("cancelled", "canceled"))
+        else provider_status
+    )
+
+
 class JobFailedError(FineTuneError, RuntimeError):
     """A fine-tuning job ended without a model.
 
@@ -164,7 +178,10 @@ class JobFailedError(FineTuneError, RuntimeError):
 
     def __init__(self, job: JobStatus) -> None:
         why = job.error or "the provider gave no reason"
-        super().__init__(f"job {job.id} ended as {job.status} ({job.provider_status}): {why}")
+        ended: str = "was cancelled" if job.status == "cancelled" else job.status
+        if theirs := their_word(job.status, job.provider_status):
+            ended += f" ({theirs})"
+        super().__init__(f"job {job.id} {ended}: {why}")
         self.job = job
 
 
@@ -177,8 +194,10 @@ class JobTimeoutError(FineTuneError, TimeoutError):
     """
 
     def __init__(self, job: JobStatus, waited_seconds: float) -> None:
+        theirs = their_word(job.status, job.provider_status)
+        still = f"{job.status} ({theirs})" if theirs else job.status
         super().__init__(
-            f"job {job.id} was still {job.status} ({job.provider_status}) after {waited_seconds:.0f} s; "
+            f"job {job.id} was still {still} after {waited_seconds:.0f} s; "
             f'it goes on: FineTuneJob.attach("{job.id}", provider=...).wait() returns to it'
         )
         self.job = job

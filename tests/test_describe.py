@@ -202,7 +202,9 @@ def test_it_is_a_table_where_pandas_is_installed(monkeypatch):
     assert list(models["name"]) == ["gpt-4o-mini", "(not told)"]
     assert list(models["share"]) == [0.75, 0.25]
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"^a table needs pandas: pip install pandas$"):
+    with pytest.raises(
+        ImportError, match=r'^a table needs pandas: pip install "langsmith-finetune\[notebook\]"$'
+    ):
         found.to_pandas()
 
 
@@ -216,5 +218,7 @@ def test_it_is_a_figure_where_matplotlib_is_installed(monkeypatch, tmp_path):
     assert {"turns", "tokens", "roles", "models", "scripts"} <= titles
     describe_examples([]).plot()
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"^plots need matplotlib: pip install matplotlib$"):
+    with pytest.raises(
+        ImportError, match=r'^a plot needs matplotlib: pip install "langsmith-finetune\[notebook\]"$'
+    ):
         describe_examples([]).plot()

@@ -67,12 +67,12 @@ ERRORS = {
         {"provider": "local", "what": "events; read the log"},
         NotImplementedError,
     ),
-    "job ftjob-1 ended as failed (error): out of llamas": (
+    "job ftjob-1 failed (error): out of llamas": (
         JobFailedError(FAILED),
         {"job": FAILED},
         RuntimeError,
     ),
-    'job ftjob-1 was still running (running) after 60 s; it goes on: FineTuneJob.attach("ftjob-1", '
+    'job ftjob-1 was still running after 60 s; it goes on: FineTuneJob.attach("ftjob-1", '
     "provider=...).wait() returns to it": (
         JobTimeoutError(RUNNING, 60.4),
         {"job": RUNNING, "waited_seconds": 60.4},
@@ -124,7 +124,7 @@ def test_it_can_be_raised_again_after_pickling(text, error, fields, builtin):
 
 def test_a_failure_without_a_reason_says_so():
     job = JobStatus(id="j", status="cancelled", provider_status="cancelled", model="m")
-    assert str(JobFailedError(job)) == "job j ended as cancelled (cancelled): the provider gave no reason"
+    assert str(JobFailedError(job)) == "job j was cancelled: the provider gave no reason"
 
 
 def test_every_error_is_tried_here():

@@ -145,5 +145,5 @@ def test_a_missing_package_is_named(monkeypatch):
     with pytest.raises(ImportError) as caught:
         to_hf_dataset([HELLO])
     assert str(caught.value) == (
-        'Hugging Face datasets are not installed: pip install "langsmith-finetune[datasets]"'
+        'a Hugging Face dataset needs datasets: pip install "langsmith-finetune[datasets]"'
     )

@@ -76,7 +76,11 @@ def test_the_losses_are_plotted(job, tmp_path):
 @pytest.mark.parametrize(
     ("module", "ask", "text"),
     [
-        ("pandas", lambda job: job.metrics(as_frame=True), "a table needs pandas: pip install pandas"),
+        (
+            "pandas",
+            lambda job: job.metrics(as_frame=True),
+            'a table needs pandas: pip install "langsmith-finetune[notebook]"',
+        ),
         (
             "matplotlib.figure",
             lambda job: job.plot(),

@@ -181,19 +181,19 @@ def test_a_failed_job_raises_with_the_providers_reason(server, create):
     job = create()
     with pytest.raises(JobFailedError) as caught:
         job.wait(progress=False)
-    assert str(caught.value) == f"job {job.id} ended as failed (failed): {reason} (invalid_n_examples)"
+    assert str(caught.value) == f"job {job.id} failed: {reason} (invalid_n_examples)"
     assert caught.value.job.finished_at is None
 
 
 def test_a_failed_job_without_a_reason_says_so(server, create):
     server.script({"status": "failed", "error": {}})
-    with pytest.raises(JobFailedError, match=r"ended as failed \(failed\): the provider gave no reason"):
+    with pytest.raises(JobFailedError, match=r"^job .* failed: the provider gave no reason"):
         create().wait(progress=False)
 
 
 def test_a_job_cancelled_while_waited_for_raises(server, create):
     server.script("running", "cancelled")
-    with pytest.raises(JobFailedError, match="ended as cancelled"):
+    with pytest.raises(JobFailedError, match="was cancelled"):
         create().wait(progress=False)
 
 
@@ -232,7 +232,7 @@ def test_a_wait_that_takes_too_long_ends_on_time_and_leaves_the_job(server, crea
     assert sum(clock.slept) == pytest.approx(timeout)
     assert caught.value.waited_seconds == pytest.approx(timeout)
     assert str(caught.value) == (
-        f"job {job.id} was still running (running) after {timeout} s; "
+        f"job {job.id} was still running after {timeout} s; "
         f'it goes on: FineTuneJob.attach("{job.id}", provider=...).wait() returns to it'
     )
     server.script("succeeded", job_id=job.id)

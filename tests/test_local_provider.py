@@ -104,7 +104,7 @@ def test_the_same_request_returns_to_the_job_and_cancelling_it_makes_room_for_an
 
     assert job.cancel().status == "cancelled"
     assert job.cancel().status == "cancelled"
-    with pytest.raises(JobFailedError, match="ended as cancelled"):
+    with pytest.raises(JobFailedError, match="was cancelled"):
         job.wait(progress=False)
     other = create(train_file, provider)
     assert other.id != job.id

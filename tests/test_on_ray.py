@@ -144,7 +144,7 @@ def test_without_ray_the_error_says_what_to_install(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(
-        ImportError, match=r'sharing work on Ray needs it: pip install "langsmith-finetune\[ray\]"'
+        ImportError, match=r'sharing work on Ray needs ray: pip install "langsmith-finetune\[ray\]"'
     ):
         ray_map(str, [1])
 

@@ -125,5 +125,5 @@ def test_a_job_is_cancelled(connect, clock, tmp_path):
     provider = connect()
     job = FineTuneJob.create(file_of(tmp_path, 11), model=MODEL, provider=provider, clock=clock)
     assert job.cancel().status == "cancelled"
-    with pytest.raises(JobFailedError, match="ended as cancelled"):
+    with pytest.raises(JobFailedError, match="was cancelled"):
         job.wait(progress=False)

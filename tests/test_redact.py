@@ -306,6 +306,11 @@ def test_what_nobody_can_read_is_taken_out_whole():
 
 
 BAD = {
+    "a number": (5, "a redactor must be a function, a list of (name, regular expression), or rules for langsmith's create_anonymizer, not int"),
+    "nothing": (None, "a redactor must be a function, a list of (name, regular expression), or rules for langsmith's create_anonymizer, not NoneType"),
+    "a rule of numbers": ([("N", 5)], "a redactor's rule must be a name and a regular expression"),
+    "a rule that is no expression": ([("N", "(")], "a redactor's rule must be a name and a regular expression: missing ), unterminated subpattern at position 0"),
+    "a rule without a name": ([(5, "x")], "a redactor's rule must be a name and a regular expression, both of text"),
     "a text": ("a@b.de", "a redactor must be a function, a list of (name, regular expression), or rules for langsmith's create_anonymizer, not str"),
     "no rules": ([], "a redactor must be a function, a list of (name, regular expression), or rules for langsmith's create_anonymizer, not list"),
     "bare patterns": ([r"\d"], "a redactor must be a function, a list of (name, regular expression), or rules for langsmith's create_anonymizer, not list"),

@@ -649,5 +649,5 @@ def test_without_pyarrow_json_lines_are_read_and_parquet_says_what_is_missing(tm
         "list(run_files('s3://exports'))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr
-    expected = 'Parquet, .zst and object storage need pyarrow: pip install "langsmith-finetune[bulk]"'
+    expected = 'reading Parquet, .zst or object storage needs pyarrow: pip install "langsmith-finetune[bulk]"'
     assert expected in said

@@ -133,7 +133,7 @@ def test_a_model_of_the_hub_that_is_not_here_is_estimated():
 def test_a_missing_package_makes_an_estimate_that_names_the_extra(monkeypatch, package, name):
     monkeypatch.setitem(sys.modules, package, None)
     assert count_tokens(LINE, name).how == (
-        'estimated by characters: counting needs pip install "langsmith-finetune[tokens]"'
+        f'estimated by characters: counting needs {package}: pip install "langsmith-finetune[tokens]"'
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
 from langsmith_finetune.examples import TrainingExample, TrainingLine, TrainingMessage
+from langsmith_finetune.extras import missing
 from langsmith_finetune.shapes.canonical import nameless
 
 _STEP = "drop_duplicates"
@@ -61,7 +62,7 @@ def drop_duplicates(
     check_many("examples", examples, "training examples")
     seen, report = Seen(near), report if report is not None else DatasetReport()
     if keep == "first":
-        kept = _first(report.reading(_STEP, examples), seen, report)
+        kept = _first(report.reading_examples(_STEP, examples), seen, report)
     else:
         kept = _chosen(examples, seen, score, report)
     return report.writing(_STEP, kept)
@@ -81,7 +82,7 @@ def _chosen(
     again = list(examples) if iter(examples) is examples else examples
     told = [
         (name_of(example, index), _worth(example, score), seen.features(example.line))
-        for index, example in enumerate(report.reading(_STEP, again))
+        for index, example in enumerate(report.reading_examples(_STEP, again))
     ]
     dropped = set()
     # The most wanted first; sorting keeps the order of those that are wanted alike.
@@ -206,9 +207,7 @@ def _rensa() -> Any:
     try:
         return import_module("rensa")
     except ImportError as error:
-        raise ImportError(
-            'finding near duplicates needs rensa: pip install "langsmith-finetune[dedupe]"'
-        ) from error
+        raise missing("finding near duplicates", "rensa", "dedupe") from error
 
 
 def as_compared(messages: Iterable[TrainingMessage]) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ def fold_traces(
         raise ValueError(f"across must be 'trace' or 'thread', not {across!r}")
     check_many("examples", examples, "training examples")
     report = report if report is not None else DatasetReport()
-    return report.writing(_STEP, _fold(report.reading(_STEP, examples), across, grouped, report))
+    return report.writing(_STEP, _fold(report.reading_examples(_STEP, examples), across, grouped, report))
 
 
 def _fold(

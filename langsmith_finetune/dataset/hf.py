@@ -18,6 +18,7 @@ from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.sound import check_line
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.extras import missing
 from langsmith_finetune.shapes.canonical import Note, json_bytes
 from langsmith_finetune.shapes.run import RunSource
 
@@ -176,7 +177,5 @@ def _datasets() -> Any:
     try:
         import datasets  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError(
-            'Hugging Face datasets are not installed: pip install "langsmith-finetune[datasets]"'
-        ) from error
+        raise missing("a Hugging Face dataset", "datasets", "datasets") from error
     return datasets

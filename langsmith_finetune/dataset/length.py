@@ -57,7 +57,7 @@ def fit_length(
     report = report if report is not None else DatasetReport()
 
     def fitting() -> Iterator[TrainingExample]:
-        for index, example in enumerate(report.reading(_STEP, examples)):
+        for index, example in enumerate(report.reading_examples(_STEP, examples)):
             tokens = count(example.line)
             if tokens <= max_tokens:
                 yield example

@@ -6,6 +6,8 @@ import pickle
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from langsmith_finetune.extras import missing
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -27,7 +29,7 @@ def ray_map(function: Callable[[T], R], items: list[T]) -> Iterator[R]:
     try:
         import ray.data  # noqa: PLC0415 - heavy
     except ImportError as error:
-        raise ImportError('sharing work on Ray needs it: pip install "langsmith-finetune[ray]"') from error
+        raise missing("sharing work on Ray", "ray", "ray") from error
     parts = [{"number": number, "item": pickle.dumps(item)} for number, item in enumerate(items)]
 
     def done(row: dict[str, Any]) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def preferences_from_scores(
     check_many("examples", examples, "training examples")
     step, report = "preferences_from_scores", report if report is not None else DatasetReport()
     prompts: dict[Hashable, _BestAndWorst] = {}
-    for value, example in _scored(report.reading(step, examples), score, step, report):
+    for value, example in _scored(report.reading_examples(step, examples), score, step, report):
         prompts.setdefault(_prompt(example), _BestAndWorst()).add(value, example)
     yield from report.writing(step, (pair for found in prompts.values() for pair in found.pairs(margin)))
 
@@ -116,7 +116,7 @@ def preferences_from_experiments(
     check_many("examples", examples, "training examples")
     step, report = "preferences_from_experiments", report if report is not None else DatasetReport()
     asked: dict[str, dict[Hashable, dict[str | None, tuple[float, TrainingExample]]]] = {}
-    for value, example in _scored(report.reading(step, examples), score, step, report):
+    for value, example in _scored(report.reading_examples(step, examples), score, step, report):
         if example.source is None or example.source.example_id is None:
             report.add(Change(step=step, what="of no dataset example", example=name_of(example, 0)))
             continue
@@ -156,7 +156,7 @@ def preferences_from_candidates(
     step, report = "preferences_from_candidates", report if report is not None else DatasetReport()
 
     def pairs() -> Iterator[PreferenceExample]:
-        for run in report.reading_runs(step, runs):
+        for run in report.reading(step, runs):
             found = _BestAndWorst()
             candidates: list[dict[str, Any]] = []
             with suppress(Exception):  # one that cannot be read has no two answers to compare
@@ -257,7 +257,7 @@ def _corrected(
 
     def pairs() -> Iterator[PreferenceExample]:
         missing = dict.fromkeys(said)
-        for run in report.reading_runs(step, runs):
+        for run in report.reading(step, runs):
             run_id = _id_of(run)
             if run_id not in said:
                 continue

@@ -89,7 +89,7 @@ def redact(
     report = report if report is not None else DatasetReport()
 
     told = _redacted(
-        report.reading(_STEP, examples, preferences=True),
+        report.reading_examples(_STEP, examples, preferences=True),
         finders,
         report,
         drop_media=media == "drop",
@@ -125,16 +125,27 @@ def _finder(redactor: Redactor) -> Finder:
     if callable(redactor):
         function = redactor
         return lambda text, values: _by_function(function, text, values)
-    if redactor and not isinstance(redactor, (str, Mapping)):
+    if isinstance(redactor, (list, tuple)) and redactor:
         if all(isinstance(rule, Mapping) for rule in redactor):
             return _finder(create_anonymizer([cast("Any", rule) for rule in redactor]))
         if all(isinstance(rule, tuple) and len(rule) == 2 for rule in redactor):
-            rules = [(name, re.compile(pattern)) for name, pattern in cast("Sequence[Rule]", redactor)]
+            rules = [_rule(name, pattern) for name, pattern in cast("Sequence[Rule]", redactor)]
             return lambda text, values: _by_rules(rules, text, values)
     raise TypeError(
         f"a redactor must be a function, a list of (name, regular expression), or rules for langsmith's "
         f"create_anonymizer, not {type(redactor).__name__}"
     )
+
+
+def _rule(name: Any, pattern: Any) -> tuple[str, re.Pattern[str]]:
+    try:
+        compiled = re.compile(pattern)
+        if isinstance(name, str) and isinstance(compiled.pattern, str):
+            return name, compiled
+    except (TypeError, re.error) as error:
+        why = "" if isinstance(error, TypeError) else f": {error}"
+        raise TypeError(f"a redactor's rule must be a name and a regular expression{why}") from None
+    raise TypeError("a redactor's rule must be a name and a regular expression, both of text")
 
 
 def _by_rules(rules: list[tuple[str, re.Pattern[str]]], text: str, values: _Values) -> str:

@@ -62,7 +62,7 @@ class DatasetReport:
         step = self.changes.setdefault(change.step, FirstThousand(lambda change: change.what))
         step.add(change)
 
-    def reading(
+    def reading_examples(
         self, step: str, examples: Iterable[Example], *, preferences: bool = False
     ) -> Iterator[Example]:
         """The same examples, counted as read, each once it is seen that it is one.
@@ -80,12 +80,12 @@ class DatasetReport:
             sound_example(step, index, example, preferences=preferences)
             for index, example in enumerate(examples)
         )
-        return self.reading_runs(step, sound)
+        return self.reading(step, sound)
 
-    def reading_runs(self, step: str, runs: Iterable[T]) -> Iterator[T]:
-        """The same runs, or anything else, counted as read."""
+    def reading(self, step: str, things: Iterable[T]) -> Iterator[T]:
+        """The same things, or anything else, counted as read."""
         self.read[step] += 0  # steps are told in the order in which they were set up
-        return _counted(self.read, step, runs)
+        return _counted(self.read, step, things)
 
     def writing(self, step: str, things: Iterable[T]) -> Iterator[T]:
         """The same things, counted as written."""

@@ -149,7 +149,7 @@ class _Sides(Generic[Example]):
         report: DatasetReport,
     ) -> None:
         self._rest: Iterator[tuple[int, Example]] = enumerate(
-            report.reading(_STEP, examples, preferences=True)
+            report.reading_examples(_STEP, examples, preferences=True)
         )
         self._rule: Callable[[Example], Side] = rule
         self._report = report

@@ -21,6 +21,7 @@ from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.sound import check_line
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.extras import missing
 from langsmith_finetune.shapes.canonical import compact_json
 
 
@@ -391,9 +392,7 @@ def _by_tiktoken(name: str, *, download: bool) -> TokenCounter:
     try:
         import tiktoken  # noqa: PLC0415
     except ImportError:
-        return _ByCharacters(
-            'estimated by characters: counting needs pip install "langsmith-finetune[tokens]"'
-        )
+        return _ByCharacters(f"estimated by characters: {missing('counting', 'tiktoken', 'tokens')}")
     if not download and not _has_ranks(name):
         return _ByCharacters(
             f"estimated by characters: the ranks of {name} are not on this machine, download=True fetches them"
@@ -413,7 +412,7 @@ def _by_hub(name: str, *, download: bool) -> TokenCounter:
     try:
         return _ByTemplate(_tokenizer(name, download=download), f"the tokenizer of {name}")
     except ImportError:
-        why = 'counting needs pip install "langsmith-finetune[tokens]"'
+        why = str(missing("counting", "transformers", "tokens"))
     except (OSError, ValueError):
         if download:
             raise
@@ -425,7 +424,5 @@ def _tokenizer(name: str, *, download: bool) -> Any:
     try:
         from transformers import AutoTokenizer  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError(
-            'counting by a model\'s own tokenizer needs transformers: pip install "langsmith-finetune[tokens]"'
-        ) from error
+        raise missing("counting by a model's own tokenizer", "transformers", "tokens") from error
     return AutoTokenizer.from_pretrained(name, local_files_only=not download)

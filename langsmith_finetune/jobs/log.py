@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune.extras import missing
 from langsmith_finetune.providers.base import JobEvent
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def frame_of(records: Sequence[Mapping[str, float]]) -> pd.DataFrame:
     try:
         import pandas as pd  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError("a table needs pandas: pip install pandas") from error
+        raise missing("a table", "pandas", "notebook") from error
     frame = pd.DataFrame.from_records(records, columns=None if records else ["step"])
     return frame.set_index("step")
 
@@ -55,7 +56,7 @@ def plot_of(records: Sequence[Mapping[str, float]], title: str) -> Axes:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - without pyplot, which would keep every figure
     except ImportError as error:
-        raise ImportError('a plot needs matplotlib: pip install "langsmith-finetune[notebook]"') from error
+        raise missing("a plot", "matplotlib", "notebook") from error
     axes: Axes = Figure(figsize=(6, 3.5), layout="constrained").add_subplot()
     for name in names:
         points = [(record["step"], record[name]) for record in records if name in record]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from langsmith_finetune.clock import Clock
-from langsmith_finetune.errors import NotSupportedError, ProviderError
+from langsmith_finetune.errors import NotSupportedError, ProviderError, their_word
 from langsmith_finetune.jobs.journal import Journal, home_of
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.jobs.waiting import looks, patiently
@@ -258,7 +258,7 @@ class Deployment:
 
         def too_long(waited: float) -> TimeoutError:
             return TimeoutError(
-                f"deployment {self.id} was still {self.status} ({self.details.provider_status}) after "
+                f"deployment {self.id} was still {self._said()} after "
                 f"{waited:.0f} s; it goes on, and may cost money until delete()"
             )
 
@@ -272,11 +272,16 @@ class Deployment:
             on_timeout=too_long,
         )
 
+    def _said(self) -> str:
+        """The status, and the provider's own word where it is another one."""
+        theirs = their_word(self.status, self.details.provider_status)
+        return f"{self.status} ({theirs})" if theirs else self.status
+
     def _outcome(self) -> Self:
         if self.status != "ready":
             raise ProviderError(
                 self.provider.name,
-                f"deployment {self.id} ended as {self.status} ({self.details.provider_status}): "
+                f"deployment {self.id} is {self._said()}: "
                 f"{self.details.error or 'the provider gave no reason'}",
             )
         return self

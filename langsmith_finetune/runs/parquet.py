@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.extras import missing
 from langsmith_finetune.runs.files import (
     FIELDS,
     JSON_COLUMNS,
@@ -33,9 +34,7 @@ try:
     import pyarrow.fs as pafs
     import pyarrow.parquet as pq
 except ImportError as error:
-    raise ImportError(
-        'Parquet, .zst and object storage need pyarrow: pip install "langsmith-finetune[bulk]"'
-    ) from error
+    raise missing("reading Parquet, .zst or object storage", "pyarrow", "bulk") from error
 
 _NEEDED = {"id", "run_type", "inputs", "outputs"}
 _TEXTS = ("tags", "parent_run_ids")  # JSON text too, but short

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.extras import missing
 from langsmith_finetune.providers.base import (
     JobEvent,
     JobRequest,
@@ -94,9 +95,7 @@ class HuggingFaceProvider(Provider):
         try:
             from huggingface_hub import HfApi, get_token  # noqa: PLC0415 - a third of a second
         except ImportError as error:
-            raise ImportError(
-                'training on Hugging Face needs huggingface_hub: pip install "langsmith-finetune[huggingface]"'
-            ) from error
+            raise missing("training on Hugging Face", "huggingface_hub", "huggingface") from error
         self._api = api or HfApi(token=key_of(self.name, "HF_TOKEN", token or get_token(), argument="token"))
         self._namespace = self._given_namespace = namespace
         self.flavor, self.timeout = flavor, timeout

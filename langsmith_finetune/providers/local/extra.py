@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+from langsmith_finetune.extras import missing
+
 _NEEDED = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "psutil")
 
 
@@ -16,12 +18,9 @@ def require_local_extra() -> None:
     Raises:
         ImportError: A package is missing; says how to install it.
     """
-    missing = [name for name in _NEEDED if not _is_there(name)]
-    if missing:
-        raise ImportError(
-            f"training and answering on this machine needs {', '.join(missing)}: "
-            'pip install "langsmith-finetune[local]"'
-        )
+    lacking = [name for name in _NEEDED if not _is_there(name)]
+    if lacking:
+        raise missing("training and answering on this machine", ", ".join(lacking), "local")
 
 
 def _is_there(name: str) -> bool:
