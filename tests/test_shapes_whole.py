@@ -355,6 +355,64 @@ def test_stream_of_ollama_that_was_left_is_cut_off():
     assert (line["messages"][-1]["content"], notes) == ("Hello", {"answer_cut_off"})
 
 
+def anthropic_events(*, to_the_end=True):
+    deltas = [
+        (0, {"type": "thinking_delta", "thinking": "Hm."}), (0, {"type": "signature_delta", "signature": "s"}),
+        (1, {"type": "text_delta", "text": "Let me "}), (1, {"type": "text_delta", "text": "see."}),
+        (2, {"type": "input_json_delta", "partial_json": '{"city": '}),
+        (2, {"type": "input_json_delta", "partial_json": '"Oslo"}'}),
+    ]  # fmt: skip
+    begun = [
+        {"type": "thinking", "thinking": "", "signature": ""},
+        {"type": "text", "text": ""},
+        {"type": "tool_use", "id": "c1", "name": "get_weather", "input": {}},
+    ]
+    events = [{"type": "message_start", "message": {"role": "assistant", "content": []}}, {"type": "ping"}]
+    for index, block in enumerate(begun):
+        events.append({"type": "content_block_start", "index": index, "content_block": block})
+        events += [
+            {"type": "content_block_delta", "index": index, "delta": d} for i, d in deltas if i == index
+        ]
+        events.append({"type": "content_block_stop", "index": index})
+    end = [{"type": "message_delta", "delta": {"stop_reason": "tool_use"}}, {"type": "message_stop"}]
+    return events + (end if to_the_end else [])
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("key", ["output", "outputs"])
+def test_events_of_anthropics_stream_make_one_answer(key, door):
+    tool = {"name": "get_weather", "description": "Weather.", "input_schema": PARAMETERS}
+    run = run_of({"messages": CALLED["messages"][:1], "tools": [tool]}, {key: anthropic_events()})
+    line, notes = only_line(door, run)
+    answer = CALLED["messages"][1] | {"content": "Let me see."}
+    assert line["messages"][-1] == answer | {"tool_calls": answer["tool_calls"][:1]}
+    assert notes == {"reasoning_dropped"}
+    run["outputs"] = {key: anthropic_events(to_the_end=False)}
+    assert "answer_cut_off" in only_line(door, run)[1]
+
+
+def test_call_of_a_stream_without_a_word_has_no_arguments():
+    run = run_of({"messages": CALLED["messages"][:1]}, {"output": [
+        {"messageStart": {"role": "assistant"}},
+        {"contentBlockStart": {"start": {"toolUse": {"toolUseId": "c1", "name": "now"}}, "contentBlockIndex": 0}},
+        {"messageStop": {"stopReason": "tool_use"}},
+    ]})  # fmt: skip
+    line, _ = only_line(by_bulk, run)
+    assert line["messages"][-1]["tool_calls"][0]["function"] == {"name": "now", "arguments": "{}"}
+
+
+@pytest.mark.parametrize("event", [
+    {"type": "content_block_delta", "index": 7, "delta": {"type": "input_json_delta", "partial_json": "{"}},
+    {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": "{"}},
+    {"type": "content_block_delta", "index": "1", "delta": {"text": "x"}},
+    {"contentBlockDelta": {"contentBlockIndex": 1, "delta": None}},
+    "message_stop",
+])  # fmt: skip
+def test_events_that_make_no_message_refuse_the_run(event):
+    run = run_of({"messages": CALLED["messages"][:1]}, {"output": [*anthropic_events(), event]})
+    assert by_loader(run)[1] == by_bulk(run)[1] == ["malformed"]
+
+
 # -- wrappers, exporters and platforms -----------------------------------------------------------------------
 
 

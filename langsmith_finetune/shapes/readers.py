@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from langsmith_finetune.shapes import gemini, langchain, ollama, openai_chat, openai_responses, vercel
+from langsmith_finetune.shapes import events, gemini, langchain, ollama, openai_chat, openai_responses, vercel
 from langsmith_finetune.shapes.canonical import (
     OBJECT,
     Conversation,
@@ -147,6 +147,8 @@ def _read_objects(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conve
         return _conversation(run, notes, turns, [answer])
     if "candidates" in first:
         return _read_candidates(where, output, run, notes)
+    if events.is_stream(first):
+        return _read_bare(replace(run, outputs=events.joined(where, output, notes)), notes)
     if "done" in first and "message" in first:
         return read_named_message(replace(run, outputs=ollama.joined(where, output, notes)), notes)
     if "role" not in first or kind_of(first) == "message":
