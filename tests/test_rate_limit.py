@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from langsmith_finetune.runs.rate_limit import RateLimit
+from langsmith_finetune.runs.talk import QUERIES
+from langsmith_finetune.runs.versions import V1, V2
 
 from .standins.clock import FakeClock
 
@@ -47,3 +51,13 @@ def test_a_pause_holds_everybody():
     assert limit.take() == pytest.approx(30)
     clock.sleep(30)
     assert limit.take() == 0.0
+
+
+def test_the_documentation_says_the_rate_that_pages_and_limit_give():
+    by_version = [api.page_size * QUERIES[0] / QUERIES[1] for api in (V1, V2)]
+    assert by_version == [150, 375]
+    docs = Path(__file__).parents[1] / "docs"
+    assert "**150 runs a second on v1 and 375 on v2**" in (docs / "scaling.md").read_text(encoding="utf-8")
+    assert "up to 150 runs a second on v1, and 375 on v2" in (docs / "selecting.md").read_text(
+        encoding="utf-8"
+    )
