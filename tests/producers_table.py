@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from langsmith_finetune import RunNotUsableError
 from langsmith_finetune.shapes import conversation_from_run
+from tests import older
 from tests.corpus import captured
 from tests.wire import cases
 
 PAGE = Path(__file__).parents[1] / "docs" / "producers.md"
+
+# Producer: the packages its runs were captured with, and how their names in `tests.older` begin.
+OLDER = {
+    "`wrap_openai` of other years": ("langsmith 0.1.99 with openai 1.40; 0.3.45 with 1.109", "wrap_openai"),
+    "`wrap_anthropic` of other years": (
+        "langsmith 0.3.45 with anthropic 0.69; 0.4.31 with 0.39",
+        "wrap_anthropic",
+    ),
+}
 
 # Producer: the packages its runs were captured with, its files of captured runs, and how the names of its
 # scenarios begin that have their HTTP traffic beside them.
@@ -85,6 +96,15 @@ The versions are those of the captures. Of other years, runs are read by their f
 in Python and JavaScript, `wrap_openai`'s since langsmith 0.3, the AI SDK's from 4 to 7. Read by their form, too, and
 held to payloads written after their sources: Dify's, and Azure's and Groq's over `wrap_openai` or `@traceable`.
 
+Some versions lose parts of a call before they post it; these are known, and no example is made of what is left:
+
+- `wrap_anthropic` of langsmith 0.3 to 0.4.31 loses the arguments of streamed calls: refused where the tool requires
+  some, noted where it may take some.
+- Calls of a stream that a host numbers alike (Gemini's OpenAI endpoint) are joined into one by `wrap_openai` of any
+  version, and `wrapOpenAI` in JavaScript joins those that are numbered apart, too: refused.
+- JavaScript's SDK writes inputs down after the call: a list that the application went on with is cut back, and noted.
+- Google's ADK joins thoughts to the answer, and the Claude Agent SDK posts no turns before the query: always noted.
+
 `NoteKind` and `RunReason` say what each kind and reason means. A reader looks at the form of a payload, not
 at the name of its producer: others that write one of these forms are read as well.
 """
@@ -99,19 +119,23 @@ def page() -> str:
         for prefix in own:
             longer = tuple(one for one in prefixes if one != prefix and one.startswith(prefix))
             runs += [run for name, run, _ in cases(prefix) if not (longer and name.startswith(longer))]
-        exact, noted, refused = 0, Counter[str](), Counter[str]()
-        for run in runs:
-            try:
-                _, source = conversation_from_run(run)
-            except RunNotUsableError as error:
-                refused[error.reason] += 1
-            else:
-                exact += not source.notes
-                noted.update(note.kind for note in source.notes)
-        rows.append(
-            f"| {producer} | {packages} | {len(runs)} | {exact} | {_counts(noted)} | {_counts(refused)} |\n"
-        )
+        rows.append(_row(producer, packages, runs))
+    for producer, (packages, prefix) in OLDER.items():
+        rows.append(_row(producer, packages, [older.run(n) for n in older.names() if n.startswith(prefix)]))
     return HEAD + "".join(rows) + FOOT
+
+
+def _row(producer: str, packages: str, runs: list[dict[str, Any]]) -> str:
+    exact, noted, refused = 0, Counter[str](), Counter[str]()
+    for run in runs:
+        try:
+            _, source = conversation_from_run(run)
+        except RunNotUsableError as error:
+            refused[error.reason] += 1
+        else:
+            exact += not source.notes
+            noted.update(note.kind for note in source.notes)
+    return f"| {producer} | {packages} | {len(runs)} | {exact} | {_counts(noted)} | {_counts(refused)} |\n"
 
 
 def _counts(found: Counter[str]) -> str:
