@@ -689,6 +689,21 @@ def test_calls_whose_answers_nobody_can_tell_apart_stay_without_ids():
     assert check([line], "openai", fix=True).errors["call_id"] == 2
 
 
+def test_keywords_of_google_s_schemas_are_written_as_json_schema_s():
+    google = {
+        "type": "OBJECT",
+        "properties": {
+            "any_of": {"type": "ARRAY", "min_items": 1, "items": {"any_of": [{"type": "STRING"}]}}
+        },
+    }
+    tools = [{"type": "function", "function": {"name": "f", "parameters": google}}]
+    [line] = mend_examples([said(U, A, tools=tools)], "openai")
+    assert line["tools"][0]["function"]["parameters"] == {
+        "type": "object",
+        "properties": {"any_of": {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "string"}]}}},
+    }
+
+
 SCHEMAS = [
     ({"type": "OBJECT"}, 'parameters.type: is a type as Google\'s Schema writes it (error: tools). Write "object"'),
     ({"properties": {"a": {"items": {"type": "STRING"}}}}, 'parameters.properties.?.items.type: is a type as Google\'s Schema writes it (error: tools). Write "string"'),

@@ -10,16 +10,16 @@ from typing import Any
 from langsmith_finetune.shapes.canonical import OBJECT
 
 _TYPES = frozenset({"STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"})
-_KEYWORD = {
+KEYWORDS = {
     "any_of": "anyOf", "max_items": "maxItems", "min_items": "minItems", "max_length": "maxLength",
     "min_length": "minLength", "max_properties": "maxProperties", "min_properties": "minProperties",
     "additional_properties": "additionalProperties", "defs": "$defs", "ref": "$ref",
     "property_ordering": "propertyOrdering",
 }  # fmt: skip
-_OF_NAMES = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-_OF_SCHEMAS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
-_A_SCHEMA = frozenset({
-    "items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames",
+OF_NAMES = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+OF_SCHEMAS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+A_SCHEMA = frozenset({
+    "items", "additionalItems", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames",
     "unevaluatedItems", "unevaluatedProperties",
 })  # fmt: skip
 
@@ -39,16 +39,16 @@ def json_schema(schema: Any, *, of_gemini: bool = False) -> Any:
     of_gemini = of_gemini or (isinstance(named, str) and named in _TYPES)
     found: dict[str, Any] = {}
     for written, value in schema.items():
-        key = str(_KEYWORD.get(written, written)) if of_gemini else written
+        key = str(KEYWORDS.get(written, written)) if of_gemini else written
         if value is None and of_gemini:
             continue
         if key == "type":
             found[key] = [_lowered(name) for name in value] if isinstance(value, list) else _lowered(value)
-        elif key in _OF_NAMES and isinstance(value, dict):
+        elif key in OF_NAMES and isinstance(value, dict):
             found[key] = {name: json_schema(inner, of_gemini=of_gemini) for name, inner in value.items()}
-        elif key in _OF_SCHEMAS and isinstance(value, list):
+        elif key in OF_SCHEMAS and isinstance(value, list):
             found[key] = [json_schema(inner, of_gemini=of_gemini) for inner in value]
-        elif key in _A_SCHEMA and isinstance(value, OBJECT):
+        elif key in A_SCHEMA and isinstance(value, OBJECT):
             found[key] = json_schema(value, of_gemini=of_gemini)
         else:
             found[key] = value

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from langsmith_finetune.shapes.schema import A_SCHEMA, KEYWORDS, OF_NAMES, OF_SCHEMAS
 from langsmith_finetune.targets.describe import KNOWN
 
 Tell: TypeAlias = Callable[[str, str, str], None]
@@ -25,14 +26,10 @@ _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 _NUMBERED = dict(enumerate(_TYPES[:6], start=1))  # google.ai.generativelanguage.Type
 _NO_TYPE = ("TYPE_UNSPECIFIED", 0)
 _WRITTEN = {name: kind for kind in _TYPES for name in (kind.upper(), kind.title())}
+_OF_PROTOBUF = {"type_": "type", "format_": "format"}
+_KEYWORDS = KEYWORDS | _OF_PROTOBUF
 _ODD = re.compile(f':null|"(?:type_|format_)":|"(?:{"|".join(_WRITTEN)}|TYPE_UNSPECIFIED)"'.encode())
-_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-_NESTED = frozenset(
-    {
-        "items", "additionalProperties", "additionalItems", "unevaluatedItems", "unevaluatedProperties", "contains",
-        "propertyNames", "not", "if", "then", "else", "anyOf", "allOf", "oneOf", "prefixItems", "any_of",
-    }
-)  # fmt: skip
+_NESTED = OF_SCHEMAS | A_SCHEMA
 _NULL_IS_A_VALUE = frozenset({"default", "const", "example"})
 
 
@@ -63,47 +60,59 @@ def json_schema(schema: Any, at: str, tell: Tell) -> Any:
     return _walked(schema, at, tell)
 
 
-def _walked(schema: Any, at: str, tell: Tell) -> Any:
+def _walked(schema: Any, at: str, tell: Tell, *, of_google: bool = False) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     found: dict[Any, Any] = {}
     is_changed = False
+    of_google = of_google or _is_googles(schema)
+    names = _KEYWORDS if of_google else _OF_PROTOBUF
     for key, value in schema.items():
-        name = key[:-1] if key in ("type_", "format_") and key[:-1] not in schema else key
+        name = names.get(key, key)
+        if name in schema:
+            name = key
         field = f"{at}.{name if name in _NAMED else '?'}"
         if name != key:
             tell(TYPES, f"{at}.{key}", f'Write "{name}"')
-        if value is None if name in _BY_NAME else (_says_nothing(value) and name not in _NULL_IS_A_VALUE):
+        if value is None if name in OF_NAMES else (_says_nothing(value) and name not in _NULL_IS_A_VALUE):
             tell(NULLS, field, "Remove the key")
         elif name == "type" and _is_one_of(value, _NO_TYPE):
             tell(TYPES, field, "Remove the key")
         else:
-            found[name] = _keyword(name, value, field, tell, numbered=key == "type_")
+            found[name] = _keyword(name, value, field, tell, of_google=of_google, numbered=key == "type_")
             is_changed = is_changed or name != key or found[name] is not value
     return found if is_changed or len(found) != len(schema) else schema
 
 
-_NAMED = KNOWN | _BY_NAME | _NESTED | {"enum", "format", "title", "default", "required", "nullable"}
+_NAMED = KNOWN | OF_NAMES | _NESTED | {"enum", "format", "title", "default", "required", "nullable"}
 """Keys that may be said aloud; another may be somebody's."""
 
 
-def _keyword(name: Any, value: Any, field: str, tell: Tell, *, numbered: bool) -> Any:
+def _is_googles(schema: Mapping[Any, Any]) -> bool:
+    kind = schema.get("type_", schema.get("type"))
+    return "type_" in schema or (isinstance(kind, str) and kind in _WRITTEN)
+
+
+def _keyword(name: Any, value: Any, field: str, tell: Tell, *, of_google: bool, numbered: bool) -> Any:
     if name == "type":
         return _type(value, field, tell, numbered=numbered)
-    if name in _BY_NAME and isinstance(value, Mapping):
+    if name in OF_NAMES and isinstance(value, Mapping):
         named = {}
         for key, inner in value.items():
             at = f"{field}.{key if key in KNOWN else '?'}"
             if _says_nothing(inner):
                 tell(NULLS, at, "Remove the key")
             else:
-                named[key] = _walked(inner, at, tell)
+                named[key] = _walked(inner, at, tell, of_google=of_google)
         same = len(named) == len(value) and all(named[key] is value[key] for key in named)
         return value if same else named
     if name in _NESTED and isinstance(value, Mapping):
-        return _walked(value, field, tell)
+        return _walked(value, field, tell, of_google=of_google)
     if name in _NESTED and isinstance(value, list):
-        listed = [_walked(inner, f"{field}[{index}]", tell) for index, inner in enumerate(value)]
+        listed = [
+            _walked(inner, f"{field}[{index}]", tell, of_google=of_google)
+            for index, inner in enumerate(value)
+        ]
         return value if all(a is b for a, b in zip(listed, value, strict=True)) else listed
     return value
 
