@@ -84,6 +84,8 @@ def test_context_that_the_provider_keeps_is_refused_wherever_it_is_named(place, 
 @pytest.mark.parametrize("place", PLACES)
 def test_stored_prompt_is_refused_wherever_it_is_named(place):
     assert outcome(with_setting(place, "prompt", {"id": "pmpt_1", "version": "2"})) == "kept_elsewhere"
+    assert outcome(with_setting(place, "conversation", "conv_1")) == "kept_elsewhere"
+    assert outcome(with_setting(place, "conversation", {"id": "conv_1"})) == "kept_elsewhere"
 
 
 def test_what_a_model_was_made_with_is_asked_for_and_seen_in_runs_of_both_apis():

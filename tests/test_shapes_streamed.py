@@ -157,6 +157,20 @@ def test_what_a_server_sent_in_one_piece_is_what_the_model_said():
         conversation_from_run(run)
 
 
+def test_what_langchain_was_sent_in_one_piece_is_what_the_model_said():
+    run = langchain_run(line("get_weather", TWO))
+    run["events"] = [{"name": "start"}, {"name": "end"}]
+    assert conversation_from_run(run)[0].messages[1]["tool_calls"][0]["function"]["arguments"] == TWO
+    for sign in ("event", "class"):
+        streamed = copy.deepcopy(run)
+        if sign == "event":
+            streamed["events"].insert(1, {"name": "new_token"})
+        else:
+            streamed["outputs"]["generations"][0][0]["message"]["id"][-1] = "AIMessageChunk"
+        with pytest.raises(RunNotUsableError, match="lost_at_source"):
+            conversation_from_run(streamed)
+
+
 def test_joined_call_in_the_history_was_sent_so_and_stays():
     joined = line("get_weatherget_weather", TWO)
     answer = {"role": "tool", "tool_call_id": "call_a", "content": "no such tool"}

@@ -132,10 +132,17 @@ def _documents() -> Unreadable:
 def _check_setting(name: str, value: Any, notes: Notes) -> None:
     if not value and not (name in _ON_WHEN_EMPTY and isinstance(value, OBJECT)):
         return
-    if name in KEPT or (name == "prompt" and isinstance(value, OBJECT) and isinstance(value.get("id"), str)):
+    if name in KEPT or (name in ("prompt", "conversation") and _is_kept(value)):
         raise Unreadable("kept_elsewhere", f"the call named {name}, which the provider keeps")
     if name in HOSTED and not (isinstance(value, OBJECT) and value.get("mode") == "off"):
         notes.add("server_tool_dropped", f"the call named {name}")
+
+
+def _is_kept(value: Any) -> bool:
+    """An object that is named by an id, as OpenAI's stored prompts and conversations are."""
+    if isinstance(value, str):
+        return value.startswith(("conv_", "pmpt_"))
+    return isinstance(value, OBJECT) and isinstance(value.get("id"), str)
 
 
 def _places_of(outputs: Any) -> Iterator[Mapping[str, Any]]:

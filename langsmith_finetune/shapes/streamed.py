@@ -122,9 +122,16 @@ def _wanted(name: str, conversation: Conversation) -> tuple[Any, Any]:
 
 
 def _came_whole(run: RunPayload) -> bool:
-    """The server sent a completion, not a stream: whatever a call says, the model said."""
+    """The server sent an answer, not a stream: whatever a call says, the model said."""
+    if _streamed(run):
+        return False
     outputs = run.outputs.get("output", run.outputs)
-    return isinstance(outputs, OBJECT) and outputs.get("object") == "chat.completion" and not _streamed(run)
+    if isinstance(outputs, OBJECT) and outputs.get("object") == "chat.completion":
+        return True
+    events = run.events if isinstance(run.events, (list, tuple)) else ()
+    return "generations" in run.outputs and any(  # LangChain's tracer logs every piece between them
+        isinstance(event, OBJECT) and event.get("name") == "end" for event in events
+    )
 
 
 def _streamed(run: RunPayload) -> bool:
@@ -136,9 +143,14 @@ def _is_chunk(outputs: Any) -> bool:
     if outputs.get("object") == "chat.completion.chunk":
         return True
     found = outputs.get("generations")
-    while isinstance(found, list) and found:
+    while isinstance(found, (list, tuple)) and found:
         found = found[0]
-    return isinstance(found, OBJECT) and found.get("type") == "ChatGenerationChunk"
+    if not isinstance(found, OBJECT):
+        return False
+    message = found.get("message")
+    path = message.get("id") if isinstance(message, OBJECT) else None
+    name = path[-1] if isinstance(path, (list, tuple)) and path else ""
+    return found.get("type") == "ChatGenerationChunk" or name == "AIMessageChunk"
 
 
 def _may_have_lost(run: RunPayload) -> bool:
