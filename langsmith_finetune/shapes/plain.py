@@ -34,6 +34,10 @@ _ROLE_OF_CLASS: dict[str, _Role] = {
 }
 
 
+class _Skipped(Struct, gc=False):
+    """An object of which nothing is looked at, nor made."""
+
+
 class _Ending(Struct, gc=False):
     """What producers say of how an answer ended, and how every answer that is read here did."""
 
@@ -84,7 +88,7 @@ class _Extra(_Facts, forbid_unknown_fields=True, gc=False):
     role: Any = None
     model: Any = None
     index: Any = None
-    usage: Any = None
+    usage: _Skipped | None = None
     stop_sequence: Any = None
 
 
@@ -101,9 +105,9 @@ class _Fields(Struct, forbid_unknown_fields=True, gc=False):
     type: Any = None
     id: Any = None
     example: Any = None
-    usage_metadata: Any = None
+    usage_metadata: _Skipped | None = None
     chunk_position: Any = None
-    lc_kwargs: Any = None
+    lc_kwargs: _Skipped | None = None
 
 
 class _Message(Struct, forbid_unknown_fields=True, gc=False):
@@ -169,7 +173,7 @@ class _Candidate(_Facts, forbid_unknown_fields=True, kw_only=True, gc=False):
     text: Any = None
     type: Any = None
     index: Any = None
-    logprobs: Any = None
+    logprobs: _Skipped | None = None
     generation_info: _Facts | None = None
     generation_info_js: _Facts | None = field(name="generationInfo", default=None)
 
@@ -187,10 +191,10 @@ class _Outputs(_Facts, forbid_unknown_fields=True, kw_only=True, gc=False):
     model: Any = None
     system_fingerprint: Any = None
     service_tier: Any = None
-    usage: Any = None
-    usage_metadata: Any = None
-    metadata: Any = None
-    moderation: Any = None
+    usage: _Skipped | None = None
+    usage_metadata: _Skipped | None = None
+    metadata: _Skipped | None = None
+    moderation: _Skipped | None = None
     obfuscation: Any = None
     prompt_filter_results: Any = None
     provider: Any = None
