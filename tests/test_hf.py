@@ -105,6 +105,22 @@ def test_a_dataset_that_others_made_is_read_without_the_nulls_of_arrow():
     assert second == [{"role": "user", "content": None, "name": "ann"}]
 
 
+def test_parts_and_calls_that_others_made_lose_the_nulls_of_arrow():
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "See"}, image]},
+        *call("f", '{"n": null}')["messages"][1:],
+    ]
+    messages[1] = messages[1] | {"content": [{"type": "text", "text": "Well"}]}
+    dataset = datasets.Dataset.from_list([{"messages": messages}])
+    assert dataset.with_format("arrow")[0]["messages"].to_pylist()[0][0]["content"][0].keys() > {
+        "type",
+        "text",
+    }
+    [example] = examples_from_hf(dataset)
+    assert example.line == {"messages": messages}
+
+
 def test_no_examples_are_an_empty_dataset():
     dataset = to_hf_dataset([])
     assert (len(dataset), list(examples_from_hf(dataset))) == (0, [])

@@ -21,6 +21,7 @@ from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.extras import missing
 from langsmith_finetune.shapes.canonical import Note, json_bytes
 from langsmith_finetune.shapes.run import RunSource
+from langsmith_finetune.targets.schemas import holds_nothing
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -77,7 +78,7 @@ def examples_from_hf(dataset: Dataset) -> Iterator[TrainingExample | PreferenceE
     """The examples of a Hugging Face dataset, one at a time: the same that `to_hf_dataset` was given.
 
     Reads other datasets with a column `messages` too. Where Arrow holds their messages as structs, keys of a
-    message that are null are left out, since nobody can tell which of them Arrow filled in.
+    message, its parts and its calls that are null are left out, since nobody can tell which of them Arrow filled in.
 
     Args:
         dataset: With `messages`, or with `input`, `preferred_output` and `non_preferred_output`.
@@ -161,9 +162,24 @@ def _messages(messages: Iterable[Any]) -> list[dict[str, Any]]:
         while isinstance(read, str):  # twice where datasets could not read the text and quoted it
             read = json.loads(read)
         if read is message:  # an Arrow struct, with a null for every key that some other message has
-            read = {key: value for key, value in message.items() if value is not None or key == "content"}
+            read = {
+                key: _without_nulls(value)
+                for key, value in message.items()
+                if key == "content" or not holds_nothing(value)
+            }
         found.append(read)
     return found
+
+
+def _without_nulls(value: Any) -> Any:
+    """Parts and calls without the keys that Arrow filled in; what a model wrote as arguments stays."""
+    if isinstance(value, Mapping):
+        return {
+            key: inner if key == "arguments" else _without_nulls(inner)
+            for key, inner in value.items()
+            if not holds_nothing(inner)
+        }
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _source(entry: Mapping[str, Any] | None) -> RunSource | None:
