@@ -562,3 +562,42 @@ def test_key_of_an_answer_that_nobody_knows_is_noted(run, path, value, door):
 def test_key_of_an_answer_that_says_nothing_is_not_noted(value):
     for run, path in ((langchain_run(HELLO), FIELDS), (wrap_openai_run(HELLO), ("outputs", "choices", 0))):
         assert only_line(by_bulk, changed(run, (*path, "novelty"), value)) == (HELLO, set())
+
+
+SCHEMA = {"type": "json_schema", "schema": PARAMETERS}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("place", "settings"),
+    [
+        (
+            "params",
+            {"generationConfig": {"responseSchema": PARAMETERS, "responseMimeType": "application/json"}},
+        ),
+        ("params", {"response_mime_type": "application/json"}),
+        ("params", {"response_json_schema": PARAMETERS}),
+        ("params", {"output_config": {"format": SCHEMA, "effort": "low"}}),
+        ("params", {"outputConfig": {"textFormat": {"type": "json_schema"}}}),
+        ("params", {"format": "json"}),
+        ("inputs", {"format": PARAMETERS}),
+        ("inputs", {"output_format": SCHEMA}),
+    ],
+)
+def test_format_that_an_answer_was_held_to_is_noted(place, settings, door):
+    run = langchain_run(HELLO) if place == "params" else wrap_openai_run(HELLO)
+    (run["extra"]["invocation_params"] if place == "params" else run["inputs"]).update(settings)
+    assert only_line(door, run) == (HELLO, {"response_format"})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"generationConfig": {"stopSequences": []}}, {"response_mime_type": "text/plain"}, {"output_config": None},
+        {"output_config": {"effort": "low"}}, {"format": ""}, {"response_format": {"type": "text"}},
+    ],
+)  # fmt: skip
+def test_settings_that_name_no_format_are_not_noted(settings):
+    run = langchain_run(HELLO)
+    run["extra"]["invocation_params"].update(settings)
+    assert only_line(by_loader, run) == only_line(by_bulk, run) == (HELLO, set())

@@ -173,8 +173,6 @@ def _read_bare(run: RunPayload, notes: Notes) -> Conversation:
     conversation = _conversation(run, notes, turns, [_answer("outputs", run.outputs, turns)])
     if run.inputs.get("mcp_servers"):
         notes.add("server_tool_dropped", "inputs.mcp_servers")
-    if run.inputs.get("output_format") or run.inputs.get("output_config"):
-        notes.add("response_format", "the call named an output format")  # Anthropic's names
     return conversation
 
 

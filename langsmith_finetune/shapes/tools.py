@@ -26,14 +26,22 @@ _SCHEMAS = (
 )  # fmt: skip
 _FUNCTION_KEYS = frozenset({"name", "description", "strict", "type", *_SCHEMAS})
 _DECLARATIONS = ("function_declarations", "functionDeclarations")
-SETTINGS = frozenset({
+FORMATS = frozenset({
+    "response_format", "response_schema", "responseSchema", "response_json_schema", "responseJsonSchema",
+    "response_mime_type", "responseMimeType", "output_format", "outputFormat", "output_config", "outputConfig",
+    "format",
+})  # fmt: skip
+"""Settings that hold the answer to a format: OpenAI's, Gemini's, Anthropic's, Bedrock's, Ollama's."""
+
+SETTINGS = FORMATS | frozenset({
+    "generationConfig", "generation_config",
     "conversation", "function_call", "functions", "parallel_tool_calls", "previous_response_id",
-    "response_format", "toolConfig", "tool_choice", "tool_config", "tools",
+    "toolConfig", "tool_choice", "tool_config", "tools",
 })  # fmt: skip
 """The settings of a call that are looked at here."""
 
 _NO_CHOICE: tuple[Any, ...] = (None, "auto", {"type": "auto"})
-_NO_FORMAT: tuple[Any, ...] = (None, {"type": "text"})
+_NO_FORMAT: tuple[Any, ...] = (None, "text", "text/plain", {"type": "text"})
 
 
 def add_request_settings(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
@@ -69,19 +77,44 @@ def add_request_settings(conversation: Conversation, run: RunPayload, notes: Not
     parallel = setting("parallel_tool_calls")
     if isinstance(choice, Mapping) and choice.get("disable_parallel_tool_use") is True:
         parallel, choice = False, {"type": choice.get("type")}  # Anthropic's place for the same
-    # The API refuses the setting without tools, so a default of the caller's never went over the wire.
-    if isinstance(parallel, bool) and conversation.tools:
-        conversation.parallel_tool_calls = parallel
-    _note_unseen((choice, setting("function_call")), setting("response_format"), notes)
+    _add_parallel(conversation, parallel)
+    _note_choice((choice, setting("function_call")), notes)
+    for place in places:
+        _note_format(place, notes)
     note_tool_config(config, notes)
 
 
-def _note_unseen(choices: tuple[Any, Any], response_format: Any, notes: Notes) -> None:
-    """Note the settings that a training line has no place for."""
+def _add_parallel(conversation: Conversation, parallel: Any) -> None:
+    # The API refuses the setting without tools, so a default of the caller's never went over the wire.
+    if isinstance(parallel, bool) and conversation.tools:
+        conversation.parallel_tool_calls = parallel
+
+
+def _note_choice(choices: tuple[Any, Any], notes: Notes) -> None:
     if any(choice not in _NO_CHOICE for choice in choices):
         notes.add("tool_choice", "the call named tool_choice or function_call")
-    if response_format not in _NO_FORMAT:
-        notes.add("response_format", "the call named a response_format")
+
+
+def _note_format(settings: Mapping[str, Any], notes: Notes) -> None:
+    """Note that the answer was held to a format."""
+    for key in ("generationConfig", "generation_config"):  # LangChain.js with Gemini
+        if isinstance(nested := settings.get(key), OBJECT):
+            _note_format({name: value for name, value in nested.items() if name in FORMATS}, notes)
+    for key in FORMATS & settings.keys():
+        value = settings[key]
+        if key in ("output_config", "outputConfig"):  # which holds other settings too
+            value = (
+                next((value[part] for part in _PARTS if value.get(part)), None)
+                if isinstance(value, OBJECT)
+                else None
+            )
+        elif key == "format" and not (value == "json" or isinstance(value, OBJECT)):
+            continue  # Ollama's are these; a function of the user's may call anything a format
+        if value and value not in _NO_FORMAT:
+            notes.add("response_format", f"the call named a {key}")
+
+
+_PARTS = ("format", "textFormat", "text_format")
 
 
 def note_tool_config(config: Mapping[str, Any], notes: Notes) -> None:
