@@ -209,6 +209,19 @@ def test_blocks_of_bedrock_that_no_message_holds_are_refused(block, reason):
     assert (lines, reasons) == ([], [reason])
 
 
+@pytest.mark.parametrize("block", [
+    {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "s"}}},
+    {"type": "reasoning_content", "reasoning_content": {"text": "Hm.", "signature": "s"}},
+    {"type": "reasoning_content", "reasoningText": {"text": "Hm.", "signature": "s"}},
+    {"type": "thinking", "thinking": "Hm.", "signature": "s"},
+])  # fmt: skip
+def test_thinking_of_bedrock_is_kept_on_request(block):
+    said = {"role": "assistant", "content": [block, {"text": "Rain."}]}
+    run = changed(CONVERSE, ("outputs", "output", "message"), said)
+    conversation, _ = conversation_from_run(run, keep_reasoning=True)
+    assert conversation.messages[-1] == {"role": "assistant", "content": "Rain.", "reasoning_content": "Hm."}
+
+
 def test_documents_of_bedrock_are_files():
     block = {"document": {"format": "pdf", "name": "Report", "source": {"bytes": PNG}}}
     line, _ = only_line(by_bulk, changed(CONVERSE, BLOCK, block))

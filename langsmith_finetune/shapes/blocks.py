@@ -52,6 +52,8 @@ def typed_block(where: str, block: Any, notes: Notes) -> Any:
             return _READERS[key](f"{where}.{key}", inner, notes)
     if kind is None and isinstance(block.get("text"), str):
         return _text(block)
+    if kind == "reasoning_content" and isinstance(block.get("reasoningText"), OBJECT):
+        return _reasoning(where, block, notes)  # LangChain.js with Bedrock
     return block
 
 
