@@ -23,6 +23,7 @@ from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
 from langsmith_finetune.testing import FakeClock, FakeProvider, ProviderContract
+from tests.local_calculator import untrained
 from tests.standins.fireworks import FireworksStandIn
 from tests.standins.huggingface import HuggingFaceStandIn
 from tests.standins.openai import OpenAIStandIn
@@ -86,6 +87,22 @@ class TestHuggingFace(ProviderContract):
     def new_provider(self):
         with HuggingFaceStandIn() as server:
             yield lambda: HuggingFaceProvider(api=HfApi(endpoint=server.url, token=KEY))
+
+
+@pytest.mark.slow
+class TestLocal(ProviderContract):
+    pause_seconds = 0.3
+
+    @property
+    def model(self):
+        return str(untrained())
+
+    @pytest.fixture
+    def new_provider(self, tmp_path):
+        runs = tmp_path / "runs"
+        yield lambda: LocalProvider(runs)
+        for run in runs.glob("ft-*"):
+            LocalProvider(runs).cancel_job(run.name)
 
 
 def test_importing_the_test_doubles_imports_neither_pytest_nor_a_provider_sdk():
