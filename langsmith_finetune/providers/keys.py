@@ -29,19 +29,20 @@ def key_of(provider: str, variable: str, given: str | None, *, argument: str = "
     return sendable_key(provider, key)
 
 
-def sendable_key(provider: str, key: str) -> str:
+def sendable_key(provider: str, key: str, kind: str = "API key") -> str:
     """The key, which must be of a form that can be sent in a header. It is not shown.
 
     Args:
         provider: The provider's name.
         key: The key.
+        kind: What error texts call it.
 
     Raises:
         ValueError: It is not.
     """
     if not re.fullmatch(r"[!-~]+", key):
         raise ValueError(
-            f"{provider}: the API key is empty, or holds a space, a line break or a character outside ASCII; "
+            f"{provider}: the {kind} is empty, or holds a space, a line break or a character outside ASCII; "
             "copy it again"
         )
     return key

@@ -36,6 +36,7 @@ class RestClient:
         name: The provider's name, for error texts.
         base_url: The host's address.
         api_key: Sent as a bearer token, to this host only.
+        key_name: What error texts call it.
         http_client: A client of your own, for a proxy or for tests. Redirects are never followed.
 
     Raises:
@@ -43,11 +44,17 @@ class RestClient:
     """
 
     def __init__(
-        self, name: str, base_url: str, api_key: str, *, http_client: httpx2.Client | None = None
+        self,
+        name: str,
+        base_url: str,
+        api_key: str,
+        *,
+        key_name: str = "API key",
+        http_client: httpx2.Client | None = None,
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
-        self.api_key = sendable_key(name, api_key)
+        self.api_key = sendable_key(name, api_key, key_name)
         remember_key(api_key)
         self._http = httpx2.Client(
             transport=BoundedTransport(http_client, returns_redirects=True),
