@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import (
     AsyncIterable,
@@ -30,6 +31,7 @@ from langchain_core.messages import (
 
 from langsmith_finetune.arguments import check_many
 from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.runs.projects import fetch_dataset_lines
 from langsmith_finetune.runs.select import afetch_runs, fetch_runs, not_found
 from langsmith_finetune.runs.versions import PAGE_SIZE
 from langsmith_finetune.shapes import Reading, begin_reading, conversation_from_run
@@ -193,7 +195,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
             read = self._read(run)
             # The calls of one agent lie under the same runs, which are fetched once.
             if (wanted := _wanted(read)) and wanted != ids:
-                ids, above = wanted, [found for _, found in fetch_runs(wanted, self.client) if found]
+                ids, above = wanted, _readable(found for _, found in fetch_runs(wanted, self.client))
             if session := self._session(read, above if wanted else ()):
                 yield session
 
@@ -204,7 +206,8 @@ class LangSmithRunChatLoader(BaseChatLoader):
         async for run in _afetched(self.runs, self.client):
             read = self._read(run)
             if (wanted := _wanted(read)) and wanted != ids:
-                ids, above = wanted, [found async for _, found in afetch_runs(wanted, self.client) if found]
+                ids = wanted
+                above = _readable([found async for _, found in afetch_runs(wanted, self.client)])
             if session := self._session(read, above if wanted else ()):
                 yield session
 
@@ -255,7 +258,9 @@ class LangSmithDatasetChatLoader(BaseChatLoader):
 
     Args:
         dataset_name: The dataset's name.
-        client: A `langsmith.Client`; without one, it is made from the environment when loading begins.
+        client: A `langsmith.Client` or a `langsmith.Langsmith`, or any object with a method
+            `read_dataset_openai_finetuning(dataset_name=)`. Without one, a client is made from the environment
+            when loading begins.
     """
 
     def __init__(self, *, dataset_name: str, client: Any = None) -> None:
@@ -265,13 +270,8 @@ class LangSmithDatasetChatLoader(BaseChatLoader):
 
     def lazy_load(self) -> Iterator[RunChatSession]:
         """Yield one session for each example of the dataset. One that cannot be used is in `skipped`."""
-        client = self.client
-        if client is None:
-            from langsmith import Client  # noqa: PLC0415 - making one touches the network
-
-            client = Client()
         self.skipped = FirstThousand(lambda error: error.reason)
-        for index, line in enumerate(client.read_dataset_openai_finetuning(dataset_name=self.dataset_name)):
+        for index, line in enumerate(fetch_dataset_lines(self.dataset_name, self.client)):
             try:
                 yield _session_from_line(f"{self.dataset_name}[{index}]", line)
             except RunNotUsableError as error:
@@ -371,7 +371,7 @@ def _session_from_line(where: str, line: Any) -> RunChatSession:
     """A chat session from an OpenAI training line, as LangSmith exports a chat dataset."""
     notes = Notes()
     try:
-        line = mapping_at("line", line)
+        line = mapping_at("line", _decoded(line) if isinstance(line, str) else line)
         turns = Turns(notes)
         for index, message in enumerate(list_at("messages", line.get("messages"))):
             turns.add(f"messages[{index}]", message)
@@ -388,6 +388,16 @@ def _session_from_line(where: str, line: Any) -> RunChatSession:
     return session_from_conversation(conversation)
 
 
+def _decoded(line: str) -> Any:
+    try:
+        line.encode()
+        return json.loads(line)
+    except UnicodeEncodeError:
+        raise Unreadable("malformed", "the line holds bytes that are not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise Unreadable("malformed", "the line is not JSON, or nested too deeply to be read") from None
+
+
 def _check_runs(runs: Any) -> None:
     if isinstance(runs, (str, UUID)):  # an id
         raise TypeError(
@@ -395,6 +405,10 @@ def _check_runs(runs: Any) -> None:
         )
     if not isinstance(runs, AsyncIterable):
         check_many("runs", runs, "runs or ids")
+
+
+def _readable(runs: Iterable[Any]) -> list[Any]:
+    return [run for run in runs if run and not isinstance(run, RunNotUsableError)]
 
 
 def _is_id(run: Any) -> bool:

@@ -180,16 +180,16 @@ def test_two_selections_at_once_share_one_limit(clock):
 
 
 def test_many_runs_of_one_moment_come_by_cursors_that_may_expire(apis):
-    with LangSmith(traces(*[NOW] * 700), ordered=False, repeats=True, **apis) as server:
+    with LangSmith(traces(*[NOW] * 2100), ordered=False, repeats=True, **apis) as server:
         server.cursors_to_forget = 2
         runs = list(select_runs(client_of(server), project_id=PROJECT_ID))
         assert server.cursors_to_forget == 0
-    assert numbers(runs) == all_ids(700)
+    assert numbers(runs) == all_ids(2100)
     assert [run.id for run in runs] == in_order(runs)
 
 
 def test_cursors_that_always_expire_are_an_error(apis):
-    with LangSmith(traces(*[NOW] * 700), **apis) as server:
+    with LangSmith(traces(*[NOW] * 2100), **apis) as server:
         server.cursors_to_forget = 99
         with pytest.raises(langsmith.BadRequestError):
             list(select_runs(client_of(server), project_id=PROJECT_ID))
@@ -489,19 +489,22 @@ def test_wrong_arguments_are_refused_at_the_call(select, wrong, text):
     assert str(error.value).startswith(text)
 
 
-def test_flags_and_versions_decide_which_api_is_asked_first():
-    flags = {
-        "v2 alone": ({"ch_query_enabled": False, "sdb_query_enabled": True}, "0.13", [2]),
-        "both": ({"ch_query_enabled": True, "sdb_query_enabled": True}, "0.13", [2]),
-        "old": ({}, "0.15.9", [1]),
-        "new": ({}, "0.16.0", [2]),
-        "unknown": ({}, "next", [2]),
-    }
-    for name, (given_flags, version, expected) in flags.items():
-        with LangSmith(hours(1), flags=given_flags, version=version) as server:
-            assert len(list(select_runs(client_of(server), project_id=PROJECT_ID))) == 1
-            asked = [2 if "/v2/" in r.path else 1 for r in server.requests if r.path.endswith("runs/query")]
-            assert asked == expected, name
+@pytest.mark.parametrize(
+    ("offers", "asked"),
+    [
+        ({}, [2]),
+        ({"v1": False}, [2]),
+        ({"v2_projects": False}, [1]),
+        ({"v2_projects": False, "v1": False}, [1, 2]),
+        ({"v2": False}, [1]),
+    ],
+)
+def test_the_endpoint_that_knows_the_project_says_which_api_is_asked_first(offers, asked):
+    with LangSmith(hours(1), **offers) as server:
+        assert len(list(select_runs(client_of(server), project_id=PROJECT_ID))) == 1
+        queries = [r.path for r in server.requests if r.path.endswith("runs/query")]
+        assert queries == [V2_QUERY if api == 2 else "/api/v1/runs/query" for api in asked]
+        assert server.count("GET", "/api/v1/info") == 0  # which may fail or hang
 
 
 def test_an_old_version_number_without_v1_is_asked_by_v2():

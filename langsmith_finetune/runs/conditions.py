@@ -49,8 +49,7 @@ def selection_of(
     """
     if (project_name is None) == (project_id is None):
         raise ValueError("say which project: give either project_name or project_id")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, not {limit}; leave it out for all runs")
+    checked_limit(limit)
     if sample is not None and not 0 < sample <= 1:
         raise ValueError(f"sample must be above 0 and at most 1, not {sample}: it is a fraction of the runs")
     since, until = start_time and utc(start_time), end_time and utc(end_time)
@@ -101,3 +100,14 @@ def selection_of(
         "seed": seed,
     }
     return asked, start_of(decisive, resume), Share(limit=limit, sample=sample, seed=seed, roles=roles)
+
+
+def checked_limit(limit: int | None) -> int | None:
+    """The limit, if it is one.
+
+    Raises:
+        ValueError: If it is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1, not {limit}; leave it out for all runs")
+    return limit

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import langsmith
 
-from langsmith_finetune.runs.api import ExampleSources, IdLookup, QueueItems, place_of
-from langsmith_finetune.runs.conditions import selection_of
+from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.runs.api import IdLookup, place_of
+from langsmith_finetune.runs.conditions import checked_limit, selection_of
+from langsmith_finetune.runs.projects import ExampleSources, QueueItems
 from langsmith_finetune.runs.selection import AsyncSelection, Selection, SelectionState
 from langsmith_finetune.runs.talk import Talk, aconnected, arun, connected, run
+from langsmith_finetune.runs.versions import PAGE_SIZE
 from langsmith_finetune.shapes.run import ids_above
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ def runs_from_annotation_queue(
     queue_name: str | None = None,
     queue_id: str | uuid.UUID | None = None,
     status: ReviewStatus | None = "archived",
+    limit: int | None = None,
 ) -> Iterator[Run]:
     """Yield the llm runs of the runs in an annotation queue, in the queue's order.
 
@@ -41,19 +45,20 @@ def runs_from_annotation_queue(
         queue_name: The queue's name; or give `queue_id`.
         queue_id: The queue's id.
         status: Which runs: "archived" are those that have been reviewed as the queue requires. None: all.
+        limit: At most so many llm runs. Default: all.
 
     Yields:
         Runs in the form of LangSmith's v2 API, each once; within a trace, the oldest first.
 
     Raises:
-        ValueError: If not exactly one of `queue_name` and `queue_id` is given.
+        ValueError: If not exactly one of `queue_name` and `queue_id` is given, or `limit` is below 1.
         langsmith.utils.LangSmithNotFoundError: If there is no such queue.
 
     Example:
         >>> from langsmith_finetune.runs.lists import runs_from_annotation_queue
         >>> runs = runs_from_annotation_queue(queue_name="good answers")  # nothing is requested yet
     """
-    return _stream(client, _queue(queue_name, queue_id, status))
+    return _stream(client, _queue(queue_name, queue_id, status, limit))
 
 
 def aruns_from_annotation_queue(
@@ -62,6 +67,7 @@ def aruns_from_annotation_queue(
     queue_name: str | None = None,
     queue_id: str | uuid.UUID | None = None,
     status: ReviewStatus | None = "archived",
+    limit: int | None = None,
 ) -> AsyncIterator[Run]:
     """Do as `runs_from_annotation_queue`, without blocking the event loop.
 
@@ -70,6 +76,7 @@ def aruns_from_annotation_queue(
         queue_name: The queue's name; or give `queue_id`.
         queue_id: The queue's id.
         status: Which runs.
+        limit: At most so many llm runs.
 
     Yields:
         Runs in the form of LangSmith's v2 API.
@@ -78,7 +85,7 @@ def aruns_from_annotation_queue(
         ValueError: As `runs_from_annotation_queue`.
         langsmith.utils.LangSmithNotFoundError: As `runs_from_annotation_queue`.
     """
-    return _astream(client, _queue(queue_name, queue_id, status))
+    return _astream(client, _queue(queue_name, queue_id, status, limit))
 
 
 def runs_from_dataset(
@@ -87,6 +94,7 @@ def runs_from_dataset(
     dataset_name: str | None = None,
     dataset_id: str | uuid.UUID | None = None,
     splits: Iterable[str] | None = None,
+    limit: int | None = None,
 ) -> Iterator[Run]:
     """Yield the llm runs of the runs that a dataset's examples were made from.
 
@@ -98,19 +106,20 @@ def runs_from_dataset(
         dataset_name: The dataset's name; or give `dataset_id`.
         dataset_id: The dataset's id.
         splits: Only examples of these splits.
+        limit: At most so many llm runs. Default: all.
 
     Yields:
         Runs in the form of LangSmith's v2 API, each once, in the order of the examples' ids.
 
     Raises:
-        ValueError: If not exactly one of `dataset_name` and `dataset_id` is given.
+        ValueError: If not exactly one of `dataset_name` and `dataset_id` is given, or `limit` is below 1.
         langsmith.utils.LangSmithNotFoundError: If there is no such dataset.
 
     Example:
         >>> from langsmith_finetune.runs.lists import runs_from_dataset
         >>> runs = runs_from_dataset(dataset_name="support", splits=["train"])  # nothing is requested yet
     """
-    return _stream(client, _dataset(dataset_name, dataset_id, splits))
+    return _stream(client, _dataset(dataset_name, dataset_id, splits, limit))
 
 
 def aruns_from_dataset(
@@ -119,6 +128,7 @@ def aruns_from_dataset(
     dataset_name: str | None = None,
     dataset_id: str | uuid.UUID | None = None,
     splits: Iterable[str] | None = None,
+    limit: int | None = None,
 ) -> AsyncIterator[Run]:
     """Do as `runs_from_dataset`, without blocking the event loop.
 
@@ -127,6 +137,7 @@ def aruns_from_dataset(
         dataset_name: The dataset's name; or give `dataset_id`.
         dataset_id: The dataset's id.
         splits: Only examples of these splits.
+        limit: At most so many llm runs. Default: all.
 
     Yields:
         Runs in the form of LangSmith's v2 API.
@@ -135,7 +146,7 @@ def aruns_from_dataset(
         ValueError: As `runs_from_dataset`.
         langsmith.utils.LangSmithNotFoundError: As `runs_from_dataset`.
     """
-    return _astream(client, _dataset(dataset_name, dataset_id, splits))
+    return _astream(client, _dataset(dataset_name, dataset_id, splits, limit))
 
 
 def runs_from_experiment(
@@ -236,14 +247,18 @@ def aruns_from_experiment(
     )
 
 
-def _queue(name: str | None, queue_id: str | uuid.UUID | None, status: ReviewStatus | None) -> _LlmRuns:
+def _queue(
+    name: str | None, queue_id: str | uuid.UUID | None, status: ReviewStatus | None, limit: int | None
+) -> _LlmRuns:
     statuses = ["archived", "needs_my_review", "needs_others_review"] if status is None else [status]
     items = QueueItems(*_one_of("queue", name, queue_id), statuses)
-    return _LlmRuns(items, "annotation queue")
+    return _LlmRuns(items, "annotation queue", limit)
 
 
-def _dataset(name: str | None, dataset_id: str | uuid.UUID | None, splits: Iterable[str] | None) -> _LlmRuns:
-    return _LlmRuns(ExampleSources(*_one_of("dataset", name, dataset_id), splits), "dataset")
+def _dataset(
+    name: str | None, dataset_id: str | uuid.UUID | None, splits: Iterable[str] | None, limit: int | None
+) -> _LlmRuns:
+    return _LlmRuns(ExampleSources(*_one_of("dataset", name, dataset_id), splits), "dataset", limit)
 
 
 def _one_of(what: str, name: str | None, given_id: str | uuid.UUID | None) -> tuple[str | None, str | None]:
@@ -255,39 +270,54 @@ def _one_of(what: str, name: str | None, given_id: str | uuid.UUID | None) -> tu
 class _LlmRuns:
     """The llm runs of listed runs, a page of the list at a time."""
 
-    def __init__(self, items: QueueItems | ExampleSources, what: str) -> None:
+    def __init__(self, items: QueueItems | ExampleSources, what: str, limit: int | None) -> None:
         self._items, self._what = items, what
+        self._left = checked_limit(limit)
         self._lookup = IdLookup()
         self._listed, self._missing = 0, 0
         self._given: set[str | None] = set()
 
     def more(self) -> Talk[list[Run] | None]:
         """The next runs; None at the end."""
+        if self._left is not None and self._left <= len(self._given):
+            return None
         ids = yield from self._items.more()
         if ids is None:
             return None
-        found: dict[str | None, Run] = {}
+        found: dict[str, Run] = {}
         wanted = list(dict.fromkeys(ids))
-        for at in range(0, len(wanted), 100):
-            found |= {run.id: run for run in (yield from self._lookup.find(wanted[at : at + 100]))}
+        for at in range(0, len(wanted), PAGE_SIZE):
+            answered = yield from self._lookup.find(wanted[at : at + PAGE_SIZE])
+            found |= {run.id or "": run for run in self._readable(answered.values())}
         self._listed += len(wanted)
-        self._missing += len(wanted) - len(found)
-        others = [other for other in found.values() if other.run_type != "LLM"]
+        self._missing += sum(run_id not in found for run_id in wanted)
+        others = [found[run_id] for run_id in wanted if run_id in found and found[run_id].run_type != "LLM"]
         below: dict[str, list[Run]] = {}
-        for llm_run in (yield from self._lookup.llm_runs_of(others)):
+        for llm_run in self._readable((yield from self._lookup.llm_runs_of(others))):
             for above in ids_above(llm_run):
                 below.setdefault(above, []).append(llm_run)
-        return [
-            llm_run
+        new = {
+            llm_run.id: llm_run
             for listed in wanted
             for llm_run in self._of(found.get(listed), sorted(below.get(listed, []), key=place_of))
-        ]
+        }
+        runs = list(new.values())[: None if self._left is None else self._left - len(self._given)]
+        self._given.update(run.id for run in runs)
+        return runs
+
+    def _readable(self, runs: Iterable[Run | RunNotUsableError]) -> Iterator[Run]:
+        for run_or_why in runs:
+            if isinstance(run_or_why, RunNotUsableError):
+                warnings.warn(f"left out of the {self._what}: {run_or_why}", stacklevel=6)
+            else:
+                yield run_or_why
 
     def _of(self, listed: Run | None, below: list[Run]) -> Iterator[Run]:
-        for llm_run in [listed] if listed and listed.run_type == "LLM" else below:
-            if llm_run.id not in self._given:
-                self._given.add(llm_run.id)
-                yield llm_run
+        return (
+            llm_run
+            for llm_run in ([listed] if listed and listed.run_type == "LLM" else below)
+            if llm_run.id not in self._given
+        )
 
     def tell_what_is_missing(self) -> None:
         """Warn of listed runs that are not there any more."""

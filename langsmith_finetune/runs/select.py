@@ -234,7 +234,8 @@ def fetch_runs(run_ids: Iterable[str | uuid.UUID], client: Any = None) -> Iterat
             object with a method `read_run(run_id)`, such as a test's own.
 
     Yields:
-        Each id with its run, or with None where there is no such run; in the order of the ids.
+        Each id with its run, with None where there is no such run, or with the `RunNotUsableError` that says
+        why LangSmith's answer for it cannot be read; in the order of the ids.
     """
     if read_run := _own_read_run(client):
         for run_id in run_ids:
@@ -247,7 +248,7 @@ def fetch_runs(run_ids: Iterable[str | uuid.UUID], client: Any = None) -> Iterat
         lookup = IdLookup()
         while page:
             wanted = _possible(page)
-            yield from _matched(page, run(api, lookup.find(wanted)) if wanted else [])
+            yield from _matched(page, run(api, lookup.find(wanted)) if wanted else {})
             page = list(islice(ids, PAGE_SIZE))
 
 
@@ -262,7 +263,8 @@ async def afetch_runs(
             thread.
 
     Yields:
-        Each id with its run, or with None where there is no such run; in the order of the ids.
+        Each id with its run, with None where there is no such run, or with the `RunNotUsableError` that says
+        why LangSmith's answer for it cannot be read; in the order of the ids.
     """
     if read_run := _own_read_run(client):
         for run_id in run_ids:
@@ -275,7 +277,7 @@ async def afetch_runs(
         lookup = IdLookup()
         while page:
             wanted = _possible(page)
-            for pair in _matched(page, await arun(api, lookup.find(wanted)) if wanted else []):
+            for pair in _matched(page, await arun(api, lookup.find(wanted)) if wanted else {}):
                 yield pair
             page = list(islice(ids, PAGE_SIZE))
 
@@ -317,7 +319,8 @@ def _canonical(run_id: str | uuid.UUID) -> str | None:
         return None
 
 
-def _matched(run_ids: list[str | uuid.UUID], runs: list[Run]) -> Iterator[tuple[str, Run | None]]:
-    found = {found.id: found for found in runs}
+def _matched(
+    run_ids: list[str | uuid.UUID], found: Mapping[str, Run | RunNotUsableError]
+) -> Iterator[tuple[str, Run | RunNotUsableError | None]]:
     for run_id in run_ids:
-        yield str(run_id), found.get(_canonical(run_id))
+        yield str(run_id), found.get(_canonical(run_id) or "")

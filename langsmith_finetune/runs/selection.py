@@ -12,21 +12,31 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
-from langsmith_finetune.runs.api import Conditions, Page, Selected, find_selection, place_of
+from langsmith_finetune.runs.api import Conditions, Page, Reading, Selected, find_selection, place_of
+from langsmith_finetune.runs.order import Order
 from langsmith_finetune.runs.roles import Roles
 from langsmith_finetune.runs.talk import aconnected, arun, connected, run
-from langsmith_finetune.runs.versions import utc
+from langsmith_finetune.runs.versions import LATEST, V2, utc
 from langsmith_finetune.runs.windows import SHORTEST, Window, WindowPlan
 
 if TYPE_CHECKING:
     from langsmith.types import Run
 
-AHEAD = 4
-"""Windows under way at once: at two seconds an answer, more would only wait for the rate limit. The memory
-that a selection takes is at most that of so many pages, and of the one that is being handed out."""
+PAGES = 4
+"""Pages that a window is to hold: what is lost at its end is then a small part of it."""
+
+AHEAD = 2
+"""Windows under way at once, each a page at a time: with two seconds an answer, more would wait for the rate
+limit. The memory that a selection takes is that of their pages, and of the window that is being handed out."""
+
+PAGE_BYTES = 8_000_000
+"""What a page is to hold at most, by what runs have weighed so far."""
+
+_FIRST_PAGE = 250  # when nothing is known yet of their weight
+_FULL = 0.95  # of the pages of a window; traffic varies, and one more page may hold but a few runs
+_SETTLED = timedelta(minutes=5)  # what began before has arrived; until then, no cursor is safe
 
 _CLOCKS_DIFFER = timedelta(hours=1)
 
@@ -155,37 +165,99 @@ class Progress:
     """What to read next, and what of it to hand out; knows nothing of how it is read."""
 
     def __init__(self, selected: Selected, state: SelectionState, share: Share, now: datetime) -> None:
-        until = selected.until or now + _CLOCKS_DIFFER
+        until = min(selected.until or now + _CLOCKS_DIFFER, LATEST)
         if state.place:
             until = min(until, state.place[0] + SHORTEST)
         self._last, self._share = state.place, share
         self._left = math.inf if share.limit is None else share.limit - state.count
         self._useful = share.useful
-        # A quarter more than is wanted, so that the first window is to hold it.
-        enough = max(20.0, self._left / self._useful * 1.25)
-        self.page_size = math.ceil(min(enough, selected.page_size))
-        self._plan = WindowPlan(selected.since, until, page_size=self.page_size)
+        self._settled = now - _SETTLED
+        self._selected = selected
+        self._order = Order()
+        self._most = _FIRST_PAGE  # runs to ask for at once, for now
+        self._weight = 0.0  # of a run, in bytes
+        self._expired = 0
+        self._plan = WindowPlan(selected.since, until, target=self._wanted())
 
     def windows(self) -> list[Window]:
         """Those that should be under way by now, the next one first; none at the end."""
         if self._left <= 0:
             return []
+        self._plan.target = self._wanted()
         ahead = math.ceil(min(self._left / self._useful / self._plan.target, AHEAD))
-        self._plan.narrow(ahead)
-        return list(islice(self._plan.next, ahead))
+        return self._plan.ready(ahead)
+
+    def reading(self, window: Window) -> Reading:
+        """How to read one of them."""
+        size = self._page_size(all_of_it=not window.divisible)
+        if window.until > self._settled or self._expired > _MOST_EXPIRED:
+            most = 1
+        elif self._order.kept:
+            most = math.ceil(min(PAGES + 1, self._enough() / size))
+        else:
+            most = 2 * PAGES if self._plan.knows_traffic else 2
+        return Reading(page_size=size, most_pages=max(most, 1))
 
     def take(self, page: Page) -> Iterator[Run]:
         """The runs of the first window that are to be handed out."""
-        if not page.whole:
-            self._plan.was_too_much([place_of(run)[0] for run in page.runs])
+        window = self._plan.next[0]
+        for error in page.unreadable:
+            warnings.warn(f"left out of the selection: {error}", stacklevel=4)
+        if page.trouble == "too_large":
+            self._most = max(1, self._page_size() // 4)
+            self._plan.again()
             return
-        self._plan.was_whole(len(page.runs), page.since)
-        left = deque(page.runs)
+        if page.trouble == "too_slow":
+            self._most = max(1, self._page_size() // 2)
+            self._plan.was_too_much([])
+            return
+        self._expired += page.trouble == "expired"
+        self._weigh(page)
+        self._order.look(page, window, told=self._selected.api.ordered)
+        self._plan.random = self._order.broken
+        starts = [place_of(run)[0] for run in page.runs]
+        runs = page.runs
+        if page.whole:
+            self._plan.was_whole(starts)
+        elif since := self._order.newest_since(page, window):
+            runs = sorted((run for run in runs if place_of(run)[0] >= since), key=place_of, reverse=True)
+            self._plan.was_whole([place_of(run)[0] for run in runs], since)
+        else:
+            target = min(_FULL * self._page_size(), self._enough())
+            cut = self._order.checked_by(page, window, target)
+            self._plan.was_too_much(starts, cut=cut)
+            return
+        left = deque(runs)
+        del runs, page
         while left and self._left > 0:
             found = left.popleft()  # so that one page is not kept for the sake of its last run
             if (self._last is None or place_of(found) < self._last) and self._share.has(found):
                 self._left -= 1
                 yield found
+
+    def _enough(self) -> float:
+        """A quarter more than is wanted, so that the first window is to hold it."""
+        return max(20.0, self._left / self._useful * 1.25)
+
+    def _wanted(self) -> float:
+        """How many runs the next window should hold."""
+        return min(PAGES * _FULL * self._page_size(), self._enough())
+
+    def _page_size(self, *, all_of_it: bool = False) -> int:
+        permitted = PAGE_BYTES / self._weight if self._weight else math.inf
+        # Where they come in no order, the more there are the more they tell of where the newest are.
+        enough = math.inf if self._order.broken or all_of_it else self._enough()
+        return max(1, math.floor(min(permitted, self._most, enough, self._selected.api.page_size)))
+
+    def _weigh(self, page: Page) -> None:
+        count = len(page.runs) + len(page.unreadable)
+        if count:
+            weight = page.size / count
+            self._weight = max(weight, (self._weight + weight) / 2)
+        self._most = min(4 * self._most, V2.page_size)
+
+
+_MOST_EXPIRED = 3
 
 
 class Selection(Iterator["Run"]):
@@ -247,7 +319,7 @@ def _stream(client: Any, conditions: Conditions, state: SelectionState, share: S
             while windows := progress.windows():
                 for window in windows:
                     if window not in reading:
-                        talk = selected.read(window, progress.page_size)
+                        talk = selected.read(window, progress.reading(window))
                         reading[window] = pool.submit(run, api, talk)
                 yield from progress.take(reading.pop(windows[0]).result())
         finally:
@@ -266,7 +338,7 @@ async def _astream(
             while windows := progress.windows():
                 for window in windows:
                     if window not in reading:
-                        talk = selected.read(window, progress.page_size)
+                        talk = selected.read(window, progress.reading(window))
                         reading[window] = asyncio.create_task(arun(api, talk))
                 for found in progress.take(await reading.pop(windows[0])):
                     yield found

@@ -1,23 +1,20 @@
 """How LangSmith is talked to: within its limits, as often as it takes, and alike by both kinds of client.
 
 Everything that asks is written once, for the sync and the async client alike: a generator yields each `Call`
-it wants made on the client and is sent the answer (a `Talk`); `run` and `arun` make the calls. Between them
+it wants made and is sent what was `Received` (a `Talk`); `run` and `arun` make the calls. Between them
 and the talk stands the patience: what may pass by itself is asked again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from inspect import isawaitable
 from typing import Any, TypeAlias, TypedDict, TypeVar
 
 # Its names are resolved on first use, so this import is cheap.
@@ -25,6 +22,7 @@ import langsmith
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.runs.rate_limit import RateLimit
+from langsmith_finetune.runs.wire import Call, UnreadableAnswerError, address_of, afetch, fetch
 
 T = TypeVar("T")
 
@@ -46,22 +44,11 @@ NOT_OFFERED = (404, 405, 410, 501)
 _PASSING = (408, 409, 425, 429)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Something to do on a client.
-
-    Args:
-        make: Does it; gives the answer, or an awaitable of it.
-        counted: It is a run query, of which a key may make only so many.
-        divisible: It can ask for less: where it takes the server too long, asking again is no use.
-    """
-
-    make: Callable[[Any], Any]
-    counted: bool = False
-    divisible: bool = False
+class WhichServer:
+    """Ask a connection for the address that it asks."""
 
 
-Talk: TypeAlias = Generator[Call, Any, T]
+Talk: TypeAlias = Generator[Call | WhichServer, Any, T]
 _Steps: TypeAlias = Generator["Call | float", Any, T]  # a float: wait for so many seconds
 
 
@@ -114,7 +101,7 @@ def run(api: Connection, talk: Talk[T]) -> T:
                 if isinstance(step, float):
                     api.sleep(step)
                 else:
-                    answer = step.make(api.client)
+                    answer = fetch(api.client, step)
             except _FAULTS as fault:
                 step = steps.throw(fault)
             else:
@@ -138,10 +125,9 @@ async def arun(api: Connection, talk: Talk[T]) -> T:
                 if isinstance(step, float):
                     await api.clock.asleep(step)
                 elif in_thread:
-                    answer = await asyncio.to_thread(step.make, api.client)
+                    answer = await asyncio.to_thread(fetch, api.client, step)
                 else:
-                    answer = step.make(api.client)
-                    answer = await answer if isawaitable(answer) else answer
+                    answer = await afetch(api.client, step)
             except _FAULTS as fault:
                 step = steps.throw(fault)
             else:
@@ -155,7 +141,7 @@ async def arun(api: Connection, talk: Talk[T]) -> T:
 
 # --- patience --------------------------------------------------------------------------------------------
 
-_FAULTS = (langsmith.LangsmithError, json.JSONDecodeError)
+_FAULTS = (langsmith.LangsmithError,)
 
 
 def _patiently(api: Connection, talk: Talk[T]) -> _Steps[T]:
@@ -164,7 +150,10 @@ def _patiently(api: Connection, talk: Talk[T]) -> _Steps[T]:
         call = next(talk)
         while True:
             try:
-                answer = yield from _as_often_as_it_takes(api, call)
+                if isinstance(call, WhichServer):
+                    answer: Any = address_of(api.client)
+                else:
+                    answer = yield from _as_often_as_it_takes(api, call)
             except _FAULTS as fault:
                 call = talk.throw(fault)
             else:
@@ -204,7 +193,7 @@ def took_too_long(fault: Exception) -> bool:
 def _may_pass(fault: Exception) -> bool:
     status = _status(fault)
     if status is None:  # no answer, or half of one
-        return isinstance(fault, (langsmith.APIConnectionError, json.JSONDecodeError))
+        return isinstance(fault, (langsmith.APIConnectionError, UnreadableAnswerError))
     return status in _PASSING or (status >= 500 and status not in NOT_OFFERED)
 
 

@@ -6,6 +6,8 @@ v2 is `POST /api/v2/runs/query`, of LangSmith 0.16 and later; v1 is `POST /api/v
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 # Its names are resolved on first use, so this import is cheap.
 import langsmith
 
+from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.filters import all_of
-from langsmith_finetune.runs.talk import Call, Talk
+from langsmith_finetune.runs.talk import Talk
+from langsmith_finetune.runs.wire import Call, Lost
 
 if TYPE_CHECKING:
     from langsmith.types import Run
@@ -68,12 +72,26 @@ class RunQuery:
     divisible: bool = False  # whoever asks can ask for less
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Some runs, and what to send for more."""
+    """Some runs, and what to send for more.
+
+    Args:
+        runs: The runs; each has an id and the time of its start.
+        unreadable: What came in place of runs, as the errors that say why.
+        cursor: What to send for more.
+        size: Of the answer, in bytes.
+    """
 
     runs: list[Run]
+    unreadable: list[RunNotUsableError]
     cursor: str | None
+    size: int
+
+    @property
+    def count(self) -> int:
+        """How many runs it holds, those included that cannot be read."""
+        return len(self.runs) + len(self.unreadable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +99,63 @@ class RunApi:
     """One of the two ways."""
 
     page_size: int
-    ordered: bool  # it promises to give the newest first
-    _call: Callable[[RunQuery, str | None], Callable[[Any], Any]]
-    _answer: Callable[[Any, RunQuery], Answer]
+    ordered: bool  # it is told to give the newest first
+    _path: str
+    _question: Callable[[RunQuery], dict[str, Any]]
+    _rows: Callable[[dict[str, Any]], tuple[Any, Any]]  # with the cursor
+    _fields: Callable[[dict[str, Any], tuple[str, ...]], dict[str, Any]]
 
     def ask(self, query: RunQuery, cursor: str | None = None) -> Talk[Answer]:
         """Ask for a page."""
-        answer = yield Call(self._call(query, cursor), counted=True, divisible=query.divisible)
-        return self._answer(answer, query)
+        question = self._question(query) | ({"cursor": cursor} if cursor else {})
+        received = yield Call(self._path, body=question, counted=True, divisible=query.divisible)
+        data = received.data
+        rows, following = self._rows(data) if isinstance(data, dict) else (None, None)
+        if not isinstance(rows, list) or not isinstance(following, str | None):
+            raise unexpected(self._path, "a page of runs")
+        runs, unreadable = [], []
+        for row in rows:
+            try:
+                fields = self._fields(_readable(row, stray_bytes=received.stray_bytes), query.fields)
+                runs.append(_placed(langsmith.types.Run.construct(None, **fields), query))
+            except RunNotUsableError as error:
+                unreadable.append(error)
+        return Answer(runs=runs, unreadable=unreadable, cursor=following or None, size=received.size)
+
+
+_STRAY_BYTE = re.compile("[\udc80-\udcff]")
+
+
+def _readable(row: Any, *, stray_bytes: bool) -> dict[str, Any]:
+    if isinstance(row, Lost):
+        raise RunNotUsableError(row.id, "malformed", row.why)
+    run_id = row.get("id") if isinstance(row, dict) else None
+    if not isinstance(row, dict) or not isinstance(run_id, str) or not run_id:
+        what = "run" if not isinstance(row, dict) else "run with an id"
+        raise RunNotUsableError("", "malformed", f"LangSmith gave something that is no {what}")
+    if stray_bytes and _STRAY_BYTE.search(json.dumps(row, ensure_ascii=False)):
+        raise RunNotUsableError(run_id, "malformed", "it holds bytes that are not UTF-8")
+    return row
+
+
+def _placed(run: Run, query: RunQuery) -> Run:
+    """The run, if it can stand in the order of the others: by the time at which it says that it started."""
+    if "START_TIME" not in query.fields:
+        return run
+    run.start_time = started = time_of(run.start_time)
+    if query.since is None or query.until is None:
+        return run
+    if started is None:
+        raise RunNotUsableError(run.id or "", "malformed", "it does not tell when it started")
+    if not query.since <= started < query.until:
+        detail = f"it started at {started.isoformat()}, outside the span that LangSmith was asked for"
+        raise RunNotUsableError(run.id or "", "malformed", detail)
+    return run
+
+
+def unexpected(path: str, what: str) -> langsmith.LangsmithError:
+    """The error for an answer of another form than LangSmith documents."""
+    return langsmith.LangsmithError(f"LangSmith's answer to {path} is not what it documents: no {what}")
 
 
 def run_fields(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -114,6 +181,14 @@ def utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
+def time_of(value: Any) -> datetime | None:
+    """A time that LangSmith gave, in UTC; None if it is none."""
+    try:
+        return utc(value if isinstance(value, datetime) else datetime.fromisoformat(value))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def _filters(query: RunQuery) -> dict[str, str]:
     # Neither API says whether its own bounds are part of the span. These say it.
     since = f'gte(start_time, "{timestamp(query.since)}")' if query.since else None
@@ -132,38 +207,45 @@ def timestamp(time: datetime) -> str:
 
 
 _MARGIN = timedelta(seconds=1)
+# Nobody's runs are older or newer. Times near the ends of what a datetime can hold cannot be reckoned with.
+EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 # --- v2 --------------------------------------------------------------------------------------------------
 
 
-def _call_v2(query: RunQuery, cursor: str | None) -> Callable[[Any], Any]:
+def _question_v2(query: RunQuery) -> dict[str, Any]:
     question: dict[str, Any] = {
         "project_ids": list(query.project_ids),
         "selects": list(query.fields),  # without it v2 returns nothing but ids
         # Without it v2 looks at the last 24 hours alone.
-        "min_start_time": (query.since or datetime(1970, 1, 2, tzinfo=UTC)) - _MARGIN,
+        "min_start_time": timestamp((query.since or EARLIEST) - _MARGIN),
         "page_size": query.page_size,
         **_filters(query),
     }
     if query.until:
-        question["max_start_time"] = query.until + _MARGIN
+        question["max_start_time"] = timestamp(query.until + _MARGIN)
     if query.ids:
         question["ids"] = list(query.ids)
     if query.llm:
         question["run_type"] = "LLM"
     if query.error is not None:
         question["has_error"] = query.error
-    if cursor:
-        question["cursor"] = cursor
-    return lambda client: client.runs.query(**question)
+    return question
 
 
-def _answer_v2(answer: Any, _: RunQuery) -> Answer:
-    return Answer(answer.items or [], answer.next_cursor or None)
+def _rows_v2(answer: dict[str, Any]) -> tuple[Any, Any]:
+    more, cursor = answer.get("has_more"), answer.get("next_cursor")
+    if more and not cursor:
+        raise unexpected("/api/v2/runs/query", "cursor, although there is more")
+    return answer.get("items") or [], cursor if more in (True, None) else None
 
 
-V2 = RunApi(250, False, _call_v2, _answer_v2)
-"""It would give 1,000 runs a page, which can be hundreds of megabytes."""
+def _fields_v2(row: dict[str, Any], _: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if not name.startswith("_")}
+
+
+V2 = RunApi(1000, False, "/api/v2/runs/query", _question_v2, _rows_v2, _fields_v2)
+"""Its page is the most that it gives; `Progress` asks for as many as the payloads permit."""
 
 # --- v1 --------------------------------------------------------------------------------------------------
 
@@ -185,7 +267,7 @@ _DETAILS = (
 )
 
 
-def _call_v1(query: RunQuery, cursor: str | None) -> Callable[[Any], Any]:
+def _question_v1(query: RunQuery) -> dict[str, Any]:
     body: dict[str, Any] = {"select": _v1_select(query.fields), "limit": query.page_size}
     if query.ids:  # with them, v1 looks at no other condition
         body["id"] = list(query.ids)
@@ -197,25 +279,23 @@ def _call_v1(query: RunQuery, cursor: str | None) -> Callable[[Any], Any]:
             body["run_type"] = "llm"
         if query.error is not None:
             body["error"] = query.error
-    if cursor:
-        body["cursor"] = cursor
-    return lambda client: client.post("/api/v1/runs/query", cast_to=object, body=body)
+    return body
 
 
 def _v1_select(fields: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(_V1_NAMES.get(name, name.lower()) for name in fields if name not in _NOT_IN_V1))
 
 
-def _answer_v1(answer: Any, query: RunQuery) -> Answer:
-    runs = [_run_from_v1(row, query.fields) for row in answer["runs"]]
-    return Answer(runs, (answer.get("cursors") or {}).get("next") or None)
+def _rows_v1(answer: dict[str, Any]) -> tuple[Any, Any]:
+    cursors = answer.get("cursors")
+    return answer.get("runs"), cursors.get("next") if isinstance(cursors, dict) else cursors
 
 
-def _run_from_v1(row: dict[str, Any], wanted: tuple[str, ...]) -> Run:
+def _fields_v1(row: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, Any]:
     """A v1 row in the words of v2, so that whoever reads the runs need not know which API gave them."""
     fields: dict[str, Any] = {name.lower(): row.get(_V1_NAMES.get(name, name.lower())) for name in wanted}
     for name in ("run_type", "status"):
-        if fields.get(name):
+        if isinstance(fields.get(name), str):
             fields[name] = fields[name].upper()
     for name in _DETAILS:
         if fields.get(name):
@@ -233,7 +313,7 @@ def _run_from_v1(row: dict[str, Any], wanted: tuple[str, ...]) -> Run:
         fields["thread_id"] = (
             next((metadata[name] for name in names if metadata.get(name)), None) if metadata else None
         )
-    return langsmith.types.Run.construct(None, **fields)
+    return fields
 
 
-V1 = RunApi(PAGE_SIZE, True, _call_v1, _answer_v1)
+V1 = RunApi(PAGE_SIZE, True, "/api/v1/runs/query", _question_v1, _rows_v1, _fields_v1)

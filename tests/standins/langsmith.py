@@ -109,6 +109,7 @@ class LangSmith(StandIn):
         port: int = 0,
         clock: Clock | None = None,
         ordered: bool = True,
+        always_ordered: bool = True,
         repeats: bool = False,
         trace_tier: str | None = None,
         queues: dict[str, dict[str, list[str]]] | None = None,
@@ -122,6 +123,7 @@ class LangSmith(StandIn):
         self.add(runs)
         self.clock = clock or Clock()
         self.ordered = ordered  # else runs come in any order, though always the same
+        self.always_ordered = always_ordered  # where an order is asked for, as v1 can be
         self.repeats = repeats  # the last run of a page comes again on the next
         self.trace_tier = trace_tier
         self.queried: list[float] = []  # when run queries came in
@@ -423,7 +425,7 @@ class LangSmith(StandIn):
             and accepts(self._row(run))
             and root_accepts(self._row(self.by_id.get(run["trace_id"], run)))
         ]
-        if self.ordered or order:
+        if self.ordered or (order and self.always_ordered):
             return sorted(found, key=lambda run: (run["start_time"], run["id"]), reverse=True)
         return Random(3).sample(found, len(found))
 
