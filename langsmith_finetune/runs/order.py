@@ -13,6 +13,8 @@ Place: TypeAlias = tuple[datetime, str]
 _TELLING = 4
 """So many different times, in order, are no accident."""
 
+_MOST_WRONG = 2
+
 
 class Order:
     """What the pages of a selection tell about the order in which they come.
@@ -25,6 +27,7 @@ class Order:
         self.kept = False
         self.broken = False
         self._guess: tuple[Window, list[Place]] | None = None
+        self._wrong = 0  # guesses; runs that arrive late can make one wrong
 
     def look(self, page: Page, window: Window, *, told: bool) -> None:
         """Learn from what a window held.
@@ -39,7 +42,10 @@ class Order:
             self.kept, self.broken = False, True
         elif not self.broken:
             self.kept |= told or (page.pages > 1 and len(_times(page)) >= _TELLING)
-            self.kept |= guess is not None and guess[0] == window and _agrees(page, guess[1])
+            if guess is not None and not self.kept:
+                self.kept = guess[0] == window and _agrees(page, guess[1])
+                self._wrong += not self.kept
+                self.broken = self._wrong == _MOST_WRONG
 
     def newest_since(self, page: Page, window: Window) -> datetime | None:
         """From which moment on some runs of a window are all that it holds; None if that is not known."""
