@@ -42,7 +42,7 @@ def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
         >>> import tempfile
         >>> from pathlib import Path
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     count = save_runs([{"id": "d2a3", "run_type": "llm", "serialized": {}}], folder + "/runs.jsonl")
+        ...     count = save_runs([{"id": "d2a3", "run_type": "llm", "total_cost": 0.1}], folder + "/runs.jsonl")
         ...     print(Path(folder, "runs.jsonl").read_text(), end="")
         {"id":"d2a3","run_type":"llm","status":null,"start_time":null}
     """
