@@ -115,8 +115,7 @@ def message_from(where: str, message: Any, notes: Notes) -> Message:
 
 def _add_said(where: str, read: Message, message: Mapping[str, Any], notes: Notes) -> None:
     """What only an assistant message has."""
-    if message.get("tool_calls"):
-        calls = calls_at(f"{where}.tool_calls", message["tool_calls"])
+    if calls := calls_at(f"{where}.tool_calls", message.get("tool_calls")):
         read["tool_calls"] = [
             tool_call_from(f"{where}.tool_calls[{i}]", call, notes) for i, call in enumerate(calls)
         ]
