@@ -128,10 +128,11 @@ def test_an_unknown_stage_is_no_end(server, provider, tmp_path, word):
 
 
 def test_a_folder_cannot_be_trained_there(provider, tmp_path):
-    with pytest.raises(ValueError, match="push it to the Hub first") as caught:
-        created(provider, make(tmp_path, model="models/mine", model_sha256="0" * 64))
+    with pytest.raises(ValueError, match="push the folder to the Hub first") as caught:
+        created(provider, make(tmp_path, model="./models/mine"))
     assert str(caught.value) == (
-        "huggingface: the model must be a name on the Hub, but 'models/mine' is a folder here; push it to the Hub first"
+        "huggingface: the model must be a name on the Hub, but './models/mine' is a path; push the folder to the Hub "
+        "first"
     )
 
 

@@ -1,6 +1,7 @@
 import os
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -92,8 +93,8 @@ def test_a_name_whose_job_was_never_made_says_how_to_go_on(server, create, provi
     with pytest.raises(ProviderError) as caught:
         FineTuneJob.attach("bot", provider=provider)
     assert str(caught.value) == (
-        f"openai: the job named 'bot' was begun on {record.created_at[:16]} UTC, and it is not known whether it "
-        "was created; the same create(...) again finds out"
+        f"openai: the job named 'bot' of {record.created_at[:16]} UTC was refused, so there is none to return to; "
+        "the same create(...) tries again"
     )
     assert create(name="bot").id in server.jobs
     assert len(FineTuneJob.list()) == 1
@@ -268,17 +269,219 @@ def test_a_creation_that_the_journal_left_open_is_looked_for(
     assert clock.slept == []
 
 
-def test_a_creation_that_died_before_it_was_sent_is_sent_after_a_second_look(
-    server, create, provider, patch, clock
-):
+def died(create, provider, patch):
+    """A creation whose process died before it was sent, as the journal shows it."""
     patch.setattr(provider, "create_job", die)
     with pytest.raises(SystemExit):
         create()
     patch.undo()
+    (record,) = FineTuneJob.list()
+    assert (record.stage, record.job_id) == ("creating", None)
+    return record
+
+
+def test_an_open_creation_is_looked_for_until_it_is_settled(  # noqa: PLR0917
+    server, create, provider, patch, clock, caplog
+):
+    died(create, provider, patch)
     assert create().id in server.jobs
-    assert clock.slept == [1, 3, 9, 27]
+    assert clock.slept[:4] == [1, 3, 9, 27]
+    assert sum(clock.slept) == pytest.approx(600, abs=5)
+    assert (
+        "openai: a job may have been created that is not listed yet; looking for it for up to 599 s before it is "
+        "asked for again. Interrupting is safe: the same create(...) goes on"
+    ) in caplog.text or "for up to 600 s before" in caplog.text
     assert paid(server) == (1, 1)
     assert len(FineTuneJob.list()) == 1
+
+
+@pytest.mark.parametrize(
+    ("minutes", "looked"), [(-60, 600), (0, 600), (5, 300), (11, 0), (60 * 24, 0)], ids=str
+)
+def test_the_age_of_an_open_creation_decides_how_long_it_is_looked_for(  # noqa: PLR0917
+    server, create, provider, patch, clock, journal, minutes, looked
+):
+    record = died(create, provider, patch)
+    asked_at = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
+    journal.write(record, asked_at=asked_at)
+    assert create().id in server.jobs
+    assert sum(clock.slept) == pytest.approx(looked, abs=5)
+    assert paid(server) == (1, 1)
+
+
+@pytest.mark.parametrize("seconds", [45, 150, 590])
+@pytest.mark.parametrize("answer", ["dropped", "timed out"])
+def test_a_job_that_is_listed_late_is_never_paid_twice(  # noqa: PLR0917
+    server, create, provider, patch, clock, seconds, answer
+):
+    find_jobs, create_job = provider.find_jobs, provider.create_job
+
+    def late(request):
+        return find_jobs(request) if sum(clock.slept) >= seconds else []
+
+    def lost(*args, **kwargs):
+        create_job(*args, **kwargs)
+        raise ProviderError("openai", "no answer", ambiguous=True, temporary=answer == "dropped")
+
+    patch.setattr(provider, "find_jobs", late)
+    patch.setattr(provider, "create_job", lost)
+    try:
+        job = create()
+    except ProviderError:
+        assert answer == "timed out"
+        job = create()  # the same cell, at once
+    assert list(server.jobs) == [job.id]
+    assert paid(server) == (1, 1)
+
+
+def test_a_refused_creation_is_recorded_as_ended(server, create, provider):
+    for fault in (error(401, "No."), error(404, "No such model."), error(400, "No.")):
+        server.fault("POST", JOBS, fault)
+        with pytest.raises(ProviderError):
+            create()
+        (record,) = FineTuneJob.list()
+        assert (record.stage, record.status, record.job_id) == ("ended", "failed", None)
+    assert create().id in server.jobs
+    (record,) = FineTuneJob.list()
+    assert (record.stage, record.status) == ("created", "validating")
+
+
+def test_a_refused_upload_is_recorded_as_ended(server, create):
+    server.fault("POST", FILES, error(401, "No."))
+    with pytest.raises(ProviderError):
+        create()
+    assert [(r.stage, r.status) for r in FineTuneJob.list()] == [("ended", "failed")]
+
+
+def test_a_full_disk_does_not_hide_why_a_creation_is_refused(server, create, journal, patch, caplog):
+    put = Journal._put
+
+    def full(self, name, data):
+        if data.get("stage") == "ended":
+            raise OSError(28, "No space left on device")
+        put(self, name, data)
+
+    patch.setattr(Journal, "_put", full)
+    server.fault("POST", JOBS, error(400, "The account is closed."))
+    with pytest.raises(ProviderError, match=r"HTTP 400: The account is closed\.$"):
+        create()
+    assert f"{journal.folder} cannot be written: No space left on device" in caplog.text
+
+
+# --- records that cannot be read ---------------------------------------------------------------------------
+
+
+def spoil(journal):
+    (path,) = journal.folder.glob("job-*.json")
+    path.write_bytes(b"")
+    return path
+
+
+def test_a_host_that_lists_is_asked_for_the_job_of_a_spoiled_record(server, create, journal, caplog):
+    job = create()
+    path = spoil(journal)
+    assert create().id == job.id
+    assert f"{path} is empty; openai is asked for the job instead" in caplog.text
+    assert path.read_bytes() == b""
+    assert paid(server) == (1, 1)
+
+
+def test_a_spoiled_record_is_looked_behind_for_as_long_as_an_open_creation(  # noqa: PLR0917
+    server, create, provider, patch, clock, journal
+):
+    find_jobs = provider.find_jobs
+    job = create()
+    spoil(journal)
+    patch.setattr(provider, "find_jobs", lambda r: find_jobs(r) if sum(clock.slept) > 100 else [])
+    assert create().id == job.id
+    assert paid(server) == (1, 1)
+
+
+def test_a_host_that_cannot_list_refuses_where_a_record_is_spoiled(server, create, connect, journal):
+    blind = connect(Blind)
+    job = create(provider=blind)
+    path = spoil(journal)
+    with pytest.raises(ProviderError) as caught:
+        create(provider=blind)
+    tag = server.jobs[job.id]["metadata"]["langsmith_finetune"]
+    assert str(caught.value) == (
+        f"blind: {path} is empty. It is the journal's record of an equal request, and may stand for a job that was "
+        f"paid for. Look among your jobs for one with metadata langsmith_finetune={tag}: if it is there, "
+        "FineTuneJob.attach(its id, provider=...) returns to it; if there is none, create(..., force_new=True) makes "
+        "it. The record stays as it is"
+    )
+    assert paid(server) == (1, 1)
+    assert create(provider=blind, force_new=True).id != job.id
+    assert path.read_bytes() == b""
+
+
+# --- jobs of others ----------------------------------------------------------------------------------------
+
+
+def test_a_job_that_the_journal_knows_for_another_request_is_never_ours(server, create, provider, patch):
+    other = create(seed=1)
+    patch.setattr(provider, "find_jobs", lambda _: [other.details])  # a host that lost the metadata
+    job = create()
+    assert job.id != other.id
+    assert paid(server)[1] == 2
+
+
+def test_a_creation_answered_with_an_old_job_is_not_taken_for_a_new_one(server, create, provider, patch):
+    other = create(seed=1)
+    patch.setattr(provider, "create_job", lambda *_, **__: other.details)
+    with pytest.raises(
+        ProviderError, match=rf"^openai: the answer to the creation shows job {other.id}, which"
+    ):
+        create()
+
+
+@pytest.mark.parametrize("look", ["refresh", "cancel", "pause", "resume"])
+def test_a_look_at_one_job_answered_with_another_is_refused(server, create, provider, patch, look):
+    job, other = create(), create(seed=1)
+    method = {"refresh": "retrieve_job"}.get(look, f"{look}_job")
+    patch.setattr(provider, method, lambda _: other.details)
+    with pytest.raises(ProviderError) as caught:
+        getattr(job, look)()
+    assert str(caught.value) == (
+        f"openai: asked for job {job.id}, it answered with job {other.id}. Nothing was changed; ask again, and tell "
+        "the provider if it stays so"
+    )
+    assert job.details.id == job.id
+
+
+def test_attaching_to_one_job_answered_with_another_is_refused(create, provider, patch):
+    job, other = create(), create(seed=1)
+    patch.setattr(provider, "retrieve_job", lambda _: other.details)
+    with pytest.raises(ProviderError, match=r"^openai: asked for job"):
+        FineTuneJob.attach(job.id, provider=provider)
+
+
+def test_a_long_id_is_the_same_job_as_its_last_part(create, provider, patch):
+    job = create()
+    long = replace(job.details, id=f"accounts/acme/jobs/{job.id}")
+    patch.setattr(provider, "retrieve_job", lambda _: long)
+    assert FineTuneJob.attach(job.id, provider=provider).id == long.id
+
+
+# --- models that are folders -------------------------------------------------------------------------------
+
+
+def test_a_folder_that_has_the_model_s_name_by_chance_means_nothing(server, create, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = create()
+    (tmp_path / MODEL).mkdir()
+    (tmp_path / MODEL / "notes.txt").write_text("not a model")
+    assert create().id == first.id
+    assert paid(server) == (1, 1)
+
+
+@pytest.mark.parametrize("model", ["", "  "])
+def test_an_empty_model_is_refused(server, create, model):
+    with pytest.raises(
+        ValueError, match=r"^model is empty; give the provider's name of a model, or a folder"
+    ):
+        create(model=model)
+    assert server.requests == []
 
 
 def test_force_new_after_a_death_returns_to_the_job_that_it_forced(server, create, provider, patch):
@@ -326,7 +529,7 @@ def test_without_a_list_of_jobs_a_creation_that_died_is_left_to_the_user(server,
     with pytest.raises(ProviderError) as caught:
         create(provider=blind)
     assert str(caught.value) == (
-        f"blind: a process that began to create it on {record.created_at[:16]} UTC has ended. It is open whether a "
+        f"blind: a process that began to create it on {record.created_at[:16]} UTC has ended. It is not known whether a "
         "job was created. Look among your jobs for one with metadata "
         f"langsmith_finetune={record.fingerprint[:32]}: if it is there, FineTuneJob.attach(its id, provider=...) "
         "returns to it; if it is not there after some minutes, create(..., force_new=True) makes it"
@@ -341,10 +544,10 @@ def test_without_a_list_of_jobs_nothing_is_sent_twice_even_where_an_older_job_is
     server.script("failed")
     create(provider=blind).refresh()
     server.fault("POST", JOBS, Drop(), after=True)
-    with pytest.raises(ProviderError, match="It is open whether a job was created"):
+    with pytest.raises(ProviderError, match="It is not known whether a job was created"):
         create(provider=blind)
     assert paid(server) == (1, 2)
-    with pytest.raises(ProviderError, match="It is open whether a job was created"):
+    with pytest.raises(ProviderError, match="It is not known whether a job was created"):
         create(provider=blind)
     assert paid(server) == (1, 2)
 

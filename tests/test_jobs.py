@@ -31,6 +31,7 @@ from langsmith_finetune.ledger import Ledger
 from langsmith_finetune.providers.base import JobStatus
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.shapes.run import RunSource
+from langsmith_finetune.testing import FakeProvider
 from tests.standins.clock import FakeClock
 from tests.standins.openai import (
     NOT_JSON,
@@ -493,7 +494,7 @@ def test_a_creation_that_may_still_be_carried_out_is_left_open(server, create, a
         create()
     assert caught.value.ambiguous
     assert not caught.value.temporary
-    assert "It is open whether a job was created. Look among your jobs for one with metadata " in str(
+    assert "It is not known whether a job was created. Look among your jobs for one with metadata " in str(
         caught.value
     )
     assert server.count("POST", JOBS) == 1
@@ -518,7 +519,7 @@ def test_a_creation_is_left_open_when_nobody_can_be_asked_any_more(server, creat
 
     server.handle = handle
     server.fault("POST", JOBS, Drop(), after=True)
-    with pytest.raises(ProviderError, match="It is open whether a job was created"):
+    with pytest.raises(ProviderError, match="It is not known whether a job was created"):
         create()
     assert server.count("POST", JOBS) == 1
     assert create().id in server.jobs
@@ -528,7 +529,7 @@ def test_a_creation_is_left_open_when_nobody_can_be_asked_any_more(server, creat
 def test_without_a_list_of_jobs_an_ambiguous_creation_is_left_open(server, create):
     server.fault("GET", JOBS, error(404, "Not found"), times=9)
     server.fault("POST", JOBS, Drop(), after=True)
-    with pytest.raises(ProviderError, match="It is open whether a job was created"):
+    with pytest.raises(ProviderError, match="It is not known whether a job was created"):
         create()
     assert server.count("POST", JOBS) == 1
 
@@ -619,7 +620,9 @@ def test_other_bytes_are_another_job(server, create, train):
     assert paid(server) == (2, 2)
 
 
-def test_a_model_folder_counts_by_its_content_wherever_it_lies(server, provider, clock, train, tmp_path):
+def test_a_model_folder_counts_by_its_content_wherever_it_lies(clock, train, tmp_path):
+    provider = FakeProvider(clock=clock)
+
     def create(folder, weights):
         folder.mkdir(exist_ok=True)
         (folder / "model.safetensors").write_bytes(weights)

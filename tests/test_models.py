@@ -88,7 +88,7 @@ def test_a_deployment_that_may_have_been_made_is_left_open(server, model):
     with pytest.raises(ProviderError) as caught:
         model.deploy()
     assert str(caught.value).endswith(
-        f". It is open whether {model.id} is being deployed, which may cost money: look among your deployments; "
+        f". It is not known whether {model.id} is being deployed, which may cost money: look among your deployments; "
         "deploy() again returns to one that is there"
     )
     assert caught.value.ambiguous
@@ -139,7 +139,7 @@ def test_without_a_list_a_deployment_that_died_is_left_to_the_user(server, model
     with pytest.raises(ProviderError) as caught:
         model.deploy()
     assert str(caught.value) == (
-        f"deploying: a process that began to deploy {model.id} has ended, and it is open whether it is deployed. "
+        f"deploying: a process that began to deploy {model.id} has ended, and it is not known whether it is deployed. "
         "Look among your deployments: Deployment.attach(its id, provider=...) returns to it, and "
         "deploy(force_new=True) makes one"
     )
@@ -229,3 +229,71 @@ def test_a_host_that_lists_no_models_lists_those_of_the_jobs(server, create, pro
     create().wait(progress=False)
     server.fault("GET", "/v1/models", error(404, "No."))
     assert len(provider.list_models()) == 1
+
+
+# --- lists that lag, and answers about others --------------------------------------------------------------
+
+
+def test_deploy_again_returns_to_the_deployment_that_the_list_lacks(server, model, deploying, monkeypatch):
+    monkeypatch.setattr(type(deploying), "list_deployments", lambda *_: [])
+    first = model.deploy()
+    assert [model.deploy().id for _ in range(3)] == [first.id] * 3
+    assert len(server.deployments) == 1
+
+
+@pytest.mark.parametrize("seconds", [45, 150, 590])
+def test_a_deployment_that_is_listed_late_is_never_paid_twice(  # noqa: PLR0917
+    server, model, deploying, clock, monkeypatch, seconds
+):
+    kind, begun = type(deploying), len(clock.slept)
+    list_deployments = kind.list_deployments
+
+    def late(self, model_id=None):
+        return list_deployments(self, model_id) if sum(clock.slept[begun:]) >= seconds else []
+
+    monkeypatch.setattr(kind, "list_deployments", late)
+    server.fault("POST", DEPLOYMENTS, NOT_JSON, after=True)
+    try:
+        deployment = model.deploy()
+    except ProviderError:
+        deployment = model.deploy()  # the same cell, at once
+    assert list(server.deployments) == [deployment.id]
+
+
+def test_a_refused_deployment_is_recorded_as_ended(server, model):
+    server.fault("POST", DEPLOYMENTS, error(403, "No money."))
+    with pytest.raises(ProviderError, match="No money"):
+        model.deploy()
+    assert FineTuneJob.list()[0].stage == "ended"
+
+
+def test_a_deleted_deployment_is_forgotten(server, model, deploying, monkeypatch):
+    first = model.deploy()
+    gone = first.details
+    first.delete()
+    (record,) = FineTuneJob.list()
+    assert (record.stage, record.deployment_id) == ("ended", None)
+    monkeypatch.setattr(type(deploying), "retrieve_deployment", lambda *_: gone)  # a host that lags
+    assert model.deploy().id != first.id
+
+
+def test_a_deployment_answered_with_another_is_refused(server, model, deploying, monkeypatch):
+    first = model.deploy()
+    second = model.deploy(force_new=True)
+    monkeypatch.setattr(type(deploying), "retrieve_deployment", lambda *_: second.details)
+    for look in (first.refresh, lambda: Deployment.attach(first.id, provider=deploying)):
+        with pytest.raises(ProviderError) as caught:
+            look()
+        assert str(caught.value) == (
+            f"deploying: asked for deployment {first.id}, it answered with deployment {second.id}. Nothing was "
+            "changed; ask again, and tell the provider if it stays so"
+        )
+
+
+def test_a_provider_that_deploys_nothing_says_only_that(create, provider, caplog):
+    model = create(provider=provider).wait(progress=False)
+    caplog.clear()
+    with pytest.raises(NotSupportedError, match=r"^openai does not support deploying a model$"):
+        model.deploy()
+    assert caplog.messages == []
+    assert FineTuneJob.list()[0].stage == "ended"

@@ -5,20 +5,29 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import FineTuneError, InvalidExampleError, NotSupportedError, ProviderError
+from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import ENVIRONMENT, Journal, home_of
 from langsmith_finetune.jobs.plan import JobPlan
 from langsmith_finetune.jobs.records import JobRecord
-from langsmith_finetune.jobs.waiting import ATTEMPTS, patiently, retry_delay
+from langsmith_finetune.jobs.waiting import (
+    ATTEMPTS,
+    SETTLED_SECONDS,
+    SOON_SECONDS,
+    look_again_delays,
+    patiently,
+    retry_delay,
+    seconds_left,
+)
 from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import (
-    LOOK_AGAIN_SECONDS,
     JobRequest,
     JobStatus,
     PreparedFile,
@@ -29,9 +38,6 @@ from langsmith_finetune.providers.base import (
 logger = logger_of(__name__)
 
 _LOST = frozenset({"failed", "cancelled", "cancelling"})
-
-_LOOK_AGAIN_SECONDS = (*LOOK_AGAIN_SECONDS, 27.0)
-"""For a job longer than for a file: it costs money to be wrong."""
 
 
 class JobCreation:
@@ -84,6 +90,8 @@ class JobCreation:
             records = self.journal.of_request(self.provider, self.request)
             open_record = records[0] if records and records[0].job_id is None else None
             before = self._jobs(records)
+            if unreadable := self.journal.unreadable(self.provider, self.request):
+                before += self._jobs_behind(unreadable, records, before)
             if open_record is not None and open_record.stage == "creating":
                 lost = self._job_of(open_record, records, before)
                 if lost is not None:
@@ -95,8 +103,11 @@ class JobCreation:
             with plan() as (planned, prepared):
                 known = {"tokens": planned.price and planned.price.tokens, "usd": planned.usd}
                 record = self._begun(open_record, known)
-                files = self._uploaded(prepared)
-            record = self.journal.write(record, stage="creating")
+                try:
+                    files = self._uploaded(prepared)
+                except Exception:
+                    self._ended(record)
+                    raise
             job = self._created(record, files, before)
             self._note(record, job)
             return job
@@ -115,7 +126,8 @@ class JobCreation:
             if job_id is None or record.status in _LOST or job_id in {job.id for job in jobs}:
                 continue
             try:
-                jobs.append(patiently(partial(self.provider.retrieve_job, job_id), self.clock))
+                job = patiently(partial(self.provider.retrieve_job, job_id), self.clock)
+                jobs.append(expect_id("job", job_id, job, self.provider))
             except ProviderError as error:
                 if error.temporary:
                     raise
@@ -129,11 +141,45 @@ class JobCreation:
         return jobs
 
     def _find(self) -> Sequence[JobStatus]:
+        """The provider's jobs of this request, but for those that the journal knows to be of another."""
         try:
-            return patiently(lambda: self.provider.find_jobs(self.request), self.clock)
+            jobs = patiently(lambda: self.provider.find_jobs(self.request), self.clock)
         except NotSupportedError:
             self._can_ask = False
             return []
+        return [job for job in jobs if not self._is_of_another(job)]
+
+    def _is_of_another(self, job: JobStatus) -> bool:
+        record = self.journal.of_job(self.provider, job.id)
+        return record is not None and record.fingerprint != self.request.fingerprint
+
+    def _jobs_behind(
+        self, unreadable: Mapping[Path, str], records: Sequence[JobRecord], before: Sequence[JobStatus]
+    ) -> list[JobStatus]:
+        """The job that a record stands for which cannot be read, if it is to be found.
+
+        Raises:
+            ProviderError: Nobody can be asked.
+        """
+        if self.force_new or not self.provider.costs_money:
+            return []
+        path, what = next(iter(unreadable.items()))
+        if not self._can_ask:
+            raise ProviderError(
+                self.provider.name,
+                f"{path} {what}. It is the journal's record of an equal request, and may stand for a job that was paid "
+                f"for. {self._where_to_look()} if there is none, create(..., force_new=True) makes it. The record stays "
+                "as it is",
+                ambiguous=True,
+            )
+        logger.warning("%s %s; %s is asked for the job instead", path, what, self.provider.name)
+        if before:
+            return []
+        with suppress(OSError):
+            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            job = self._look_again({r.job_id for r in records}, self._seconds_left(written.isoformat()))
+            return [] if job is None else [job]
+        return []
 
     def _job_of(
         self, record: JobRecord, records: Sequence[JobRecord], before: Sequence[JobStatus]
@@ -150,12 +196,24 @@ class JobCreation:
             return None  # the caller has looked
         if not self._can_ask:
             raise ProviderError(self.provider.name, self._open_text(record.created_at), ambiguous=True)
-        return self._look_again(known)
+        return self._look_again(known, self._seconds_left(record.asked_at or record.created_at))
 
-    def _look_again(self, known: Collection[str | None]) -> JobStatus | None:
-        """A job that is not known yet; it may take a moment until the provider lists it."""
-        for seconds in _LOOK_AGAIN_SECONDS if self.provider.costs_money else (0.0,):
-            self.clock.sleep(seconds)
+    def _seconds_left(self, asked_at: str) -> float:
+        """How long a job that was asked for may still take to show; asked for twice, some providers create one."""
+        once = self.provider.names_jobs or not self.provider.costs_money
+        return 0.0 if once else seconds_left(asked_at)
+
+    def _look_again(self, known: Collection[str | None], seconds: float) -> JobStatus | None:
+        """A job that is not known yet; it may take this long until the provider lists it."""
+        if seconds > SOON_SECONDS:
+            logger.warning(
+                "%s: a job may have been created that is not listed yet; looking for it for up to %d s before it is "
+                "asked for again. Interrupting is safe: the same create(...) goes on",
+                self.provider.name,
+                seconds,
+            )
+        for delay in look_again_delays(seconds):
+            self.clock.sleep(delay)
             for job in self._find():
                 if job.id not in known:
                     return job
@@ -182,7 +240,8 @@ class JobCreation:
             if open_record is None:
                 names = () if self.name is None else (self.name,)
                 return self.journal.begin(self.provider, self.request, names=names, **known)
-            return self.journal.write(open_record, names=self._names(open_record), stage="intended", **known)
+            known = {"names": self._names(open_record), "status": None, **known}
+            return self.journal.write(open_record, stage="intended", **known)
 
     def _names(self, record: JobRecord) -> tuple[str, ...]:
         return tuple(dict.fromkeys([*record.names, *([] if self.name is None else [self.name])]))
@@ -204,7 +263,8 @@ class JobCreation:
 
     def _note(self, record: JobRecord, job: JobStatus) -> None:
         """Write down which job it is. It is paid for now, so nothing that goes wrong here may lose it."""
-        stage = "created" if record.stage in {"intended", "creating"} else record.stage
+        is_new = record.job_id is None or record.stage in {"intended", "creating"}
+        stage = "created" if is_new else record.stage
         try:
             self.journal.write(
                 record,
@@ -237,8 +297,9 @@ class JobCreation:
         number = 1 + max(len(before), *(job.attempt or 0 for job in before), 0)
         tries = 1
         while True:
+            record = self.journal.write(record, stage="creating", asked_at=datetime.now(UTC).isoformat())
             try:
-                return self.provider.create_job(self.request, files, attempt=number)
+                return self._of_this(self.provider.create_job(self.request, files, attempt=number), before)
             except ProviderError as error:
                 if error.ambiguous:
                     if created := self._new_since(before, error):
@@ -248,20 +309,41 @@ class JobCreation:
                     if not self._can_ask or not error.temporary:
                         raise self._left_open(error) from error
                 if not error.temporary or tries == ATTEMPTS:
-                    self.journal.write(record, stage="intended")  # there is no job, and that is certain
+                    self._ended(record)  # there is no job, and that is certain
                     raise
                 self.clock.sleep(retry_delay(error, tries))
                 tries += 1
-            except FineTuneError:
-                self.journal.write(record, stage="intended")  # refused, before or after it was sent
+            except (FineTuneError, ValueError, FileNotFoundError):
+                self._ended(record)  # refused, before or after it was sent
                 raise
+
+    def _of_this(self, job: JobStatus, before: Sequence[JobStatus]) -> JobStatus:
+        """The job that a creation answered, unless it is one that was there before."""
+        is_old = job.id in {one.id for one in before} and not self.provider.names_jobs
+        if is_old or self._is_of_another(job):
+            raise ProviderError(
+                self.provider.name,
+                f"the answer to the creation shows job {job.id}, which was there before",
+                ambiguous=True,
+            )
+        return job
+
+    def _ended(self, record: JobRecord) -> None:
+        """Write down that no job came of it. Nothing that goes wrong here may hide why."""
+        try:
+            self.journal.write(record, stage="ended", status="failed")
+        except OSError as error:
+            logger.warning("%s cannot be written: %s", self.journal.folder, error.strerror)
 
     def _new_since(self, before: Sequence[JobStatus], error: ProviderError) -> JobStatus | None:
         """The job that a creation left behind although it ended in this ambiguous error."""
         if not self._can_ask:
             return None
+        seconds = self._seconds_left(datetime.now(UTC).isoformat())
+        if not error.temporary:
+            seconds = min(seconds, SOON_SECONDS)  # it is not sent again in this call
         try:
-            return self._look_again({job.id for job in before})
+            return self._look_again({job.id for job in before}, seconds)
         except ProviderError as unseen:
             raise self._left_open(error) from unseen
 
@@ -270,11 +352,17 @@ class JobCreation:
 
     def _open_text(self, since: str | None = None) -> str:
         begun = "" if since is None else f"a process that began to create it on {since[:16]} UTC has ended. "
-        again = "call create again" if self.provider.finds_jobs else "create(..., force_new=True) makes it"
+        again = (
+            f"if it is not there {SETTLED_SECONDS / 60:.0f} minutes later, call create again"
+            if self.provider.finds_jobs
+            else "if it is not there after some minutes, create(..., force_new=True) makes it"
+        )
+        return f"{begun}It is not known whether a job was created. {self._where_to_look()} {again}"
+
+    def _where_to_look(self) -> str:
         return (
-            f"{begun}It is open whether a job was created. Look among your jobs for one with metadata "
-            f"langsmith_finetune={self.request.fingerprint[:32]}: if it is there, FineTuneJob.attach(its id, "
-            f"provider=...) returns to it; if it is not there after some minutes, {again}"
+            f"Look among your jobs for one with metadata langsmith_finetune={self.request.fingerprint[:32]}: if it is "
+            "there, FineTuneJob.attach(its id, provider=...) returns to it;"
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from langsmith_finetune.clock import Clock
+from langsmith_finetune.dataset.whole_file import finish_pair
 from langsmith_finetune.errors import JobFailedError, JobTimeoutError, NotSupportedError, ProviderError
 from langsmith_finetune.jobs.creation import (
     JobCreation,
@@ -17,6 +18,7 @@ from langsmith_finetune.jobs.creation import (
     sha256_of_folder,
     usable_journal,
 )
+from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.log import frame_of, metrics_of, plot_of, save_log
 from langsmith_finetune.jobs.models import FineTunedModel
@@ -184,7 +186,12 @@ class FineTuneJob:
         _check_provider(provider)
         if max_cost_usd is not None and not max_cost_usd >= 0:
             raise ValueError(f"max_cost_usd must not be negative, but is {max_cost_usd}")
+        if not str(model).strip():
+            raise ValueError(
+                "model is empty; give the provider's name of a model, or a folder for a local provider"
+            )
         training = Path(training_file)
+        finish_pair(training)
         sha256, first_line = sha256_and_first_line(training)
         validation = Path(validation_file) if validation_file is not None else None
         book = Journal() if dry_run else usable_journal(journal, provider)
@@ -192,7 +199,7 @@ class FineTuneJob:
             training_file=training,
             training_sha256=sha256,
             model=str(model),
-            model_sha256=sha256_of_folder(Path(model)) if Path(model).is_dir() else None,
+            model_sha256=_sha256_of_model(provider, model),
             method=method,
             parameters=dict(parameters or {}),
             validation_file=validation,
@@ -264,6 +271,12 @@ class FineTuneJob:
         _check_provider(provider)
         book = journal if isinstance(journal, Journal) else Journal(journal)
         if record := book.named(provider, job_id):
+            if record.job_id is None and record.stage == "ended":
+                raise ProviderError(
+                    provider.name,
+                    f"the job named {job_id!r} of {record.created_at[:16]} UTC was refused, so there is none to return "
+                    "to; the same create(...) tries again",
+                )
             if record.job_id is None:
                 raise ProviderError(
                     provider.name,
@@ -271,7 +284,8 @@ class FineTuneJob:
                     "whether it was created; the same create(...) again finds out",
                 )
             job_id = record.job_id
-        job = cls(provider, provider.retrieve_job(job_id), clock=clock, journal=book)
+        found = expect_id("job", job_id, provider.retrieve_job(job_id), provider)
+        job = cls(provider, found, clock=clock, journal=book)
         job._saw()
         return job
 
@@ -311,7 +325,7 @@ class FineTuneJob:
 
     def refresh(self) -> JobStatus:
         """Ask the provider where the job stands now."""
-        self.details = self.provider.retrieve_job(self.id)
+        self.details = self._about_this(self.provider.retrieve_job(self.id))
         self._saw()
         return self.details
 
@@ -390,12 +404,12 @@ class FineTuneJob:
         A job that has ended meanwhile stays as it is, and is returned so.
         """
         try:
-            self.details = self.provider.cancel_job(self.id)
+            self.details = self._about_this(self.provider.cancel_job(self.id))
         except ProviderError as error:
             if error.temporary:
                 raise
             try:
-                self.details = self.provider.retrieve_job(self.id)
+                self.details = self._about_this(self.provider.retrieve_job(self.id))
             except ProviderError:
                 raise error from None
             if self.status not in ENDED:
@@ -413,7 +427,7 @@ class FineTuneJob:
         Raises:
             NotSupportedError: The provider cannot.
         """
-        self.details = self.provider.pause_job(self.id)
+        self.details = self._about_this(self.provider.pause_job(self.id))
         return self.details
 
     def resume(self) -> JobStatus:
@@ -422,7 +436,7 @@ class FineTuneJob:
         Raises:
             NotSupportedError: The provider cannot.
         """
-        self.details = self.provider.resume_job(self.id)
+        self.details = self._about_this(self.provider.resume_job(self.id))
         return self.details
 
     def delete(self) -> None:
@@ -433,6 +447,9 @@ class FineTuneJob:
         """
         self.provider.delete_job(self.id)
         self._journal.saw(self.provider, dataclasses.replace(self.details, status="cancelled"))
+
+    def _about_this(self, status: JobStatus) -> JobStatus:
+        return expect_id("job", self.id, status, self.provider)
 
     # --- waiting ---------------------------------------------------------------------------------------
 
@@ -633,6 +650,11 @@ def _check_provider(provider: object) -> None:
             f"provider must be a Provider, such as LocalProvider(), not {type(provider).__name__}; one of your "
             "own inherits langsmith_finetune.Provider"
         )
+
+
+def _sha256_of_model(provider: Provider, model: str | Path) -> str | None:
+    """The content of a model folder, for a provider that trains folders; elsewhere a model is a name."""
+    return sha256_of_folder(Path(model)) if provider.trains_folders and Path(model).is_dir() else None
 
 
 def _check_lifecycle(provider: Provider, request: JobRequest) -> None:

@@ -110,6 +110,10 @@ class Journal:
         """What is known of the job with that id."""
         return next((record for record in self.records(provider) if record.job_id == job_id), None)
 
+    def of_deployment(self, provider: Provider, deployment_id: str) -> JobRecord | None:
+        """What is known of the job whose model that deployment serves."""
+        return next((r for r in self.records(provider) if r.deployment_id == deployment_id), None)
+
     def _paths(self, stem: str = "job-") -> list[Path]:
         return [path for path in self.folder.glob(f"{stem}*.json") if _FILE.fullmatch(path.name)]
 

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from langsmith_finetune.clock import Clock
-from langsmith_finetune.errors import NotSupportedError, ProviderError, their_word
+from langsmith_finetune.errors import FineTuneError, NotSupportedError, ProviderError, their_word
+from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import Journal, home_of
 from langsmith_finetune.jobs.progress import JobProgress
-from langsmith_finetune.jobs.waiting import looks, patiently
+from langsmith_finetune.jobs.records import JobRecord
+from langsmith_finetune.jobs.waiting import SOON_SECONDS, look_again_delays, looks, patiently, seconds_left
 from langsmith_finetune.printable import logger_of
-from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, DeploymentStatus, Provider
+from langsmith_finetune.providers.base import DeploymentStatus, Provider
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 logger = logger_of(__name__)
+
+_GONE = frozenset({"stopped", "failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +70,28 @@ class FineTunedModel:
             ProviderError: It refused, or it stayed open whether the model is deployed.
         """
         provider = self.provider
+        if type(provider).deploy is Provider.deploy:
+            provider.deploy(self.id, **settings)  # raises what it lacks
         with self.journal.lock("deploy", provider.name, home_of(provider), self.id):
-            before = self._deployments(force_new=force_new)
-            if not force_new and (
-                living := [one for one in before if one.status not in {"stopped", "failed"}]
-            ):
+            record = self.journal.of_job(provider, self.job_id)
+            before = self._deployments(record, force_new=force_new)
+            living = [one for one in before if one.status not in _GONE]
+            if not living and not force_new and record is not None and record.stage == "deploying":
+                living = self._look_again(before, seconds_left(record.asked_at or record.created_at))
+            if living and not force_new:
                 logger.warning("%s: deployment %s serves %s already", provider.name, living[0].id, self.id)
                 return self._noted(living[0])
             price = provider.deployment_usd_per_hour(self.id, **settings)
             cost = "at a price that is not known" if price is None else f"for ${price:,.2f} an hour"
             logger.warning("%s: deploying %s %s, until Deployment.delete()", provider.name, self.id, cost)
-            self._write(stage="deploying")
-            return self._noted(patiently(lambda: self._deployed(before, settings), self.clock))
+            self._write(stage="deploying", deployment_id=None, asked_at=datetime.now(UTC).isoformat())
+            try:
+                made = patiently(lambda: self._deployed(before, settings), self.clock)
+            except (FineTuneError, ValueError) as error:
+                if not (isinstance(error, ProviderError) and error.ambiguous):
+                    self._write(stage="ended")  # refused, and that is certain
+                raise
+            return self._noted(made)
 
     async def adeploy(self, *, force_new: bool = False, **settings: Any) -> Deployment:
         """`deploy` without blocking the event loop."""
@@ -102,30 +118,40 @@ class FineTunedModel:
         """
         self.provider.delete_model(self.id)
 
-    def _deployments(self, *, force_new: bool = False) -> list[DeploymentStatus]:
-        """The deployments of this model, as the provider lists them or the journal remembers them."""
+    def _deployments(self, record: JobRecord | None, *, force_new: bool = False) -> list[DeploymentStatus]:
+        """The deployments of this model: those that the provider lists, and the one that the journal remembers."""
         try:
-            return list(patiently(lambda: self.provider.list_deployments(self.id), self.clock))
+            found = list(patiently(lambda: self.provider.list_deployments(self.id), self.clock))
         except NotSupportedError:
-            record = self.journal.of_job(self.provider, self.job_id)
-            if record is None:
-                return []
-            if record.deployment_id is None:
-                if record.stage == "deploying" and not force_new:
-                    raise ProviderError(
-                        self.provider.name,
-                        f"a process that began to deploy {self.id} has ended, and it is open whether it is "
-                        "deployed. Look among your deployments: Deployment.attach(its id, provider=...) returns "
-                        "to it, and deploy(force_new=True) makes one",
-                        ambiguous=True,
-                    ) from None
-                return []
-        try:
-            return [self.provider.retrieve_deployment(record.deployment_id)]
-        except ProviderError as error:
-            if error.temporary:
+            found = []
+            if record is not None and record.stage == "deploying" and not force_new:
+                raise ProviderError(
+                    self.provider.name,
+                    f"a process that began to deploy {self.id} has ended, and it is not known whether it is "
+                    "deployed. Look among your deployments: Deployment.attach(its id, provider=...) returns "
+                    "to it, and deploy(force_new=True) makes one",
+                    ambiguous=True,
+                ) from None
+        known = None if record is None else record.deployment_id
+        if known is None or known in {one.id for one in found}:
+            return found
+        try:  # a list may lag behind
+            remembered = patiently(lambda: self.provider.retrieve_deployment(known), self.clock)
+        except (ProviderError, NotSupportedError) as error:
+            if isinstance(error, ProviderError) and error.temporary:
                 raise
-            return []  # deleted
+            return found  # deleted
+        return [*found, expect_id("deployment", known, remembered, self.provider)]
+
+    def _look_again(self, before: list[DeploymentStatus], seconds: float) -> list[DeploymentStatus]:
+        """The deployments that the provider lists later than those before."""
+        seen = {one.id for one in before}
+        for delay in look_again_delays(seconds):
+            self.clock.sleep(delay)
+            new = [one for one in self._deployments(None) if one.id not in seen and one.status not in _GONE]
+            if new:
+                return new
+        return []
 
     def _deployed(self, before: list[DeploymentStatus], settings: dict[str, Any]) -> DeploymentStatus:
         try:
@@ -133,14 +159,12 @@ class FineTunedModel:
         except ProviderError as error:
             if not error.ambiguous:
                 raise
-            seen = {one.id for one in before}
-            for seconds in LOOK_AGAIN_SECONDS:
-                self.clock.sleep(seconds)
-                if new := [one for one in self._deployments() if one.id not in seen]:
+            with suppress(NotSupportedError):
+                if new := self._look_again(before, SOON_SECONDS):
                     return new[0]
             raise ProviderError(
                 self.provider.name,
-                f"{error.message}. It is open whether {self.id} is being deployed, which may cost money: look "
+                f"{error.message}. It is not known whether {self.id} is being deployed, which may cost money: look "
                 "among your deployments; deploy() again returns to one that is there",
                 ambiguous=True,
             ) from error
@@ -148,7 +172,7 @@ class FineTunedModel:
 
     def _noted(self, deployment: DeploymentStatus) -> Deployment:
         self._write(stage="deployed", deployment_id=deployment.id)
-        return Deployment(self.provider, deployment, clock=self.clock)
+        return Deployment(self.provider, deployment, clock=self.clock, journal=self.journal)
 
     def _write(self, **changes: Any) -> None:
         try:
@@ -165,6 +189,7 @@ class Deployment:
         provider: Who serves it.
         status: Where it stands.
         clock: For tests.
+        journal: Where it is written down that it was deleted; by default the usual place.
 
     Example:
         >>> deployment = model.deploy().wait()  # doctest: +SKIP
@@ -172,15 +197,31 @@ class Deployment:
         >>> deployment.delete()  # doctest: +SKIP
     """
 
-    def __init__(self, provider: Provider, status: DeploymentStatus, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        status: DeploymentStatus,
+        *,
+        clock: Clock | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self.provider = provider
         self.details = status
         self._clock = clock or Clock()
+        self._journal = journal or Journal()
 
     @classmethod
-    def attach(cls, deployment_id: str, *, provider: Provider, clock: Clock | None = None) -> Self:
+    def attach(
+        cls,
+        deployment_id: str,
+        *,
+        provider: Provider,
+        clock: Clock | None = None,
+        journal: Journal | None = None,
+    ) -> Self:
         """Return to a deployment by its id."""
-        return cls(provider, provider.retrieve_deployment(deployment_id), clock=clock)
+        status = expect_id("deployment", deployment_id, provider.retrieve_deployment(deployment_id), provider)
+        return cls(provider, status, clock=clock, journal=journal)
 
     @property
     def id(self) -> str:
@@ -194,7 +235,8 @@ class Deployment:
 
     def refresh(self) -> DeploymentStatus:
         """Ask the provider where it stands now."""
-        self.details = self.provider.retrieve_deployment(self.id)
+        found = self.provider.retrieve_deployment(self.id)
+        self.details = expect_id("deployment", self.id, found, self.provider)
         return self.details
 
     def wait(
@@ -244,6 +286,11 @@ class Deployment:
     def delete(self) -> None:
         """End the deployment, and what it costs. The model stays."""
         self.provider.delete_deployment(self.id)
+        try:
+            if record := self._journal.of_deployment(self.provider, self.id):
+                self._journal.write(record, stage="ended", deployment_id=None)
+        except OSError as error:
+            logger.warning("%s cannot be written: %s", self._journal.folder, error.strerror)
 
     def __repr__(self) -> str:
         return f"Deployment({self.id!r}, {self.status!r}, provider={self.provider.name!r})"

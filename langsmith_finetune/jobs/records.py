@@ -16,7 +16,7 @@ Stage: TypeAlias = Literal["intended", "creating", "created", "ended", "deployin
 - `intended`: nothing that costs money was asked for yet; files may be uploaded.
 - `creating`: the provider is being asked. If the process dies now, it is open whether there is a job.
 - `created`: there is a job.
-- `ended`: it succeeded, failed or was cancelled.
+- `ended`: it succeeded, failed or was cancelled; without a `job_id`, it was never created.
 - `deploying`: the provider is being asked to serve its model.
 - `deployed`: the model is served, or about to be.
 """
@@ -44,6 +44,7 @@ class JobRecord:
         deployment_id: The provider's id of the deployment of its model.
         tokens: The tokens to be trained on, all epochs together, if they were counted.
         usd: The price that was reckoned, in US dollars.
+        asked_at: When the provider was last asked to create the job, or to deploy its model, in ISO 8601.
     """
 
     fingerprint: str
@@ -63,6 +64,7 @@ class JobRecord:
     deployment_id: str | None = None
     tokens: int | None = None
     usd: float | None = None
+    asked_at: str | None = None
 
 
 class UnreadableError(Exception):
@@ -93,7 +95,7 @@ def record_of(path: Path) -> JobRecord:
 _FIELDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("fingerprint", "provider", "home", "stage", "model", "method"), (str,)),
     **dict.fromkeys(("training_file", "training_sha256", "created_at"), (str,)),
-    **dict.fromkeys(("job_id", "status", "fine_tuned_model", "deployment_id"), (str, NoneType)),
+    **dict.fromkeys(("job_id", "status", "fine_tuned_model", "deployment_id", "asked_at"), (str, NoneType)),
     "number": (int,),
     "names": (tuple,),
     "tokens": (int, NoneType),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from datetime import UTC, datetime
+from itertools import chain, repeat
 from typing import TypeVar
 
 from langsmith_finetune.clock import Clock
@@ -17,6 +19,45 @@ _LONGEST_RETRY_SECONDS = 60.0
 _LONGEST_RETRY_AFTER_SECONDS = 300.0
 _LONGEST_SILENCE_SECONDS = 6 * 3600.0
 """Without a timeout of the caller's, a provider may be unreachable for this long at a stretch."""
+
+
+SOON_SECONDS = 40.0
+"""A host shows what it has made this soon as a rule."""
+
+SETTLED_SECONDS = 600.0
+"""How long after something was asked for a host may still show it for the first time. Until then it is never asked
+for again. No host documents such a time; ten minutes are four times the longest that was seen."""
+
+_LATER_SECONDS = 30.0
+
+
+def seconds_left(asked_at: str) -> float:
+    """How long something that was asked for may still take to show, in seconds.
+
+    Args:
+        asked_at: When it was asked for, in ISO 8601. A time in the future, or none, counts as now: a clock can be set.
+    """
+    try:
+        age = (datetime.now(UTC) - datetime.fromisoformat(asked_at)).total_seconds()
+    except (TypeError, ValueError):
+        age = 0.0
+    return max(0.0, SETTLED_SECONDS - max(0.0, age))
+
+
+def look_again_delays(seconds: float) -> Iterator[float]:
+    """The pauses, each before a look, that make up this many seconds; one look at least.
+
+    Example:
+        >>> list(look_again_delays(60)), list(look_again_delays(0))
+        ([1.0, 3.0, 9.0, 27.0, 20.0], [0.0])
+    """
+    waited = 0.0
+    for delay in chain((1.0, 3.0, 9.0, 27.0), repeat(_LATER_SECONDS)):
+        pause = min(delay, max(seconds - waited, 0.0))
+        yield pause
+        waited += pause
+        if waited >= seconds:
+            return
 
 
 def looks(

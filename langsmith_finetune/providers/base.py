@@ -297,6 +297,9 @@ class Provider(ABC):
         finds_jobs: Earlier jobs can be looked up, so that nothing is paid twice. Where False, only the local
             journal knows them.
         costs_money: The provider charges for training.
+        trains_folders: A model may be a folder of this machine. Where False, a folder that happens to have the model's
+            name means nothing.
+        names_jobs: The provider chooses the ids of its jobs by `attempt`, so that asking twice creates one.
         result: What a job that succeeded leaves: a model that is served already (`"served"`), one that can be
             called once it is deployed (`"deployable"`), or a folder on this machine (`"folder"`).
     """
@@ -309,6 +312,8 @@ class Provider(ABC):
     poll_seconds: float = 10.0
     finds_jobs: bool = True
     costs_money: bool = True
+    trains_folders: bool = False
+    names_jobs: bool = False
     result: Literal["served", "deployable", "folder"] = "served"
 
     @property

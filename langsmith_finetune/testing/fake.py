@@ -71,6 +71,7 @@ class FakeProvider(Provider):
     rules = replace(OPENAI, name="fake", min_examples=1, max_bytes=None)
     methods = frozenset({"supervised", "dpo"})
     poll_seconds = 1.0
+    trains_folders = True
 
     def __init__(
         self,

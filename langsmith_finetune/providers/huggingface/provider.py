@@ -275,10 +275,10 @@ class HuggingFaceProvider(Provider):
             raise ValueError(
                 f"huggingface: suffix must be letters, digits, '.', '_' and '-', got {request.suffix!r}"
             )
-        if request.model_sha256 is not None:
+        if request.model.startswith((".", "~", "/")) or "\\" in request.model:
             raise ValueError(
-                f"huggingface: the model must be a name on the Hub, but {request.model!r} is a folder here; push "
-                "it to the Hub first"
+                f"huggingface: the model must be a name on the Hub, but {request.model!r} is a path; push the folder "
+                "to the Hub first"
             )
 
     def check_line(self, line: Mapping[str, Any], where: str) -> None:

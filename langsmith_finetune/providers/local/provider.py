@@ -67,6 +67,8 @@ class LocalProvider(Provider):
     rules = LOCAL
     poll_seconds = 0.5  # a look costs one small file
     costs_money = False
+    trains_folders = True
+    names_jobs = True
     result = "folder"
 
     def __init__(self, runs_dir: str | Path = "finetune-runs") -> None:
