@@ -34,6 +34,7 @@ limit. The memory that a selection takes is that of their pages, and of the wind
 PAGE_BYTES = 8_000_000
 """What a page is to hold at most, by what runs have weighed so far."""
 
+_TELLING = 50  # runs read tell how many of them are wanted
 _FIRST_PAGE = 250  # when nothing is known yet of their weight
 _FULL = 0.95  # of the pages of a window; traffic varies, and one more page may hold but a few runs
 _SETTLED = timedelta(minutes=5)  # what began before has arrived; until then, no cursor is safe
@@ -170,7 +171,8 @@ class Progress:
             until = min(until, state.place[0] + SHORTEST)
         self._last, self._share = state.place, share
         self._left = math.inf if share.limit is None else share.limit - state.count
-        self._useful = share.useful
+        self._useful = share.useful  # of what is read, as is to be expected
+        self._read = self._given = 0
         self._settled = now - _SETTLED
         self._selected = selected
         self._order = Order()
@@ -184,7 +186,7 @@ class Progress:
         if self._left <= 0:
             return []
         self._plan.target = self._wanted()
-        ahead = math.ceil(min(self._left / self._useful / self._plan.target, AHEAD))
+        ahead = math.ceil(min(self._enough() / self._plan.target, AHEAD))
         return self._plan.ready(ahead)
 
     def reading(self, window: Window) -> Reading:
@@ -228,16 +230,19 @@ class Progress:
             self._plan.was_too_much(starts, cut=cut)
             return
         left = deque(runs)
+        self._read += len(runs)
         del runs, page
         while left and self._left > 0:
             found = left.popleft()  # so that one page is not kept for the sake of its last run
             if (self._last is None or place_of(found) < self._last) and self._share.has(found):
                 self._left -= 1
+                self._given += 1
                 yield found
 
     def _enough(self) -> float:
         """A quarter more than is wanted, so that the first window is to hold it."""
-        return max(20.0, self._left / self._useful * 1.25)
+        useful = max(self._given, 0.5) / self._read if self._read >= _TELLING else self._useful
+        return max(20.0, self._left / useful * 1.25)
 
     def _wanted(self) -> float:
         """How many runs the next window should hold."""
