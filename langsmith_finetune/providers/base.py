@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.masking import host_words
+from langsmith_finetune.providers.values import numbers_from
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -115,7 +116,7 @@ class JobStatus:
         cost_usd: What the provider says it costs so far, in US dollars.
         step: The training step last reported, from 1.
         total_steps: How many steps there will be.
-        metrics: The numbers last reported, such as `{"train_loss": 0.41}`.
+        metrics: The numbers last reported, such as `{"train_loss": 0.41}`. NaN and infinities are left out.
         attempt: Which of the jobs of its fingerprint it is, from 1, where the provider numbers them.
     """
 
@@ -136,6 +137,7 @@ class JobStatus:
     attempt: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", numbers_from(self.metrics))
         if self.error is not None:
             object.__setattr__(self, "error", host_words(self.error, longest=_LONGEST_WORDS))
 
@@ -163,6 +165,7 @@ class JobEvent:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", numbers_from(self.metrics))
         object.__setattr__(self, "message", host_words(self.message, longest=_LONGEST_WORDS))
 
 
@@ -183,6 +186,9 @@ class Checkpoint:
     created_at: datetime | None = None
     model: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics", numbers_from(self.metrics))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,7 @@ class NebiusProvider(OpenAIProvider):
     resume_job = Provider.resume_job
     largest_upload: int | None = None
     parameters: ClassVar = {"supervised": tuple(NebiusParameters.__annotations__)}
+    parameter_names: ClassVar = {"learning_rate": ("learning_rate", "learning_rate_multiplier")}
 
     def __init__(
         self,

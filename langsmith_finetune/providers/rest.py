@@ -16,7 +16,9 @@ import httpx2
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.keys import sendable_key
 from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
+from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
+from langsmith_finetune.providers.values import json_object, text_from, time_from, word_from
 
 Told: TypeAlias = Callable[[int, int], None]
 
@@ -26,7 +28,6 @@ _TIMEOUT = httpx2.Timeout(60.0, connect=15.0, write=300.0)
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL)
 _BLOCK = 1 << 20
-_MOST_PAGES = 100
 
 
 class RestClient:
@@ -77,12 +78,9 @@ class RestClient:
         if not response.content:
             return {}
         try:
-            answer = response.json()
+            return json_object(response.content)
         except ValueError as error:
-            raise self.odd_answer("is not JSON", creates=creates) from error
-        if not isinstance(answer, dict):
-            raise self.odd_answer("is not a JSON object", creates=creates)
-        return answer
+            raise self.odd_answer(str(error), creates=creates) from None
 
     def send(self, method: str, path: str, *, creates: bool = False, **request: Any) -> httpx2.Response:
         """The whole answer to a request, whatever its form; a redirect is an answer too."""
@@ -97,24 +95,48 @@ class RestClient:
             raise self._refusal(response, creates=creates)
         return response
 
-    def pages(self, path: str, items: str, token: str, next_token: str, **query: Any) -> Iterator[Any]:
-        """The objects of a list, page by page.
+    def pages(
+        self,
+        path: str,
+        items: str,
+        token: str,
+        next_token: str,
+        *,
+        what: str,
+        key: str = "id",
+        created: str = "created_at",
+        empty: Any = None,
+        **query: Any,
+    ) -> Iterator[dict[str, Any]]:
+        """The objects of a list, page by page, each once.
 
         Args:
             path: Below the base address.
             items: The key of the list in the answer.
             token: The query that asks for a further page.
             next_token: The key of its value in the answer.
+            what: What is listed, for errors.
+            key: Where an object has its id.
+            created: Where it has its time.
+            empty: What stands for the list where the answer has none; None where it must have one.
             **query: What else to ask.
+
+        Raises:
+            ProviderError: A request failed, or the list cannot be read whole.
         """
-        for _ in range(_MOST_PAGES):
-            page = self.ask("GET", path, params=query)
-            found = page.get(items)
-            yield from (item for item in (found if isinstance(found, list) else []) if isinstance(item, dict))
+
+        def read(cursor: str | None) -> Page:
+            page = self.ask("GET", path, params=query | ({} if cursor is None else {token: cursor}))
             following = page.get(next_token)
-            if not following or following == query.get(token):
-                return
-            query[token] = following
+            if following not in (None, "") and not isinstance(following, str):
+                raise self.odd_answer(f"has an odd {next_token}", creates=False)
+            if not following and page.get("has_more") is True:
+                raise self.odd_answer(f"about {what} has more, and does not say where", creates=False)
+            found = page.get(items, empty)
+            # Some hosts write an empty list as null, some leave it out.
+            return Page([] if found is None and items in page else found, following or None)
+
+        return read_pages(self.name, what, read, key=key, created=lambda item: time_from(item.get(created)))
 
     def put_file(
         self,
@@ -280,37 +302,18 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         try:
             when = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, TypeError, IndexError, OverflowError):
             return None
         when = when if when.tzinfo else when.replace(tzinfo=UTC)
         seconds = (when - datetime.now(UTC)).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def time_from(value: Any) -> datetime | None:
-    """A time as JSON has it: ISO 8601, or seconds since 1970.
-
-    Example:
-        >>> time_from("2026-11-23T08:00:00Z").hour
-        8
-    """
-    try:
-        if isinstance(value, str):
-            when = datetime.fromisoformat(value)
-            return when if when.tzinfo else when.replace(tzinfo=UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    return None
-
-
 def _object(response: httpx2.Response) -> dict[str, Any]:
     try:
-        body = response.json()
+        return json_object(response.content)
     except ValueError:
         return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _reason(response: httpx2.Response) -> str:
@@ -320,8 +323,8 @@ def _reason(response: httpx2.Response) -> str:
         return found
     if not isinstance(found, dict):
         return "no message"
-    message = str(found.get("message") or found.get("detail") or "no message")
-    notes = [f"{name} {found[name]}" for name in ("code", "param") if found.get(name)]
+    message = text_from(found.get("message")) or text_from(found.get("detail")) or "no message"
+    notes = [f"{name} {word_from(found[name])}" for name in ("code", "param") if found.get(name)]
     return f"{message} ({', '.join(notes)})" if notes else message
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from langsmith_finetune.providers.base import DeploymentStatus, JobEvent, JobStatus, Status
 from langsmith_finetune.providers.fireworks.request import attempt_of
-from langsmith_finetune.providers.openai.answers import number_from
-from langsmith_finetune.providers.rest import time_from
+from langsmith_finetune.providers.values import (
+    count_from,
+    json_object,
+    number_from,
+    numbers_from,
+    object_from,
+    text_from,
+    time_from,
+    word_from,
+)
 
 STATUSES: Mapping[str, Status] = {
     "JOB_STATE_CREATING": "validating",
@@ -61,22 +67,20 @@ def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
         >>> job_status_from_answer({"name": "accounts/me/dpoJobs/j", "state": "JOB_STATE_PENDING"}).id
         'dpoJobs/j'
     """
-    word, name = str(job.get("state")), str(job["name"])
+    word = word_from(job.get("state"))
     status = STATUSES.get(word, "unknown")
-    _, account, kind, id_ = name.split("/", 3)
-    config = job.get("trainingConfig")
-    config = config if isinstance(config, Mapping) else job
-    tuned = str(job.get("outputModel") or config.get("outputModel") or id_)
+    _, account, kind, id_ = str(job["name"]).split("/", 3)
+    config = object_from(job.get("trainingConfig")) or job
+    tuned = text_from(job.get("outputModel")) or text_from(config.get("outputModel")) or id_
     if not tuned.startswith("accounts/"):
         tuned = f"accounts/{account}/models/{tuned}"
-    reason = job.get("status")
-    reason = reason if isinstance(reason, Mapping) else {}
-    message = str(reason.get("message") or reason.get("code") or "") or None
+    reason = object_from(job.get("status"))
+    message = text_from(reason.get("message")) or text_from(reason.get("code"))
     return JobStatus(
         id=f"{kind}/{id_}" if kind == "dpoJobs" else id_,
         status=status,
         provider_status=word,
-        model=str(config.get("baseModel") or config.get("warmStartFrom") or "unknown"),
+        model=text_from(config.get("baseModel")) or text_from(config.get("warmStartFrom")) or "unknown",
         fine_tuned_model=tuned if status == "succeeded" else None,
         error=message if status == "failed" else None,
         created_at=time_from(job.get("createTime")),
@@ -97,9 +101,8 @@ def job_events_from_answer(job: Mapping[str, Any], metrics: bytes) -> list[JobEv
     last = time_from(job.get("completedTime")) or time_from(job.get("updateTime")) or created
     events = [JobEvent(id="created", created_at=created, level="info", message="the job was created")]
     events += _metrics(metrics, created, max(created, last))
-    progress = job.get("jobProgress")
-    percent = number_from(progress.get("percent")) if isinstance(progress, Mapping) else None
-    word = str(job.get("state"))
+    percent = number_from(object_from(job.get("jobProgress")).get("percent"))
+    word = word_from(job.get("state"))
     failed = STATUSES.get(word) == "failed"
     events.append(
         JobEvent(
@@ -114,18 +117,17 @@ def job_events_from_answer(job: Mapping[str, Any], metrics: bytes) -> list[JobEv
 
 def deployment_from_answer(deployment: Mapping[str, Any]) -> DeploymentStatus:
     """A deployment; the model in it is called by the model's name, `#`, and the deployment's."""
-    name, word = str(deployment["name"]), str(deployment.get("state"))
+    name, word = str(deployment["name"]), word_from(deployment.get("state"))
     status = _DEPLOYMENTS.get(word, "unknown")
-    reason = deployment.get("status")
-    message = reason.get("message") if isinstance(reason, Mapping) else None
-    model = str(deployment.get("baseModel"))
+    message = text_from(object_from(deployment.get("status")).get("message"))
+    model = text_from(deployment.get("baseModel")) or "unknown"
     return DeploymentStatus(
         id=name.rsplit("/", 1)[-1],
         model_id=model,
         status=status,
         provider_status=word,
         serves_as=f"{model}#{name}",
-        error=str(message) if message and status == "failed" else None,
+        error=message if status == "failed" else None,
     )
 
 
@@ -133,19 +135,13 @@ def _metrics(content: bytes, first: datetime, last: datetime) -> Iterator[JobEve
     """Lines that are no objects with a step are left out: nobody documents this file."""
     for line in content.splitlines():
         try:
-            row = json.loads(line)
+            row = json_object(line)
         except ValueError:
             continue
-        if not isinstance(row, dict):
-            continue
-        numbers = {
-            name: number
-            for name, value in row.items()
-            if (number := number_from(value)) is not None and math.isfinite(number)
-        }
+        numbers = numbers_from(row)
         found = [numbers.pop(name) for name in _STEPS if name in numbers]
-        if found and numbers:
-            step = int(found[0])
+        step = count_from(found[0]) if found else None
+        if step is not None and numbers:
             metrics = {_NUMBERS.get(name, name): number for name, number in numbers.items()}
             when = time_from(row.get("timestamp")) or last
             yield JobEvent(
@@ -163,6 +159,6 @@ def _dollars(cost: Any) -> float | None:
     if not isinstance(cost, Mapping) or cost.get("currencyCode", "USD") != "USD":
         return None
     try:
-        return int(cost.get("units") or 0) + int(cost.get("nanos") or 0) / 1e9
-    except (TypeError, ValueError):
+        return number_from(int(cost.get("units") or 0) + int(cost.get("nanos") or 0) / 1e9)
+    except (TypeError, ValueError, OverflowError):
         return None

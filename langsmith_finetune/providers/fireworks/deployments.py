@@ -12,8 +12,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import DeploymentStatus, Provider
 from langsmith_finetune.providers.fireworks.answers import deployment_from_answer
 from langsmith_finetune.providers.rest import RestClient, status_of
-
-_PAGED = ("pageToken", "nextPageToken")
+from langsmith_finetune.providers.values import id_from
 
 
 class FireworksDeployments(Provider):
@@ -85,7 +84,7 @@ class FireworksDeployments(Provider):
         found = [
             self._deployment(deployment)
             for deployment in self._pages("deployments", orderBy="createTime desc")
-            if str(deployment.get("name", "")).rsplit("/", 1)[-1].startswith("lf-")
+            if deployment["name"].rsplit("/", 1)[-1].startswith("lf-")
         ]
         return [one for one in found if model_id in (None, one.model_id)]
 
@@ -98,15 +97,13 @@ class FireworksDeployments(Provider):
         self._api.ask("DELETE", self._path("deployments", deployment_id))
 
     def _deployment(self, deployment: dict[str, Any]) -> DeploymentStatus:
-        if not deployment.get("name"):
+        if id_from(deployment.get("name")) is None:
             raise self._api.odd_answer("has no name of a deployment", creates=False)
         return deployment_from_answer(deployment)
 
     def _account(self) -> str:
         if self._account_id is None:
-            names = [
-                str(account.get("name")) for account in self._api.pages("/v1/accounts", "accounts", *_PAGED)
-            ]
+            names = [str(account["name"]) for account in self._listed("/v1/accounts", "accounts")]
             if len(names) != 1:
                 raise ProviderError(
                     self.name,
@@ -119,7 +116,12 @@ class FireworksDeployments(Provider):
         return "/".join(["/v1/accounts", self._account(), *parts])
 
     def _pages(self, kind: str, **query: Any) -> Iterator[dict[str, Any]]:
-        return self._api.pages(self._path(kind), kind, *_PAGED, pageSize=200, **query)
+        return self._listed(self._path(kind), kind, pageSize=200, **query)
+
+    def _listed(self, path: str, kind: str, **query: Any) -> Iterator[dict[str, Any]]:
+        # Fireworks leaves out a list that is empty, as JSON made of protocol buffers does.
+        of: dict[str, Any] = {"what": kind, "key": "name", "created": "createTime", "empty": []}
+        return self._api.pages(path, kind, "pageToken", "nextPageToken", **of, **query)
 
 
 def _deployment_id(model_id: str) -> str:

@@ -25,11 +25,19 @@ from langsmith_finetune.providers.fireworks.answers import (
     job_status_from_answer,
 )
 from langsmith_finetune.providers.fireworks.deployments import FireworksDeployments
-from langsmith_finetune.providers.fireworks.request import FireworksParameters, attempt_of, job_body, job_id
+from langsmith_finetune.providers.fireworks.request import (
+    SHOWN_NAMES,
+    FireworksParameters,
+    attempt_of,
+    job_body,
+    job_id,
+)
 from langsmith_finetune.providers.keys import key_of
+from langsmith_finetune.providers.likeness import last_part_agrees, settings_agree
 from langsmith_finetune.providers.masking import host_words
-from langsmith_finetune.providers.rest import RestClient, Told, ToldFile, status_of, time_from
+from langsmith_finetune.providers.rest import RestClient, Told, ToldFile, status_of
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
+from langsmith_finetune.providers.values import id_from, object_from, text_from, time_from, word_from
 from langsmith_finetune.targets.fireworks import FIREWORKS
 
 if TYPE_CHECKING:
@@ -104,9 +112,9 @@ class FireworksProvider(FireworksDeployments):
         """The jobs created from a request with the same fingerprint, newest first."""
         self.check_request(request)
         found = [
-            job_status_from_answer(job)
+            self._status(job)
             for job in self._pages(_KINDS[request.method], orderBy="createTime desc")
-            if _is_of(request, str(job.get("name")).rsplit("/", 1)[-1])
+            if _is_of(request, job["name"].rsplit("/", 1)[-1]) and _may_be(job, request)
         ]
         return sorted(found, key=lambda job: job.attempt or 0, reverse=True)
 
@@ -131,6 +139,14 @@ class FireworksProvider(FireworksDeployments):
             if status_of(error) != 409:
                 raise
             job = self._api.ask("GET", self._path(kind, id_))
+            if not _may_be(job, request):
+                raise ProviderError(
+                    self.name,
+                    f"job {id_} is there already, and is of other settings than these. Delete it, or take another "
+                    "suffix",
+                ) from error
+        if str(job.get("name")).rsplit("/", 1)[-1] != id_:
+            raise self._api.odd_answer("to the creation shows another job", creates=True)
         return self._status(job, creates=True)
 
     def preview(self, request: JobRequest) -> Mapping[str, Any]:
@@ -165,10 +181,10 @@ class FireworksProvider(FireworksDeployments):
     def list_models(self) -> Sequence[TunedModel]:
         """The models that jobs of this library made, newest first."""
         jobs = [
-            job_status_from_answer(job)
+            self._status(job)
             for kind in _KINDS.values()
             for job in self._pages(kind)
-            if attempt_of(str(job.get("name")).rsplit("/", 1)[-1])
+            if attempt_of(job["name"].rsplit("/", 1)[-1])
         ]
         models = [
             TunedModel(
@@ -184,7 +200,7 @@ class FireworksProvider(FireworksDeployments):
         files = [
             UploadedFile(id=name, name=name, created_at=time_from(dataset.get("createTime")))
             for dataset in self._pages("datasets")
-            if re.fullmatch(_DATASET + "[0-9a-f]{32}", name := str(dataset.get("name")).rsplit("/", 1)[-1])
+            if re.fullmatch(_DATASET + "[0-9a-f]{32}", name := dataset["name"].rsplit("/", 1)[-1])
         ]
         return sorted(files, key=lambda file: str(file.created_at), reverse=True)
 
@@ -229,9 +245,9 @@ class FireworksProvider(FireworksDeployments):
                         f"dataset {id_} is still {dataset.get('state')} after {_LONGEST_FILE_SECONDS:.0f} s; no "
                         "job was created. Call create again later: it goes on with this dataset",
                     )
-                reason = dataset.get("status")
-                if isinstance(reason, dict) and reason.get("code") not in (None, "OK"):
-                    message = host_words(str(reason.get("message") or reason["code"]))
+                reason = object_from(dataset.get("status"))
+                if reason.get("code") not in (None, "", "OK"):
+                    message = host_words(text_from(reason.get("message")) or word_from(reason["code"]))
                     error = ProviderError(
                         self.name, f"dataset {id_} was refused: {message}. No job was created"
                     )
@@ -306,7 +322,7 @@ class FireworksProvider(FireworksDeployments):
             return b""
 
     def _status(self, job: dict[str, Any], *, creates: bool = False) -> JobStatus:
-        if not re.fullmatch(r"accounts/[^/]+/[^/]+/[^/]+", str(job.get("name"))):
+        if not re.fullmatch(r"accounts/[^/]+/[^/]+/[^/]+", id_from(job.get("name")) or ""):
             raise self._api.odd_answer("has no name of a job", creates=creates)
         return job_status_from_answer(job)
 
@@ -318,6 +334,19 @@ class FireworksProvider(FireworksDeployments):
 
 def _dataset_id(sha256: str) -> str:
     return f"{_DATASET}{sha256[:32]}"
+
+
+def _may_be(job: Mapping[str, Any], request: JobRequest) -> bool:
+    """Whether nothing that a job with our id shows speaks against the request."""
+    config = object_from(job.get("trainingConfig")) or job
+    training, *validation = (_dataset_id(sha256) for _, sha256 in request.files)
+    measured = text_from(job.get("evaluationDataset"))
+    return (
+        last_part_agrees(config.get("baseModel"), request.model)
+        and last_part_agrees(job.get("dataset"), training)
+        and (measured is None or (bool(validation) and last_part_agrees(measured, validation[0])))
+        and settings_agree(request, job, SHOWN_NAMES)
+    )
 
 
 def _is_of(request: JobRequest, id_: str) -> bool:

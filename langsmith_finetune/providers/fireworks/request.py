@@ -18,6 +18,15 @@ _NAMES = {
     "warmup_steps": "learningRateWarmupSteps",
     "weight_decay": "optimizerWeightDecay",
 }
+SHOWN_NAMES = {name: (shown,) for name, shown in _NAMES.items()} | {
+    "kl_beta": ("klBeta",),
+    "loss": ("method",),
+    "early_stop": ("earlyStop",),
+    "eval_auto_carveout": ("evalAutoCarveout",),
+    "seed": (),
+}
+"""The names under which a job shows our parameters; no seed is sent."""
+
 _SUPERVISED_NAMES = {"early_stop": "earlyStop", "eval_auto_carveout": "evalAutoCarveout"}
 
 

@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.providers.base import JobEvent, JobStatus, Status
 from langsmith_finetune.providers.huggingface import train as remote
+from langsmith_finetune.providers.values import (
+    count_from,
+    id_from,
+    numbers_from,
+    object_from,
+    text_from,
+    time_from,
+)
 
 if TYPE_CHECKING:
     from huggingface_hub import JobInfo
@@ -36,34 +44,30 @@ def job_status_from_info(job: JobInfo, reason: str | None = None) -> JobStatus:
         job: The job.
         reason: Why it failed, where its log says more than its status.
     """
-    word, environment = stage_of(job), job.environment or {}
+    word, environment = stage_of(job), object_from(job.environment)
     status = STATUSES.get(word, "unknown")
-    tuned = environment.get(remote.OUTPUT)
+    tuned = id_from(environment.get(remote.OUTPUT))
     return JobStatus(
         id=job.id,
         status=status,
         provider_status=word,
-        model=str(environment.get(remote.MODEL) or "unknown"),
-        fine_tuned_model=str(tuned) if tuned and status == "succeeded" else None,
-        error=reason or job.status.message if status == "failed" else None,
-        created_at=job.created_at,
-        finished_at=job.finished_at,
+        model=text_from(environment.get(remote.MODEL)) or "unknown",
+        fine_tuned_model=tuned if status == "succeeded" else None,
+        error=reason or text_from(job.status.message) if status == "failed" else None,
+        created_at=time_from(job.created_at),
+        finished_at=time_from(job.finished_at),
     )
 
 
 def job_event_from_line(event: Mapping[str, Any], event_id: str) -> JobEvent:
     """What the trainer told in a line of its log."""
-    level, metrics = event.get("level"), event.get("metrics")
-    try:
-        when = datetime.fromisoformat(str(event.get("created_at")))
-    except ValueError:
-        when = datetime.fromtimestamp(0, UTC)
+    level = event.get("level")
     return JobEvent(
         id=event_id,
-        created_at=when if when.tzinfo else when.replace(tzinfo=UTC),
+        created_at=time_from(event.get("created_at")) or datetime.fromtimestamp(0, UTC),
         level="error" if level == "error" else "warning" if level == "warning" else "info",
-        message=str(event.get("message") or ""),
-        step=event.get("step"),
-        total_steps=event.get("total_steps"),
-        metrics=metrics if isinstance(metrics, dict) else {},
+        message=text_from(event.get("message")) or "",
+        step=count_from(event.get("step")),
+        total_steps=count_from(event.get("total_steps")),
+        metrics=numbers_from(event.get("metrics")),
     )

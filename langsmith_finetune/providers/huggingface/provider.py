@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -35,11 +36,14 @@ from langsmith_finetune.providers.huggingface.package import (
     with_packages,
 )
 from langsmith_finetune.providers.keys import key_of
+from langsmith_finetune.providers.likeness import text_agrees
 from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
 from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.masking import host_words, remember_key
+from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.rest import retry_after_seconds
 from langsmith_finetune.providers.submission import check_names
+from langsmith_finetune.providers.values import id_from, json_value, object_from, time_from, word_from
 from langsmith_finetune.targets.local import HUGGINGFACE
 
 if TYPE_CHECKING:
@@ -54,6 +58,7 @@ _SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
 _NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout"}
+_MOST_LINES = 100_000
 
 
 class HuggingFaceProvider(Provider):
@@ -113,12 +118,10 @@ class HuggingFaceProvider(Provider):
     def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
         """The jobs created from a request with the same fingerprint, newest first; known by their label."""
         self.check_request(request)
-        label = {LABEL: request.fingerprint[:32]}
-        namespace = self._user()
-        jobs = self._ask(lambda: list(self._api.list_jobs(labels=label, namespace=namespace)))
-        found = [job for job in jobs if (job.labels or {}).get(LABEL) == label[LABEL]]
-        found.sort(key=lambda job: job.created_at or datetime.fromtimestamp(0, UTC), reverse=True)
-        return [job_status_from_info(job) for job in found]
+        tag = request.fingerprint[:32]
+        jobs = self._jobs(label=f"{LABEL}={tag}")
+        found = [self._status(job) for job in jobs if _is_of(request, job)]
+        return sorted(found, key=lambda job: str(job.created_at), reverse=True)
 
     def upload(
         self,
@@ -179,7 +182,7 @@ class HuggingFaceProvider(Provider):
             ),
             creates=True,
         )
-        return job_status_from_info(job)
+        return self._status(job, creates=True)
 
     def preview(self, request: JobRequest) -> Mapping[str, Any]:
         """The request as the trainer reads it, and the hardware that is rented for it."""
@@ -199,17 +202,19 @@ class HuggingFaceProvider(Provider):
             except ProviderError:
                 told = []  # the log is gone; their own word for it stands
             reason = told[-1] if told else None
-        return job_status_from_info(job, reason)
+        return self._status(job, reason)
 
     def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
         """What the trainer told in its log, oldest first. A look at a log takes them some five seconds."""
         self._job(job_id)  # a log of no job would be waited for
         namespace = self._user()
-        lines = self._ask(lambda: list(self._api.fetch_job_logs(job_id=job_id, namespace=namespace)))
+        lines = self._ask(
+            lambda: list(islice(self._api.fetch_job_logs(job_id=job_id, namespace=namespace), _MOST_LINES))
+        )
         events = [
             job_event_from_line(event, f"{job_id}-{number}")
             for number, line in enumerate(lines, start=1)
-            if (event := remote.event_from_line(line)) is not None
+            if (event := remote.event_from_line(word_from(line))) is not None
         ]
         events.sort(key=lambda event: event.created_at)
         return events if newest is None else events[max(len(events) - newest, 0) :]
@@ -218,7 +223,7 @@ class HuggingFaceProvider(Provider):
         """Ask for the job to be stopped, and say where it stands then. One that has ended stays as it is."""
         job = self._job(job_id)
         if STATUSES.get(stage_of(job)) in {"succeeded", "failed", "cancelled"}:
-            return job_status_from_info(job)
+            return self._status(job)
         namespace = self._user()
         self._ask(lambda: self._api.cancel_job(job_id=job_id, namespace=namespace))
         return self.retrieve_job(job_id)
@@ -227,9 +232,7 @@ class HuggingFaceProvider(Provider):
 
     def list_models(self) -> Sequence[TunedModel]:
         """The models of our jobs that succeeded, newest first."""
-        namespace = self._user()
-        jobs = self._ask(lambda: list(self._api.list_jobs(status="COMPLETED", namespace=namespace)))
-        found = [job_status_from_info(job) for job in jobs if LABEL in (job.labels or {})]
+        found = [self._status(job) for job in self._jobs(stage="COMPLETED")]
         models = [
             TunedModel(
                 id=job.fine_tuned_model, base_model=job.model, job_id=job.id, created_at=job.created_at
@@ -312,9 +315,57 @@ class HuggingFaceProvider(Provider):
         namespace = self._user()
         return self._ask(lambda: self._api.inspect_job(job_id=job_id, namespace=namespace))
 
+    def _jobs(self, **query: str) -> Iterator[JobInfo]:
+        """The jobs with our label.
+
+        Not by `HfApi.list_jobs`: it goes wherever its host says that the next page is, and has no end of its own.
+        """
+        import httpx2  # noqa: PLC0415 - huggingface_hub runs on it
+        from huggingface_hub import JobInfo  # noqa: PLC0415
+        from huggingface_hub.utils import (  # type: ignore[attr-defined]  # noqa: PLC0415
+            build_hf_headers,
+            get_session,
+            hf_raise_for_status,
+        )
+
+        first = f"{self._api.endpoint}/api/jobs/{self._user()}"
+
+        def read(cursor: str | None) -> Page:
+            def ask() -> Page:
+                response = get_session().get(
+                    cursor or first,
+                    params=None if cursor else query,
+                    headers=build_hf_headers(token=self._api.token),
+                )
+                hf_raise_for_status(response)
+                following = response.links.get("next", {}).get("url")
+                if following is not None:
+                    here, there = httpx2.URL(first), httpx2.URL(first).join(following)
+                    if (here.scheme, here.host, here.port) != (there.scheme, there.host, there.port):
+                        raise ValueError("the next page is at another host")
+                    following = str(there)
+                return Page(json_value(response.content), following)
+
+            return self._ask(ask)
+
+        found = read_pages(self.name, "jobs", read, created=lambda job: time_from(job.get("createdAt")))
+        for job in found:
+            if isinstance(object_from(job.get("labels")).get(LABEL), str):
+                yield self._ask(partial(JobInfo, **job, endpoint=self._api.endpoint))
+
+    def _status(self, job: JobInfo, reason: str | None = None, *, creates: bool = False) -> JobStatus:
+        if id_from(job.id) is None:
+            raise ProviderError(
+                self.name, "the answer shows a job without an id", temporary=not creates, ambiguous=creates
+            )
+        return job_status_from_info(job, reason)
+
     def _user(self) -> str:
         if self._namespace is None:
-            self._namespace = str(self._ask(self._api.whoami)["name"])
+            name = id_from(self._ask(self._api.whoami)["name"])
+            if name is None:
+                raise ProviderError(self.name, "the token belongs to nobody with a name; give namespace=")
+            self._namespace = name
         return self._namespace
 
     def _token(self) -> str | None:
@@ -347,7 +398,7 @@ class HuggingFaceProvider(Provider):
                 temporary=not (timed_out and sent and creates),
                 ambiguous=creates and sent,
             ) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             # Their client reads an answer without checking it first.
             raise ProviderError(
                 self.name,
@@ -368,3 +419,13 @@ class HuggingFaceProvider(Provider):
             ambiguous=creates and (code == 408 or code >= 500),
             retry_after_seconds=retry_after_seconds(response.headers) if response is not None else None,
         )
+
+
+def _is_of(request: JobRequest, job: JobInfo) -> bool:
+    """Whether a job has the request's label, and nothing that it shows speaks against it."""
+    tag, environment = request.fingerprint[:32], object_from(job.environment)
+    return (
+        object_from(job.labels).get(LABEL) == tag
+        and text_agrees(environment, remote.MODEL, request.model)
+        and str(environment.get(remote.REQUEST, f"jobs/{tag}-")).startswith(f"jobs/{tag}-")
+    )

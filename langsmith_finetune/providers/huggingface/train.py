@@ -104,7 +104,7 @@ def event_from_line(line: str) -> dict[str, Any] | None:
         return None
     try:
         event = json.loads(line.removeprefix(MARK))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from langsmith_finetune.providers.base import Checkpoint, JobEvent, JobStatus, Status
+from langsmith_finetune.providers.values import (
+    count_from,
+    numbers_from,
+    object_from,
+    text_from,
+    time_from,
+    word_from,
+)
 
 _STATUSES: Mapping[str, Status] = {
     "validating_files": "validating",
@@ -34,22 +41,22 @@ def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
         >>> job_status_from_answer({"id": "ftjob-1", "model": "m", "status": "pending", "error": {}}).status
         'queued'
     """
-    word = str(job.get("status"))
+    word = word_from(job.get("status"))
     status = _STATUSES.get(word, "unknown")
-    tuned = job.get("fine_tuned_model")
+    tuned = text_from(job.get("fine_tuned_model"))
     if status == "succeeded" and not tuned:
         status = "unknown"  # the name may come a moment later
     return JobStatus(
         id=job["id"],
         status=status,
         provider_status=word,
-        model=str(job.get("model") or "unknown"),
-        fine_tuned_model=str(tuned) if tuned else None,
+        model=text_from(job.get("model")) or "unknown",
+        fine_tuned_model=tuned,
         error=_job_error(job.get("error")),
         created_at=time_from(job.get("created_at")),
         finished_at=time_from(job.get("finished_at")),
         estimated_finish=time_from(job.get("estimated_finish")),
-        trained_tokens=_whole(number_from(job.get("trained_tokens"))),
+        trained_tokens=count_from(job.get("trained_tokens")),
     )
 
 
@@ -64,25 +71,20 @@ def job_event_from_answer(event: Mapping[str, Any]) -> JobEvent:
         >>> job_event_from_answer(event).total_steps
         9
     """
-    data = event.get("data")
-    numbers = {
-        name: number
-        for name, value in (data.items() if isinstance(data, Mapping) else ())
-        if (number := number_from(value)) is not None
-    }
-    message = str(event.get("message") or "")
-    step, total = numbers.pop("step", None), numbers.pop("total_steps", None)
-    if in_words := re.match(r"Step (\d+)/(\d+)\b", message):
-        step = float(in_words[1]) if step is None else step
-        total = float(in_words[2]) if total is None else total
-    level = event.get("level")
+    numbers = numbers_from(event.get("data"))
+    message = text_from(event.get("message")) or ""
+    step, total = count_from(numbers.pop("step", None)), count_from(numbers.pop("total_steps", None))
+    if in_words := re.match(r"Step (\d{1,15})/(\d{1,15})\b", message):
+        step = int(in_words[1]) if step is None else step
+        total = int(in_words[2]) if total is None else total
+    level = word_from(event.get("level"))
     return JobEvent(
         id=event["id"],
         created_at=time_from(event.get("created_at")) or datetime.fromtimestamp(0, UTC),
         level="error" if level == "error" else "warning" if level in {"warn", "warning"} else "info",
         message=message,
-        step=_whole(step),
-        total_steps=_whole(total),
+        step=step,
+        total_steps=total,
         metrics=numbers,
     )
 
@@ -94,18 +96,13 @@ def checkpoint_from_answer(point: Mapping[str, Any]) -> Checkpoint:
         >>> checkpoint_from_answer({"id": "ftckpt-1", "step_number": 8, "metrics": {"step": 8, "train_loss": 0.5}})
         Checkpoint(id='ftckpt-1', step=8, created_at=None, model=None, metrics={'train_loss': 0.5})
     """
-    shown = point.get("metrics")
-    numbers = {
-        name: number
-        for name, value in (shown.items() if isinstance(shown, Mapping) else ())
-        if name != "step" and (number := number_from(value)) is not None
-    }
-    model = point.get("fine_tuned_model_checkpoint")
+    numbers = numbers_from(point.get("metrics"))
+    numbers.pop("step", None)
     return Checkpoint(
         id=point["id"],
-        step=_whole(number_from(point.get("step_number"))),
+        step=count_from(point.get("step_number")),
         created_at=time_from(point.get("created_at")),
-        model=str(model) if model else None,
+        model=text_from(point.get("fine_tuned_model_checkpoint")),
         metrics=numbers,
     )
 
@@ -113,30 +110,8 @@ def checkpoint_from_answer(point: Mapping[str, Any]) -> Checkpoint:
 def _job_error(error: Any) -> str | None:
     if isinstance(error, str):
         return error or None
-    if not isinstance(error, Mapping):
-        return None
-    message, code = error.get("message"), error.get("code")
+    told = object_from(error)
+    message, code = text_from(told.get("message")), told.get("code") and word_from(told["code"])
     if message and code:
         return f"{message} ({code})"
-    return str(message or code) if message or code else None
-
-
-def number_from(value: Any) -> float | None:
-    """A number as JSON has it; truth values are none, and neither are integers beyond all floats."""
-    try:
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    except OverflowError:  # JSON has integers of any size
-        return None
-
-
-def _whole(value: float | None) -> int | None:
-    return int(value) if value is not None and math.isfinite(value) else None
-
-
-def time_from(value: Any) -> datetime | None:
-    """Seconds since 1970 as a time."""
-    seconds = number_from(value)
-    try:
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return message or code or None

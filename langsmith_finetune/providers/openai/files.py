@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,13 @@ from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, PreparedFile, UploadedFile
 from langsmith_finetune.providers.masking import host_words
-from langsmith_finetune.providers.openai.answers import number_from, time_from
 from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, status_code
+from langsmith_finetune.providers.values import count_from, text_from, time_from, word_from
 
 _NOT_READY = frozenset({"pending", "processing", "running", "uploading"})
 _LOST = frozenset({"error", "failed", "deleted", "deleting", "cancelled", "canceled"})
 _POLL_SECONDS = 5.0
 _LONGEST_SECONDS = 900.0
-_PAGES = 20
 _OURS = re.compile(r"langsmith-finetune-[0-9a-f]{32}\.jsonl")
 
 
@@ -85,7 +84,7 @@ class OpenAIFiles:
 
     def _processed(self, file: dict[str, Any], path_name: str) -> str:
         started = self._clock.now()
-        while file.get("status") in _NOT_READY:
+        while word_from(file.get("status")) in _NOT_READY:
             if self._clock.now() - started > _LONGEST_SECONDS:
                 raise ProviderError(
                     self._api.name,
@@ -94,8 +93,8 @@ class OpenAIFiles:
                 )
             self._clock.sleep(_POLL_SECONDS)
             file = patiently(partial(self._api.ask, self._files.retrieve, file["id"]), self._clock)
-        if file.get("status") in _LOST:
-            details = host_words(str(file.get("status_details") or "the provider gave no reason"))
+        if word_from(file.get("status")) in _LOST:
+            details = host_words(text_from(file.get("status_details")) or "the provider gave no reason")
             error = ProviderError(
                 self._api.name, f"file {file['id']} ended as {file['status']}: {details}. No job was created"
             )
@@ -121,16 +120,25 @@ class OpenAIFiles:
     def _find(self, name: str, size: int) -> dict[str, Any] | None:
         return next((file for file in self.named(name) if _is_whole(file, size)), None)
 
-    def named(self, name: str) -> list[dict[str, Any]]:
-        """The files of that name."""
-        return [file for file in self._all() if file.get("filename") == name]
+    def named(self, name: str) -> Iterator[dict[str, Any]]:
+        """The files of that name, newest first."""
+        return (file for file in self._all() if file.get("filename") == name)
 
-    def _all(self) -> list[dict[str, Any]]:
+    def ids_by_name(self, names: Collection[str]) -> dict[str, set[str]]:
+        """The ids of the files of each name."""
+        ids: dict[str, set[str]] = {name: set() for name in names}
+        for file in self._all():
+            name = text_from(file.get("filename"))
+            if name in ids:
+                ids[name].add(file["id"])
+        return ids
+
+    def _all(self) -> Iterator[dict[str, Any]]:
         try:
-            return list(self._api.pages(self._files.list, _PAGES, purpose="fine-tune"))
+            yield from self._api.pages("files", self._files.list, purpose="fine-tune")
         except ProviderError as error:
             if status_code(error) in NO_SUCH_PATH:
-                return []  # a host without a list: a second upload is harmless, a second job is not
+                return  # a host without a list: a second upload is harmless, a second job is not
             raise
 
     def ours(self) -> Sequence[UploadedFile]:
@@ -139,11 +147,11 @@ class OpenAIFiles:
             UploadedFile(
                 id=file["id"],
                 name=str(file["filename"]),
-                size_bytes=int(number_from(file.get("bytes")) or 0) or None,
+                size_bytes=count_from(file.get("bytes")) or None,
                 created_at=time_from(file.get("created_at")),
             )
             for file in self._all()
-            if _OURS.fullmatch(str(file.get("filename")))
+            if _OURS.fullmatch(word_from(file.get("filename")))
         ]
         found.sort(key=lambda file: file.created_at.timestamp() if file.created_at else 0.0, reverse=True)
         return found
@@ -154,7 +162,7 @@ class OpenAIFiles:
 
     def read(self, file_id: str) -> tuple[str, Iterator[bytes]]:
         """A file's name and content."""
-        name = str(self._api.ask(self._files.retrieve, file_id).get("filename") or file_id)
+        name = text_from(self._api.ask(self._files.retrieve, file_id).get("filename")) or file_id
         return name, iter([self._api.content(self._files.content, file_id)])
 
     # --- sending ---------------------------------------------------------------------------------------
@@ -299,4 +307,4 @@ def file_name(sha256: str) -> str:
 
 
 def _is_whole(file: dict[str, Any], size: int) -> bool:
-    return file.get("bytes", size) == size and file.get("status") not in _LOST
+    return file.get("bytes", size) == size and word_from(file.get("status")) not in _LOST

@@ -27,16 +27,24 @@ from langsmith_finetune.providers.base import (
     UploadedFile,
 )
 from langsmith_finetune.providers.keys import key_of
+from langsmith_finetune.providers.likeness import file_agrees, method_agrees, settings_agree, text_agrees
 from langsmith_finetune.providers.openai.answers import (
     checkpoint_from_answer,
     job_event_from_answer,
     job_status_from_answer,
-    number_from,
-    time_from,
 )
 from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
 from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, bounded, status_code
 from langsmith_finetune.providers.submission import check_names
+from langsmith_finetune.providers.values import (
+    id_from,
+    number_from,
+    object_from,
+    objects_from,
+    text_from,
+    time_from,
+    word_from,
+)
 from langsmith_finetune.targets.openai import OPENAI
 
 if TYPE_CHECKING:
@@ -48,8 +56,7 @@ METADATA_KEY: Final = "langsmith_finetune"
 _LOOK_TIMEOUT_SECONDS = 60.0
 """A look at a job is small. The SDK's ten minutes would keep `wait(timeout=...)` from its word."""
 
-_JOBS_PAGES = 10
-_EVENTS_PAGES = 100
+_MOST_EVENTS = 10_000
 _PAGE_ITEMS = 100
 
 
@@ -125,6 +132,9 @@ class OpenAIProvider(Provider):
     }
     """The names that `parameters` may have, by method."""
 
+    parameter_names: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """The names under which a job shows a parameter, where they are others."""
+
     largest_upload: int | None = 512 << 20
     """Larger files go in parts; None for a host that takes any file in one request."""
 
@@ -178,7 +188,7 @@ class OpenAIProvider(Provider):
 
         They are known by their metadata. Where a host keeps no metadata, a job counts that was trained
         from the same upload and base model, unless its shown settings differ. The newest 1,000 jobs are
-        looked at (all of them where the host filters by metadata, as OpenAI does).
+        looked at, and all of the last 90 days (all of them where the host filters by metadata, as OpenAI does).
 
         Raises:
             NotSupportedError: The host cannot list jobs.
@@ -187,22 +197,21 @@ class OpenAIProvider(Provider):
         """
         self.check_request(request)
         tag = request.fingerprint[:32]
-        files: set[str] | None = None
+        uploads: dict[str, set[str]] | None = None
         found = []
         try:
             for job in self._api.pages(
-                self._jobs.list, _JOBS_PAGES, limit=_PAGE_ITEMS, metadata={METADATA_KEY: tag}
+                "jobs", self._jobs.list, limit=_PAGE_ITEMS, metadata={METADATA_KEY: tag}
             ):
-                metadata = job.get("metadata")
-                if not metadata and _may_be(job, request):
-                    if files is None:
-                        named = self._files.named(file_name(request.training_sha256))
-                        files = {file["id"] for file in named}
-                    same = job.get("training_file") in files
-                else:
-                    same = isinstance(metadata, dict) and metadata.get(METADATA_KEY) == tag
-                if same:
-                    found.append(job)
+                metadata = object_from(job.get("metadata"))
+                if metadata:
+                    if metadata.get(METADATA_KEY) == tag:
+                        found.append(job)
+                elif self._may_be(job, request):
+                    if uploads is None:
+                        uploads = self._files.ids_by_name({file_name(sha256) for _, sha256 in request.files})
+                    if self._has_files_of(job, request, uploads):
+                        found.append(job)
         except ProviderError as error:
             if status_code(error) in NO_SUCH_PATH:
                 raise NotSupportedError(
@@ -280,8 +289,9 @@ class OpenAIProvider(Provider):
     def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
         """What happened, oldest first; at most the last 10,000 events."""
         limit = _PAGE_ITEMS if newest is None else max(1, min(newest, _PAGE_ITEMS))
-        answers = self._api.pages(self._jobs.list_events, _EVENTS_PAGES, job_id, limit=limit)
-        events = [job_event_from_answer(answer) for answer in islice(answers, newest)]
+        answers = self._api.pages("events", self._jobs.list_events, job_id, limit=limit, whole=False)
+        most = _MOST_EVENTS if newest is None else min(newest, _MOST_EVENTS)
+        events = [job_event_from_answer(answer) for answer in islice(answers, most)]
         events.reverse()  # the service tells the newest first, several within one second
         events.sort(key=lambda event: event.created_at)
         return events
@@ -313,14 +323,15 @@ class OpenAIProvider(Provider):
 
     def checkpoints(self, job_id: str) -> Sequence[Checkpoint]:
         """The checkpoints that can still be had, oldest first: OpenAI keeps the last three."""
-        answers = self._api.pages(self._checkpoints.list, _JOBS_PAGES, job_id)
+        answers = self._api.pages("checkpoints", self._checkpoints.list, job_id)
         return sorted(map(checkpoint_from_answer, answers), key=lambda point: point.step or 0)
 
     def result_files(self, job_id: str) -> Iterator[tuple[str, Iterator[bytes]]]:
         """The files of measurements that a job left, CSV with a row a step."""
         job = self._api.ask(self._jobs.retrieve, job_id)
-        for file_id in job.get("result_files") or ():
-            if isinstance(file_id, str):
+        files = job.get("result_files")
+        for file_id in files if isinstance(files, list) else ():
+            if id_from(file_id):
                 name, content = self._files.read(file_id)
                 yield name, iter([_decoded(b"".join(content))])
 
@@ -329,24 +340,28 @@ class OpenAIProvider(Provider):
 
         Where a host keeps no metadata, those of all jobs.
         """
-        jobs = list(self._api.pages(self._jobs.list, _JOBS_PAGES, limit=_PAGE_ITEMS))
+        jobs = [
+            job
+            for job in self._api.pages("jobs", self._jobs.list, limit=_PAGE_ITEMS)
+            if id_from(job.get("fine_tuned_model"))
+            and METADATA_KEY in (object_from(job.get("metadata")) or {METADATA_KEY})
+        ]
         try:
             listed = self._api.ask(self._models.list, has_id=False).get("data")  # all at once
-            there = {model.get("id") for model in listed or () if isinstance(model, dict)}
+            there = {id_from(model.get("id")) for model in objects_from(listed)}
         except ProviderError as error:
             if status_code(error) not in NO_SUCH_PATH:
                 raise
-            there = {job.get("fine_tuned_model") for job in jobs} - {None}
+            there = {job["fine_tuned_model"] for job in jobs}
         return [
             TunedModel(
                 id=job["fine_tuned_model"],
-                base_model=str(job.get("model")),
+                base_model=text_from(job.get("model")) or "unknown",
                 job_id=job["id"],
-                created_at=time_from(job.get("finished_at") or job.get("created_at")),
+                created_at=time_from(job.get("finished_at")) or time_from(job.get("created_at")),
             )
             for job in sorted(jobs, key=lambda job: number_from(job.get("created_at")) or 0.0, reverse=True)
-            if job.get("fine_tuned_model") in there
-            and METADATA_KEY in (job.get("metadata") or {METADATA_KEY})
+            if job["fine_tuned_model"] in there
         ]
 
     def delete_model(self, model_id: str) -> None:
@@ -381,26 +396,24 @@ class OpenAIProvider(Provider):
         super().check_request(request)
         check_names(self.name, request.parameters, self.parameters[request.method])
 
+    def _may_be(self, job: Mapping[str, Any], request: JobRequest) -> bool:
+        """Whether nothing that a job without metadata shows speaks against the request, but for its files."""
+        dated = re.escape(request.model) + r"(-\d{4}(-\d\d-\d\d)?)?"
+        return (
+            re.fullmatch(dated, word_from(job.get("model"))) is not None
+            and method_agrees(request, job.get("method"))
+            and all(text_agrees(job, name, request.suffix) for name in ("user_provided_suffix", "suffix"))
+            and settings_agree(request, job, self.parameter_names)
+        )
 
-def _may_be(job: Mapping[str, Any], request: JobRequest) -> bool:
-    """Whether nothing that a job without metadata shows speaks against the request."""
-    if not re.fullmatch(re.escape(request.model) + r"(-\d{4}(-\d\d-\d\d)?)?", str(job.get("model"))):
-        return False
-    method = job.get("method")
-    if isinstance(method, Mapping) and method.get("type", request.method) != request.method:
-        return False
-    suffix = job.get("user_provided_suffix") or job.get("suffix")
-    if suffix and suffix != request.suffix:
-        return False
-    shown = job.get("hyperparameters")
-    asked = {"seed": request.seed, **request.parameters}
-    given = {"seed": job.get("seed"), **(shown if isinstance(shown, Mapping) else {})}
-    for name, value in asked.items():
-        ours, theirs = number_from(value), number_from(given.get(name))
-        # -1 and "auto" mean that the host has not chosen yet.
-        if ours is not None and theirs is not None and theirs >= 0 and ours != theirs:
-            return False
-    return True
+    def _has_files_of(
+        self, job: Mapping[str, Any], request: JobRequest, uploads: Mapping[str, set[str]]
+    ) -> bool:
+        """Whether a job was trained from the uploads of this request's files."""
+        training, *validation = (uploads[file_name(sha256)] for _, sha256 in request.files)
+        return id_from(job.get("training_file")) in training and file_agrees(
+            job, "validation_file", validation[0] if validation else None
+        )
 
 
 def _decoded(content: bytes) -> bytes:

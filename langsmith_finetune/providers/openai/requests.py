@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
 import openai
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
+from langsmith_finetune.providers.pages import Page, read_pages
+from langsmith_finetune.providers.rest import retry_after_seconds
 from langsmith_finetune.providers.transport import AnswerRefusedError, BoundedTransport
-
-logger = logger_of(__name__)
+from langsmith_finetune.providers.values import (
+    id_from,
+    json_object,
+    object_from,
+    text_from,
+    time_from,
+    word_from,
+)
 
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 _NEVER_SENDABLE = frozenset({"UnsupportedProtocol", "LocalProtocolError", "InvalidURL"})
@@ -38,21 +42,33 @@ class OpenAIRequests:
         self.client = client
         remember_key(client.api_key)
 
-    def pages(self, ask: Callable[..., Any], most: int, *args: Any, **query: Any) -> Iterator[dict[str, Any]]:
-        """The items of a list, page by page; each id once, for hosts that repeat or do not page."""
-        seen: dict[str, None] = {}
-        for _ in range(most):
-            page = self.ask(ask, *args, has_id=False, **query)
-            data = page.get("data")
-            before = len(seen)
-            for item in data if isinstance(data, list) else []:
-                if isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"] not in seen:
-                    seen[item["id"]] = None
-                    yield item
-            if len(seen) == before or page.get("has_more") is False:
-                return
-            query["after"] = next(reversed(seen))
-        logger.warning("%s: a list has more than %d pages; the rest was not read", self.name, most)
+    def pages(
+        self, what: str, ask: Callable[..., Any], *args: Any, whole: bool = True, **query: Any
+    ) -> Iterator[dict[str, Any]]:
+        """The items of a list, page by page; each id once.
+
+        Args:
+            what: What is listed, for errors.
+            ask: A method of the SDK that returns the raw response.
+            *args: Its arguments.
+            whole: What the list does not show is paid for again. Where False, it is only looked at: a page without
+                anything new ends it, whatever the host says.
+            **query: What else to ask.
+
+        Raises:
+            ProviderError: A request failed, or the list cannot be read whole.
+        """
+
+        def read(cursor: str | None) -> Page:
+            page = self.ask(ask, *args, has_id=False, **query | ({} if cursor is None else {"after": cursor}))
+            # Some hosts write an empty list as null, some leave it out.
+            is_empty = page.get("data") is None and ("data" in page or page.get("object") == "list")
+            data = [] if is_empty else page.get("data")
+            more, last = page.get("has_more"), data[-1] if isinstance(data, list) and data else None
+            following = id_from(object_from(last).get("id")) or cursor or ("" if more is True else None)
+            return Page(data, None if more is False else following, promised=whole and more is True)
+
+        return read_pages(self.name, what, read, created=lambda item: time_from(item.get("created_at")))
 
     def ask(
         self, ask: Callable[..., Any], *args: Any, creates: bool = False, has_id: bool = True, **kwargs: Any
@@ -68,13 +84,11 @@ class OpenAIRequests:
         """
         response = self._sent(ask, *args, creates=creates, **kwargs)
         try:
-            answer = getattr(response, "http_response", response).json()
+            answer = json_object(getattr(response, "http_response", response).content)
         except ValueError as error:
-            raise self._odd_answer("is not JSON", creates=creates) from error
-        if not isinstance(answer, dict):
-            raise self._odd_answer("is not a JSON object", creates=creates)
-        if has_id and not (isinstance(answer.get("id"), str) and answer["id"]):
-            raise self._odd_answer("has no id", creates=creates)
+            raise self.odd_answer(str(error), creates=creates) from None
+        if has_id and id_from(answer.get("id")) is None:
+            raise self.odd_answer("has no id", creates=creates)
         return answer
 
     def call(self, method: str, path: str, *, creates: bool = False, **request: Any) -> dict[str, Any]:
@@ -100,7 +114,8 @@ class OpenAIRequests:
         except openai.OpenAIError as error:
             raise self._provider_error(error, creates=creates) from error
 
-    def _odd_answer(self, what: str, *, creates: bool) -> ProviderError:
+    def odd_answer(self, what: str, *, creates: bool) -> ProviderError:
+        """The error of a host that says yes in a way that cannot be read."""
         # The host said yes, in a way: what was to be created may well be there, so it is not sent again.
         return ProviderError(
             self.name,
@@ -164,36 +179,18 @@ def _reason(error: openai.APIStatusError) -> str:
     body = error.body
     if isinstance(body, dict):
         # Azure puts no type and param; some hosts answer {"detail": ...} or {"message": ...} alone.
-        message = body.get("message") or body.get("detail")
-        notes = [f"{name} {body[name]}" for name in ("code", "param") if body.get(name)]
+        message = text_from(body.get("message")) or text_from(body.get("detail"))
+        notes = [f"{name} {word_from(body[name])}" for name in ("code", "param") if body.get(name)]
         if message or notes:
-            text = str(message or "no message")
+            text = message or "no message"
             return f"{text} ({', '.join(notes)})" if notes else text
     return "no message"
 
 
 def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`retry-after-ms`, or `retry-after` as seconds or as a date (RFC 9110, 10.2.3)."""
-    if (milliseconds := _number_in(headers.get("retry-after-ms"))) is not None:
-        return milliseconds / 1000
-    text = headers.get("retry-after")
-    if (seconds := _number_in(text)) is not None:
-        return seconds
-    try:
-        when = parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
-
-
-def _number_in(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    """`retry-after-ms`, or `retry-after`."""
+    milliseconds = retry_after_seconds({"retry-after": headers.get("retry-after-ms") or ""})
+    return retry_after_seconds(headers) if milliseconds is None else milliseconds / 1000
 
 
 def bounded(client: openai.OpenAI) -> openai.OpenAI:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from langsmith_finetune.providers.base import Checkpoint, JobEvent, JobStatus, Status
-from langsmith_finetune.providers.openai.answers import number_from
-from langsmith_finetune.providers.rest import time_from
+from langsmith_finetune.providers.values import (
+    count_from,
+    numbers_from,
+    objects_from,
+    text_from,
+    time_from,
+    word_from,
+)
 
 STATUSES: Mapping[str, Status] = {
     "pending": "queued",
@@ -40,27 +45,26 @@ def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
         >>> job_status_from_answer({"id": "ft-1", "status": "cancel_requested"}).status
         'cancelling'
     """
-    word = str(job.get("status"))
-    status, tuned = STATUSES.get(word, "unknown"), job.get("model_output_name")
+    word = word_from(job.get("status"))
+    status, tuned = STATUSES.get(word, "unknown"), text_from(job.get("model_output_name"))
     if status == "succeeded" and not tuned:
         status = "unknown"  # the name may come a moment later
-    told = job.get("events")
-    events = [event for event in told if isinstance(event, Mapping)] if isinstance(told, list) else []
-    steps = [event for event in events if event.get("step")]
+    events = objects_from(job.get("events"))
+    steps = [event for event in events if count_from(event.get("step"))]
     return JobStatus(
         id=job["id"],
         status=status,
         provider_status=word,
-        model=str(job.get("model") or "unknown"),
-        fine_tuned_model=str(tuned) if tuned and status == "succeeded" else None,
+        model=text_from(job.get("model")) or "unknown",
+        fine_tuned_model=tuned if status == "succeeded" else None,
         error=_reason(events) if status == "failed" else None,
         created_at=time_from(job.get("created_at")),
         finished_at=time_from(job.get("updated_at"))
         if status in {"succeeded", "failed", "cancelled"}
         else None,
-        trained_tokens=_whole(job.get("token_count")),
-        step=_whole(steps[-1].get("step")) if steps else None,
-        total_steps=_whole(steps[-1].get("total_steps")) if steps else None,
+        trained_tokens=count_from(job.get("token_count")),
+        step=count_from(steps[-1].get("step")) if steps else None,
+        total_steps=count_from(steps[-1].get("total_steps")) if steps else None,
     )
 
 
@@ -69,10 +73,10 @@ def job_event_from_answer(event: Mapping[str, Any], number: int) -> JobEvent:
     return JobEvent(
         id=f"event-{number}",
         created_at=time_from(event.get("created_at")) or datetime.fromtimestamp(0, UTC),
-        level=_LEVELS.get(str(event.get("level")), "info"),
-        message=str(event.get("message") or event.get("type") or ""),
-        step=_whole(event.get("step")) or None,
-        total_steps=_whole(event.get("total_steps")) or None,
+        level=_LEVELS.get(word_from(event.get("level")), "info"),
+        message=text_from(event.get("message")) or text_from(event.get("type")) or "",
+        step=count_from(event.get("step")) or None,
+        total_steps=count_from(event.get("total_steps")) or None,
     )
 
 
@@ -88,23 +92,19 @@ def metrics_event_from_answer(row: Mapping[str, Any], otherwise: datetime) -> Jo
         >>> metrics_event_from_answer(row, datetime.now(UTC)).metrics
         {'train_loss': 0.5}
     """
-    numbers = {
-        name: number
-        for name, value in row.items()
-        if (number := number_from(value)) is not None and math.isfinite(number)
-    }
-    step = numbers.pop("train/global_step", numbers.pop("global_step", None))
+    numbers = numbers_from(row)
+    step = count_from(numbers.pop("train/global_step", numbers.pop("global_step", None)))
     when = time_from(numbers.pop("timestamp", None))
     metrics = {_NUMBERS.get(name, name): number for name, number in numbers.items()}
     if step is None or not metrics:
         return None
     shown = ", ".join(f"{name} {number:.4g}" for name, number in metrics.items())
     return JobEvent(
-        id=f"metrics-{int(step)}",
+        id=f"metrics-{step}",
         created_at=when or otherwise,
         level="info",
-        message=f"step {int(step)}: {shown}",
-        step=int(step),
+        message=f"step {step}: {shown}",
+        step=step,
         metrics=metrics,
     )
 
@@ -112,8 +112,8 @@ def metrics_event_from_answer(row: Mapping[str, Any], otherwise: datetime) -> Jo
 def checkpoint_from_answer(checkpoint: Mapping[str, Any]) -> Checkpoint:
     """A checkpoint of a fine-tune. It can be downloaded or deployed, not called as it is."""
     return Checkpoint(
-        id=str(checkpoint.get("object_name") or checkpoint.get("path")),
-        step=_whole(checkpoint.get("step")),
+        id=text_from(checkpoint.get("object_name")) or text_from(checkpoint.get("path")) or "unknown",
+        step=count_from(checkpoint.get("step")),
         created_at=time_from(checkpoint.get("created_at")),
     )
 
@@ -121,11 +121,6 @@ def checkpoint_from_answer(checkpoint: Mapping[str, Any]) -> Checkpoint:
 def _reason(events: list[Mapping[str, Any]]) -> str | None:
     """A fine-tune has no field for it: the last thing that its events call an error."""
     for event in reversed(events):
-        if event.get("type") == "job_error" or _LEVELS.get(str(event.get("level"))) == "error":
-            return str(event.get("message") or "") or None
+        if event.get("type") == "job_error" or _LEVELS.get(word_from(event.get("level"))) == "error":
+            return text_from(event.get("message"))
     return None
-
-
-def _whole(value: Any) -> int | None:
-    number = number_from(value)
-    return int(number) if number is not None and math.isfinite(number) else None

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import DeploymentStatus, Provider
-from langsmith_finetune.providers.openai.answers import number_from
 from langsmith_finetune.providers.rest import RestClient
+from langsmith_finetune.providers.values import (
+    id_from,
+    number_from,
+    object_from,
+    objects_from,
+    text_from,
+    word_from,
+)
 
 logger = logger_of(__name__)
 
@@ -120,17 +127,16 @@ class TogetherDeployments(Provider):
         self._api.ask("DELETE", self._path("models", str(self._model(model_id)["id"])))
 
     def _deployment(self, deployment: Mapping[str, Any], model_id: str | None = None) -> DeploymentStatus:
-        state = deployment.get("status")
-        state = state if isinstance(state, Mapping) else {}
-        word = str(state.get("state"))
+        state = object_from(deployment.get("status"))
+        word = word_from(state.get("state"))
         status = _STATES.get(word, "unknown")
         return DeploymentStatus(
             id=f"{deployment.get('endpointId')}/{deployment.get('id')}",
             model_id=model_id or str(deployment.get("model")),
             status=status,
             provider_status=word,
-            serves_as=str(deployment["name"]) if deployment.get("name") else None,
-            error=str(state.get("message") or "") or None if status == "failed" else None,
+            serves_as=id_from(deployment.get("name")),
+            error=text_from(state.get("message")) if status == "failed" else None,
         )
 
     def _model(self, model_id: str) -> Mapping[str, Any]:
@@ -149,7 +155,11 @@ class TogetherDeployments(Provider):
         return [
             {
                 "name": f"projects/{config.get('projectId')}/configs/{config['id']}",
-                "selectors": {str(s.get("value", "")).lower() for s in config.get("selectors") or []},
+                "selectors": {
+                    word_from(one["value"]).lower()
+                    for one in objects_from(config.get("selectors"))
+                    if one.get("value") is not None
+                },
             }
             for config in self._pages("configs", referenceModel=reference)
         ]
@@ -159,9 +169,9 @@ class TogetherDeployments(Provider):
         listed = self._api.ask("GET", "/v2/public/inference-instance-types").get("data")
         prices = {
             number_from(kind.get("priceCentsPerHour"))
-            for kind in (listed if isinstance(listed, list) else [])
-            if str(kind.get("id", "")).lower() in selectors
-            or {str(kind.get("gpuType", "")).lower(), str(kind.get("gpuCount"))} <= selectors
+            for kind in objects_from(listed)
+            if word_from(kind.get("id")).lower() in selectors
+            or {word_from(kind.get("gpuType")).lower(), word_from(kind.get("gpuCount"))} <= selectors
         }
         price = prices.pop() if len(prices) == 1 else None
         return None if price is None else price / 100
@@ -176,19 +186,21 @@ class TogetherDeployments(Provider):
     def _project_id(self) -> str:
         if self._project is None:
             project = self._api.ask("GET", "/v3/whoami").get("project")
-            if not isinstance(project, dict) or not project.get("id"):
+            project_id = id_from(object_from(project).get("id"))
+            if project_id is None:
                 raise ProviderError(
                     self.name,
                     "the key belongs to no one project; give project_id=, or set TOGETHER_PROJECT_ID",
                 )
-            self._project = str(project["id"])
+            self._project = project_id
         return self._project
 
     def _path(self, *parts: str) -> str:
         return "/".join(["/v2/projects", self._project_id(), *parts])
 
-    def _pages(self, *parts: str, **query: Any) -> Any:
-        return self._api.pages(self._path(*parts), "data", "after", "next_cursor", limit=100, **query)
+    def _pages(self, *parts: str, **query: Any) -> Iterator[dict[str, Any]]:
+        path, what = self._path(*parts), parts[-1]
+        return self._api.pages(path, "data", "after", "next_cursor", what=what, limit=100, **query)
 
 
 def _name(model_id: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,12 +13,22 @@ from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import PreparedFile, Provider, UploadedFile
 from langsmith_finetune.providers.masking import host_words
-from langsmith_finetune.providers.rest import RestClient, Told, answer_of, status_of, time_from
+from langsmith_finetune.providers.rest import RestClient, Told, answer_of, status_of
+from langsmith_finetune.providers.values import (
+    count_from,
+    object_from,
+    objects_from,
+    text_from,
+    time_from,
+    word_from,
+)
 
 _FILE_POLL_SECONDS = 5.0
 _LONGEST_FILE_SECONDS = 1800.0
 _PREFIX = "langsmith-finetune-"
 _MOST_PARTS = 250
+_NOT_READY = frozenset({"PENDING", "QUEUED", "RUNNING"})
+_LOST = frozenset({"FAILED", "INVALID_FORMAT"})
 
 
 class TogetherFiles(Provider):
@@ -38,11 +48,11 @@ class TogetherFiles(Provider):
             UploadedFile(
                 id=str(file["id"]),
                 name=str(file["filename"]),
-                size_bytes=file.get("bytes"),
+                size_bytes=count_from(file.get("bytes")),
                 created_at=time_from(file.get("created_at")),
             )
-            for file in self._list("/v1/files", "data")
-            if str(file.get("filename", "")).startswith(_PREFIX)
+            for file in self._all_files()
+            if word_from(file.get("filename")).startswith(_PREFIX)
         ]
         return sorted(files, key=lambda file: str(file.created_at), reverse=True)
 
@@ -66,7 +76,7 @@ class TogetherFiles(Provider):
     def _checked(self, found: dict[str, Any], file: PreparedFile) -> str:
         """The id of an upload that Together has accepted."""
         started = self._clock.now()
-        while (word := found.get("processing_status")) in {"PENDING", "QUEUED", "RUNNING"}:
+        while (word := word_from(found.get("processing_status"))) in _NOT_READY:
             if self._clock.now() - started > _LONGEST_FILE_SECONDS:
                 raise ProviderError(
                     self.name,
@@ -75,10 +85,9 @@ class TogetherFiles(Provider):
                 )
             self._clock.sleep(_FILE_POLL_SECONDS)
             found = patiently(partial(self._api.ask, "GET", f"/v1/files/{found['id']}"), self._clock)
-        if word in {"FAILED", "INVALID_FORMAT"}:
-            report = found.get("validation_report")
-            reason = report.get("error") if isinstance(report, dict) else None
-            details = host_words(str(reason or "Together gave no reason"))
+        if word in _LOST:
+            reason = text_from(object_from(found.get("validation_report")).get("error"))
+            details = host_words(reason or "Together gave no reason")
             error = ProviderError(
                 self.name, f"file {found['id']} ended as {word}: {details}. No job was created"
             )
@@ -158,15 +167,22 @@ class TogetherFiles(Provider):
         ) from conflict
 
     def _find_file(self, name: str, size: int) -> dict[str, Any] | None:
-        for file in self._list("/v1/files", "data"):
-            lost = file.get("processing_status") in {"FAILED", "INVALID_FORMAT"}
+        for file in self._all_files():
+            lost = word_from(file.get("processing_status")) in _LOST
             if file.get("filename") == name and file.get("bytes") == size and not lost:
                 return file
         return None
 
-    def _list(self, path: str, key: str) -> list[dict[str, Any]]:
-        found = self._api.ask("GET", path).get(key)
-        return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    def _all_files(self) -> Iterator[dict[str, Any]]:
+        return self._all("/v1/files", "files")
+
+    def _all(self, path: str, what: str) -> Iterator[dict[str, Any]]:
+        """The things of a list that has ids. Together gives it in one answer; if it ever pages, it is followed."""
+        return self._api.pages(path, "data", "after", "next_cursor", what=what)
+
+    def _told(self, path: str, key: str) -> list[Mapping[str, Any]]:
+        """The objects of a list that is only looked at."""
+        return objects_from(self._api.ask("GET", path).get(key))
 
 
 def file_name(sha256: str) -> str:

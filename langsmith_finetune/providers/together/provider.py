@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,8 @@ from langsmith_finetune.providers.base import (
     UploadedFile,
 )
 from langsmith_finetune.providers.keys import key_of
-from langsmith_finetune.providers.rest import RestClient, status_of, time_from
+from langsmith_finetune.providers.likeness import last_part_agrees, method_agrees, settings_agree
+from langsmith_finetune.providers.rest import RestClient, status_of
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
 from langsmith_finetune.providers.together.answers import (
     checkpoint_from_answer,
@@ -36,6 +37,7 @@ from langsmith_finetune.providers.together.answers import (
 from langsmith_finetune.providers.together.deployments import TogetherDeployments
 from langsmith_finetune.providers.together.files import TogetherFiles, file_name
 from langsmith_finetune.providers.together.request import TogetherParameters, job_body, job_tag
+from langsmith_finetune.providers.values import id_from, text_from, time_from
 from langsmith_finetune.targets.together import TOGETHER
 
 if TYPE_CHECKING:
@@ -104,10 +106,15 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         found = [
             job
             for job in self._jobs()
-            if str(job.get("suffix") or "").endswith(tag) or tag in str(job.get("model_output_name") or "")
+            if (
+                (text_from(job.get("suffix")) or "").endswith(tag)
+                or tag in (text_from(job.get("model_output_name")) or "")
+            )
+            and _may_be(job, request)
         ]
-        found.sort(key=lambda job: str(job.get("created_at") or ""), reverse=True)
-        return [job_status_from_answer(job) for job in found]
+        names = {file["id"]: file.get("filename") for file in self._all_files()} if found else {}
+        jobs = [job_status_from_answer(job) for job in found if _has_files_of(job, request, names)]
+        return sorted(jobs, key=lambda job: str(job.created_at), reverse=True)
 
     def create_job(
         self,
@@ -138,12 +145,12 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
 
     def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
         """What happened, oldest first, and the numbers of each step after it."""
-        told = self._list(f"/v1/fine-tunes/{job_id}/events", "data")
+        told = self._told(f"/v1/fine-tunes/{job_id}/events", "data")
         # They have no ids: one that is told twice is known by all that it says.
         once = {json.dumps(event, sort_keys=True): event for event in told}.values()
         events = [job_event_from_answer(event, number) for number, event in enumerate(once, start=1)]
         try:
-            rows = self._list(f"/v1/fine-tunes/{job_id}/metrics", "metrics")
+            rows = self._told(f"/v1/fine-tunes/{job_id}/metrics", "metrics")
         except ProviderError as error:
             if status_of(error) not in {400, 404, 422}:
                 raise
@@ -169,7 +176,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         """The checkpoints that can still be had, oldest first."""
         found = [
             checkpoint_from_answer(point)
-            for point in self._list(f"/v1/fine-tunes/{job_id}/checkpoints", "data")
+            for point in self._told(f"/v1/fine-tunes/{job_id}/checkpoints", "data")
         ]
         return sorted(found, key=lambda point: point.step or 0)
 
@@ -179,13 +186,13 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         """The models that our jobs made, newest first."""
         models = [
             TunedModel(
-                id=str(job["model_output_name"]),
-                base_model=str(job.get("model")),
-                job_id=str(job["id"]),
+                id=job["model_output_name"],
+                base_model=text_from(job.get("model")) or "unknown",
+                job_id=job["id"],
                 created_at=time_from(job.get("created_at")),
             )
             for job in self._jobs()
-            if job.get("status") == "completed" and job.get("model_output_name")
+            if job.get("status") == "completed" and id_from(job.get("model_output_name"))
         ]
         return sorted(models, key=lambda model: str(model.created_at), reverse=True)
 
@@ -230,11 +237,32 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         super().check_request(request)
         check_names(self.name, request.parameters, TogetherParameters.__annotations__)
 
-    def _jobs(self) -> list[dict[str, Any]]:
-        """All jobs that are ours to see; Together lists them in one answer."""
-        return [job for job in self._list("/v1/fine-tunes", "data") if job.get("id")]
+    def _jobs(self) -> Iterator[dict[str, Any]]:
+        """All jobs that are ours to see."""
+        return self._all("/v1/fine-tunes", "jobs")
 
     def _status(self, job: dict[str, Any], *, creates: bool = False) -> JobStatus:
-        if not isinstance(job.get("id"), str) or not job["id"]:
+        if id_from(job.get("id")) is None:
             raise self._api.odd_answer("has no id", creates=creates)
         return job_status_from_answer(job)
+
+
+def _may_be(job: Mapping[str, Any], request: JobRequest) -> bool:
+    """Whether nothing that a job with our tag shows speaks against the request."""
+    return (
+        ("from_checkpoint" in request.parameters or last_part_agrees(job.get("model"), request.model))
+        and method_agrees(request, job.get("training_method"))
+        and settings_agree(request, job, {"seed": ("seed", "random_seed")})
+    )
+
+
+def _has_files_of(job: Mapping[str, Any], request: JobRequest, names: Mapping[str, Any]) -> bool:
+    """Whether no file that a job shows is known to be another than the request's; one may have been deleted."""
+    wanted = dict(zip(("training_file", "validation_file"), (sha for _, sha in request.files), strict=False))
+    for kind in ("training_file", "validation_file"):
+        shown = id_from(job.get(kind))
+        if shown is None:
+            continue
+        if kind not in wanted or names.get(shown, file_name(wanted[kind])) != file_name(wanted[kind]):
+            return False
+    return True
