@@ -4,13 +4,16 @@ import httpx2
 import pytest
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.rest import RestClient, answer_of, retry_after_seconds, status_of, time_from
+from langsmith_finetune.providers.rest import RestClient, answer_of, retry_after_seconds, status_of
 
 KEY = "fw_made-up-0123456789"
 
 
-def client(answer):
+def client(*answers):
+    left = list(answers)
+
     def handle(request):
+        answer = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -164,34 +167,41 @@ def test_a_key_that_cannot_be_sent_is_refused(key):
         ("soon", None),
         ("", None),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Thu, 01 Jan 0001 00:00:00 +9999", None),
     ],
 )
 def test_retry_after_is_read_in_every_form(text, seconds):
     assert retry_after_seconds({"retry-after": text}) == seconds
 
 
+def listed(*pages):
+    api = client(*(httpx2.Response(200, json=page) for page in pages))
+    return list(api.pages("/x", "data", "after", "next", what="things"))
+
+
+def test_a_list_that_repeats_its_token_is_refused():
+    with pytest.raises(ProviderError, match="host: the list of things goes round in circles"):
+        listed(*[{"data": [{"id": "1"}], "next": "again"}] * 2)
+
+
+def test_a_list_is_read_to_its_end_each_thing_once():
+    one, two = {"id": "1"}, {"id": "2"}
+    assert listed({"data": [one], "next": "a"}, {"data": [], "next": "b"}, {"data": [one, two]}) == [one, two]
+    assert listed({"data": None}) == []
+
+
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("page", "text"),
     [
-        ("2026-11-23T08:00:00Z", "2026-11-23T08:00:00+00:00"),
-        ("2026-11-23T08:00:00.123456789Z", "2026-11-23T08:00:00.123456+00:00"),
-        ("2026-11-23T08:00:00", "2026-11-23T08:00:00+00:00"),
-        (0, "1970-01-01T00:00:00+00:00"),
-        ("soon", None),
-        (10**30, None),
-        (True, None),
-        (None, None),
-        (float("nan"), None),
+        ({}, "the list of things is no list"),
+        ({"data": [{"id": "1"}], "next": 7}, "the answer has an odd next"),
+        ({"data": [{"id": "1"}], "has_more": True}, "about things has more, and does not say where"),
     ],
 )
-def test_times_are_read_in_every_form(value, shown):
-    when = time_from(value)
-    assert (when and when.isoformat()) == shown
-
-
-def test_a_list_that_repeats_its_token_ends():
-    pages = client(httpx2.Response(200, json={"data": [{"id": 1}, "odd"], "next": "again"}))
-    assert list(pages.pages("/x", "data", "after", "next")) == [{"id": 1}, {"id": 1}]
+def test_a_list_that_cannot_be_read_says_why(page, text):
+    with pytest.raises(ProviderError, match=text):
+        listed(page)
 
 
 def test_a_download_that_breaks_leaves_no_file(tmp_path):

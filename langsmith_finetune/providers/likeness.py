@@ -113,7 +113,7 @@ def contradicts(asked: Any, shown: Any) -> bool:
     return False
 
 
-def _equal(one: bool | float | str, other: bool | float | str) -> bool:
+def _equal(one: object, other: object) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-6)  # a rate may have gone through 32 bits
     return one == other

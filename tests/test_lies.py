@@ -1,0 +1,331 @@
+"""Hosts that lie: each lie of a table is told by every host's stand-in, and costs nothing and takes nothing."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.jobs.job import FineTuneJob
+from langsmith_finetune.providers.likeness import contradicts
+from langsmith_finetune.testing import ProviderContract
+from tests.by_hand import created
+from tests.hosts import HOSTS, KEY, copy_of, lie
+from tests.standins.clock import FakeClock
+from tests.standins.server import Response
+
+make = ProviderContract().job_request
+
+
+@pytest.fixture(autouse=True)
+def journal(tmp_path, monkeypatch):
+    monkeypatch.setenv("LANGSMITH_FINETUNE_JOURNAL", str(tmp_path / "journal"))
+
+
+@pytest.fixture
+def train(tmp_path):
+    path = tmp_path / "train.jsonl"
+    lines = (
+        {"messages": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": "yes"}]}
+        for n in range(12)
+    )
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.fixture(params=HOSTS)
+def host(request):
+    return HOSTS[request.param]
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def running(host, clock):
+    with host.running(clock) as (server, provider):
+        yield server, provider
+
+
+@pytest.fixture
+def server(running):
+    return running[0]
+
+
+@pytest.fixture
+def provider(running):
+    return running[1]
+
+
+@pytest.fixture
+def create(host, provider, clock, train):
+    def create(**settings):
+        return FineTuneJob.create(
+            train, **{"model": host.model, "provider": provider, "clock": clock} | settings
+        )
+
+    return create
+
+
+# --- lists -------------------------------------------------------------------------------------------------
+
+
+def turned(host, server, pages):
+    """Answer the list of jobs with pages: a function of the number of the request."""
+    honest, count = server.handle, 0
+
+    def handle(request):
+        nonlocal count
+        if (request.method, request.path) != ("GET", host.jobs):
+            return honest(request)
+        count += 1
+        return pages(count)
+
+    server.handle = handle
+
+
+def round_in_circles(host, server):
+    return lambda n: host.page(server, [host.other(n % 2)], f"t{n % 2}")
+
+
+def empty_for_ever(host, server):
+    return lambda n: host.page(server, [], f"t{n}")
+
+
+def new_for_ever(host, server):
+    return lambda n: host.page(server, [host.other(n * 1000 + i) for i in range(1000)], f"t{n}")
+
+
+def no_list(host, server):
+    return lambda n: Response(200, {host.job_items or "x": {"a": "job"}})
+
+
+def no_jobs_in_it(host, server):
+    return lambda n: host.page(server, [None, 7, "job"], None)
+
+
+def a_job_without_a_name(host, server):
+    return lambda n: host.page(server, [host.other(1), {"status": "running"}], None)
+
+
+@pytest.mark.parametrize(
+    ("lie", "text"),
+    [
+        (round_in_circles, "goes round in circles"),
+        (empty_for_ever, "(goes round in circles|has 20 pages in a row with nothing new)"),
+        (new_for_ever, "has no end after 20,000 items"),
+        (no_list, "is no list"),
+        (no_jobs_in_it, "has an item without (id|name)"),
+        (a_job_without_a_name, "has an item without (id|name)"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_list_that_cannot_be_read_whole_creates_nothing(host, running, create, *, lie, text):
+    server, provider = running
+    turned(host, server, lie(host, server))
+    with pytest.raises(ProviderError, match=text) as caught:
+        create()
+    assert str(caught.value).startswith(f"{provider.name}: the list of ")
+    assert server.count("POST", host.jobs) == 0
+    assert server.uploads == []
+    assert KEY not in str(caught.value)
+
+
+def test_a_job_is_found_behind_hundreds_of_others_at_few_a_page(host, server, create, tmp_path, monkeypatch):
+    job = create()
+    honest = server.handle
+    others = [host.other(n) for n in range(600)]
+
+    def handle(request):
+        if (request.method, request.path) != ("GET", host.jobs):
+            return honest(request)
+        asked = request.query
+        token = (asked.get("cursor") or asked.get("pageToken") or asked.get("after") or ["0"])[0]
+        start = int("".join(c for c in token if c.isdigit())) if token != "0" else 0
+        if (
+            host.job_items == "data"
+            and "id" in others[0]
+            and asked.get("after")
+            and token.startswith("ftjob")
+        ):
+            start += 1  # the cursor is the last one shown
+        if start < len(others):
+            return host.page(server, others[start : start + 5], f"t{start + 5}")
+        asked.pop("after", None), asked.pop("pageToken", None), asked.pop("cursor", None)
+        return honest(request)
+
+    server.handle = handle
+    monkeypatch.setenv("LANGSMITH_FINETUNE_JOURNAL", str(tmp_path / "another"))  # another machine
+    assert create().id == job.id
+    assert server.count("POST", host.jobs) == 1
+
+
+# --- other jobs --------------------------------------------------------------------------------------------
+
+OPENAI_CHANGES = {
+    "another model": {"model": "another"},
+    "another method": {"method": {"type": "dpo"}},
+    "another method by its key": {"method": {"dpo": {"hyperparameters": {}}}},
+    "another method as a word": {"method": "dpo"},
+    "n_epochs at the top": {"n_epochs": 3},
+    "n_epochs as text": {"hyperparameters": {"n_epochs": "3"}},
+    "n_epochs in the method alone": {
+        "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 3}}}
+    },
+    "n_epochs in the method beside the right one": {
+        "hyperparameters": {"n_epochs": 2},
+        "method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 3.0}}},
+    },
+    "another seed": {"seed": 8},
+    "a seed as text": {"seed": "8"},
+    "another suffix": {"suffix": "other"},
+    "another suffix of the user's": {"user_provided_suffix": "other"},
+    "no suffix": {"user_provided_suffix": None},
+    "another validation file": {"validation_file": "file-other"},
+    "no validation file": {"validation_file": None},
+    "another training file": {"training_file": "file-other"},
+}
+OPENAI_SAME = {
+    "auto": {"hyperparameters": {"n_epochs": "auto"}, "method": {"type": "supervised"}},
+    "not chosen yet": {"hyperparameters": {"n_epochs": -1}, "method": None},
+    "as a float": {
+        "hyperparameters": {"n_epochs": 2.0},
+        "method": {"supervised": {"hyperparameters": {"n_epochs": "2"}}},
+    },
+    "nothing shown": dict.fromkeys(
+        ("hyperparameters", "method", "seed", "user_provided_suffix", "validation_file"), ...
+    ),
+    "odd shown": {"hyperparameters": [1], "method": 7, "seed": [], "user_provided_suffix": {}, "suffix": 3},
+}
+CHANGES = {
+    **dict.fromkeys(("openai", "azure", "nebius", "crusoe"), (OPENAI_CHANGES, OPENAI_SAME)),
+    "together": (
+        {
+            "another model": {"model": "Qwen/Qwen2-7B"},
+            "another method": {"training_method": {"method": "dpo"}},
+            "another n_epochs": {"n_epochs": 3},
+            "n_epochs as text": {"n_epochs": "3"},
+            "another seed": {"random_seed": 8},
+            "a file known to be another": {"training_file": "file-other"},
+            "the files turned round": {"validation_file": "file-other"},
+        },
+        {
+            "as a float": {"n_epochs": 2.0},
+            "nothing shown": dict.fromkeys(
+                ("n_epochs", "model", "training_method", "random_seed", "validation_file"), ...
+            ),
+            "a file that was deleted": {"training_file": "file-gone"},
+            "the model's longer name": {"model": "Qwen/Qwen3-8B-Reference"},
+        },
+    ),
+    "fireworks": (
+        {
+            "another model": {"baseModel": "accounts/fireworks/models/other"},
+            "another n_epochs": {"epochs": "3"},
+            "another dataset": {"dataset": "accounts/me/datasets/lf-" + "0" * 32},
+            "another validation dataset": {"evaluationDataset": "accounts/me/datasets/lf-" + "0" * 32},
+        },
+        {
+            "as text": {"epochs": "2"},
+            "nothing shown": dict.fromkeys(("epochs", "baseModel", "dataset", "evaluationDataset"), ...),
+        },
+    ),
+    "huggingface": (
+        {
+            "another model": {"environment": {"LANGSMITH_FINETUNE_MODEL": "other"}},
+            "another request": {"environment": {"LANGSMITH_FINETUNE_REQUEST": "jobs/0-1.json"}},
+            "another label": {"labels": {"langsmith-finetune": "0" * 32}},
+        },
+        {"nothing shown": {"environment": ...}, "null": {"environment": None}},
+    ),
+}
+CASES = [
+    (name, same, what)
+    for name, tables in CHANGES.items()
+    for same, table in zip((False, True), tables, strict=True)
+    for what in table
+]
+
+
+@pytest.mark.parametrize(("name", "same", "what"), CASES, ids=[f"{name}-{what}" for name, _, what in CASES])
+def test_what_a_job_shows_decides_whether_it_is_ours(tmp_path, name, same, what):
+    host, change = HOSTS[name], CHANGES[name][0 if not same else 1][what]
+    folder = tmp_path / "other"
+    folder.mkdir()
+    with host.running() as (server, provider):
+        other = make(folder, model=host.model, lines=ProviderContract.lines[::-1])
+        make_seed = {} if name == "fireworks" else {"seed": 7}
+        epochs = {"parameters": {"n_epochs": 2}}
+        request = make(tmp_path, model=host.model, suffix="bot", **make_seed, **epochs)
+        request = replace(
+            request, validation_file=other.training_file, validation_sha256=other.training_sha256
+        )
+        created(provider, request)
+
+        def changed(_request, answer):
+            body = copy_of(answer)
+            for job in body if host.job_items is None else body[host.job_items]:
+                job.update(
+                    {
+                        k: {**job[k], **v} if k == "environment" and isinstance(v, dict) else v
+                        for k, v in change.items()
+                    }
+                )
+                if "metadata" in job:
+                    job["metadata"] = None
+                for key in [key for key, value in change.items() if value is ...]:
+                    job.pop(key, None)
+            return Response(200, body)
+
+        lie(server, "GET", host.jobs, changed)
+        if name == "together":
+            server.files["file-other"] = {"id": "file-other", "filename": "theirs.jsonl", "bytes": 1}
+        assert bool(provider.find_jobs(request)) is same
+
+
+def test_a_job_in_the_place_of_ours_at_fireworks_is_not_taken(tmp_path):
+    host = HOSTS["fireworks"]
+    with host.running() as (server, provider):
+        request = make(tmp_path, model=host.model)
+        created(provider, request)
+        server.jobs[f"supervisedFineTuningJobs/lf{request.fingerprint[:16]}-1"]["baseModel"] = (
+            "accounts/a/models/b"
+        )
+        with pytest.raises(ProviderError, match=r"-1 is there already, and is of other settings than these"):
+            created(provider, request)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "contradict"),
+    [
+        (3, 3.0, False),
+        (3, "3", False),
+        (3, "3.0", False),
+        (3, 4, True),
+        (3, "4", True),
+        (3, "auto", False),
+        (3, -1, False),
+        (3, None, False),
+        (3, 0, True),
+        (1e-5, 9.999999747378752e-06, False),
+        (1e-5, 2e-5, True),
+        (True, 1, False),
+        (True, "true", False),
+        (True, False, True),
+        (True, {"r": 8}, False),
+        ("max", 32, False),
+        ("max", "MAX", False),
+        ("cosine", "linear", True),
+        ([1, 2], [1, 2.0], False),
+        ([1, 2], [1], True),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, True),
+        ({"a": 1}, {"c": 1}, False),
+        (3, float("nan"), False),
+        (3, 10**400, False),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_values_are_compared_as_what_they_mean(asked, shown, contradict):
+    assert contradicts(asked, shown) is contradict
