@@ -422,7 +422,9 @@ def _by_hub(name: str, *, download: bool) -> TokenCounter:
 
 def _tokenizer(name: str, *, download: bool) -> Any:
     try:
-        from transformers import AutoTokenizer  # noqa: PLC0415
+        import transformers  # noqa: F401, PLC0415
     except ImportError as error:
         raise missing("counting by a model's own tokenizer", "transformers", "tokens") from error
-    return AutoTokenizer.from_pretrained(name, local_files_only=not download)
+    from langsmith_finetune.providers.local.model_folder import load_tokenizer  # noqa: PLC0415
+
+    return load_tokenizer(name, local_files_only=not download)

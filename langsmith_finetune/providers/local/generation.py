@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from langchain_core.exceptions import ContextOverflowError
-from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.chat_parsing import ResponseParser
 from trl.chat_template_utils import add_response_schema
 
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.local.extra import no_progress_bars
+from langsmith_finetune.providers.local.model_folder import load_model, load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,10 +33,9 @@ class Generator:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.tokenizer = AutoTokenizer.from_pretrained(name)
-        # A LoRA adapter's folder works too: transformers loads the base model that it names.
+        self.tokenizer = load_tokenizer(name)
         with no_progress_bars():
-            model = AutoModelForCausalLM.from_pretrained(name, dtype="auto", use_safetensors=True)
+            model = load_model(name, dtype="auto")
         mps = torch.backends.mps.is_available()
         self.model = model.to("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu").eval()
         self.response_template = _response_template(self.tokenizer)

@@ -10,7 +10,15 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune.providers.local.run_folder import RunFolder, private_open, read_json, write_json
+from langsmith_finetune.providers.local.run_folder import (
+    RunFolder,
+    UnreadableFileError,
+    count_of,
+    number_of,
+    private_open,
+    read_json,
+    write_json,
+)
 
 if TYPE_CHECKING:
     import psutil
@@ -60,17 +68,18 @@ def record_process(run: RunFolder, pid: int, *, starting: bool = False) -> None:
 
 def is_alive(run: RunFolder) -> bool:
     """Whether somebody still works on a run. On another machine's run: yes, for all we can tell."""
-    record = read_json(run.process_file) or {}
-    return record.get("host", socket.gethostname()) != socket.gethostname() or _process(record) is not None
+    record = _record(run)
+    host = record.get("host")
+    return (isinstance(host, str) and host != socket.gethostname()) or _process(record) is not None
 
 
 def stop(run: RunFolder) -> None:
     """End the process that works on a run, and those it started."""
     import psutil
 
-    record = read_json(run.process_file) or {}
+    record = _record(run)
     process = _process(record)
-    if process is None or record["starting"]:
+    if process is None or record.get("starting") is not False:
         return
     try:
         family = [*process.children(recursive=True), process]
@@ -91,14 +100,25 @@ def _send(signal: Any) -> None:
         signal()
 
 
+def _record(run: RunFolder) -> dict[str, Any]:
+    """Who works on a run. Whoever that was before a crash of the machine does not any more."""
+    try:
+        return read_json(run.process_file) or {}
+    except UnreadableFileError:
+        return {}
+
+
 def _process(record: dict[str, Any]) -> psutil.Process | None:
     """The process of a record, if it is still that one and still runs."""
     import psutil
 
+    pid, created = count_of(record.get("pid")), number_of(record.get("created"))
+    if pid is None or created is None:
+        return None
     try:
-        process = psutil.Process(record["pid"])
+        process = psutil.Process(pid)
         # Not exactly equal: the time is counted from the boot, which moves when the clock is set.
-        same = abs(process.create_time() - record["created"]) < _CLOCK_MOVES_SECONDS
+        same = abs(process.create_time() - created) < _CLOCK_MOVES_SECONDS
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (KeyError, psutil.NoSuchProcess):
+    except (psutil.Error, ValueError, OverflowError):
         return None

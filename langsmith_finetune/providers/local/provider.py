@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from langsmith_finetune.dataset.scratch import scratch_folder
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import (
     ENDED,
@@ -19,17 +17,23 @@ from langsmith_finetune.providers.base import (
     JobRequest,
     JobStatus,
     Provider,
+    Status,
     UploadedFile,
 )
 from langsmith_finetune.providers.local.extra import require_local_extra
+from langsmith_finetune.providers.local.model_folder import check_model_folder
 from langsmith_finetune.providers.local.parameters import check_parameters
 from langsmith_finetune.providers.local.process import is_alive, record_process, start_training, stop
 from langsmith_finetune.providers.local.rows import rows_of_file
 from langsmith_finetune.providers.local.run_folder import (
     RunFolder,
+    UnreadableFileError,
+    count_of,
+    metrics_of,
     now,
     private_open,
     read_json,
+    time_of,
     write_json,
 )
 from langsmith_finetune.targets.local import LOCAL
@@ -92,6 +96,7 @@ class LocalProvider(Provider):
         """Refuse what cannot be trained here, and settings of the wrong kind."""
         super().check_request(request)
         check_parameters(request.parameters)
+        check_model_folder(self._model(request.model))
         if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
             raise ValueError(
                 f"suffix must be letters, digits, '.', '_', '-', at most 64, got {request.suffix!r}"
@@ -119,18 +124,15 @@ class LocalProvider(Provider):
         model = self._model(request.model)
 
         self._make_runs_dir()
-        staging = Path(tempfile.mkdtemp(prefix=".new-", dir=self.runs_dir))
-        try:
+        run = self.runs_dir / f"ft-{request.fingerprint[:16]}-{attempt}"
+        with scratch_folder(".new-", self.runs_dir) as staging:
             self._fill(RunFolder(staging), request, model)
-            run = self.runs_dir / f"ft-{request.fingerprint[:16]}-{attempt}"
             try:
                 staging.rename(run)  # whole, or not at all, and only one of two
             except OSError:
-                if not run.is_dir():
+                if attempt not in self._attempts(request):
                     raise
                 return _status_of(RunFolder(run))
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
         try:
             start_training(RunFolder(run))
         except OSError as error:
@@ -156,14 +158,15 @@ class LocalProvider(Provider):
         events = [
             JobEvent(
                 id=f"{job_id}-event-{number}",
-                created_at=datetime.fromisoformat(event["created_at"]),
-                level=event["level"],
-                message=event["message"],
-                step=event["step"],
-                total_steps=event["total_steps"],
-                metrics=event["metrics"],
+                created_at=when,
+                level=level if (level := event.get("level")) in ("warning", "error") else "info",
+                message=str(event.get("message") or ""),
+                step=count_of(event.get("step")),
+                total_steps=count_of(event.get("total_steps")),
+                metrics=metrics_of(event.get("metrics")),
             )
             for number, event in enumerate(self._run(job_id).events(), start=1)
+            if (when := time_of(event.get("created_at"))) is not None
         ]
         return events if newest is None else events[max(len(events) - newest, 0) :]
 
@@ -240,28 +243,39 @@ class LocalProvider(Provider):
         record_process(run, os.getpid(), starting=True)
 
     def _attempts(self, request: JobRequest) -> dict[int, RunFolder]:
-        """The runs of an equal request, by their number."""
+        """The runs of an equal request, by their number. One that cannot be read is known by its name alone."""
         runs = {}
         for path in self.runs_dir.glob(f"ft-{request.fingerprint[:16]}-*"):
-            run = RunFolder(path)
-            if not _JOB_ID.fullmatch(path.name):
+            if not _JOB_ID.fullmatch(path.name) or not path.is_dir():
                 continue
-            if (read_json(run.request_file) or {}).get("fingerprint") == request.fingerprint:
+            run = RunFolder(path)
+            fingerprint = _read(run.request_file)[0].get("fingerprint")
+            if not isinstance(fingerprint, str) or fingerprint == request.fingerprint:
                 runs[int(path.name.rsplit("-", 1)[1])] = run
         return runs
 
     def _run(self, job_id: str) -> RunFolder:
         run = RunFolder(self.runs_dir / job_id) if _JOB_ID.fullmatch(job_id) else None
-        if run is None or not run.request_file.is_file():
+        if run is None or not run.path.is_dir():
             raise ProviderError(self.name, f"there is no job {job_id!r} in {self.runs_dir}")
         return run
 
 
 def _status_of(run: RunFolder) -> JobStatus:
     alive = is_alive(run)  # asked first: a process that ends now has written its last word before
-    request, state = read_json(run.request_file) or {}, read_json(run.status_file) or {}
-    status, word, error = state["status"], state["provider_status"], state.get("error")
-    if status not in ENDED and run.cancelled_file.exists():
+    (request, fault), (state, unsaid) = _read(run.request_file), _read(run.status_file)
+    status: Status = next((word for word in get_args(Status) if word == state.get("status")), "unknown")
+    word = str(state.get("provider_status") or status)
+    error = state.get("error")
+    tuned = state.get("fine_tuned_model")
+    if status == "succeeded" and not isinstance(tuned, str):
+        status, unsaid = "unknown", f"{run.status_file.name} names no model"
+    if status == "unknown" or fault:
+        # Never "failed" while it trains: whoever reads that starts another beside it.
+        status, word = "unknown" if alive else "failed", "unreadable"
+        what = fault or unsaid or f"{run.status_file.name} names no status that is known"
+        error = f"{what} in {run.path}, as after a crash of the machine. What the folder holds besides is untouched"
+    elif status not in ENDED and run.cancelled_file.exists():
         status = word = "cancelling" if alive else "cancelled"
     elif status not in ENDED and not alive:
         status, word = "failed", f"died while {word}"
@@ -273,17 +287,26 @@ def _status_of(run: RunFolder) -> JobStatus:
         id=run.id,
         status=status,
         provider_status=word,
-        model=request["model"],
-        fine_tuned_model=state.get("fine_tuned_model"),
-        error=error,
-        created_at=datetime.fromisoformat(request["created_at"]),
-        finished_at=datetime.fromisoformat(state["finished_at"]) if state.get("finished_at") else None,
-        trained_tokens=state.get("trained_tokens"),
-        step=state.get("step"),
-        total_steps=state.get("total_steps"),
-        metrics=state.get("metrics", {}),
+        model=str(request.get("model") or "unknown"),
+        fine_tuned_model=tuned if isinstance(tuned, str) else None,
+        error=error if isinstance(error, str) else None,
+        created_at=time_of(request.get("created_at")),
+        finished_at=time_of(state.get("finished_at")),
+        trained_tokens=count_of(state.get("trained_tokens")),
+        step=count_of(state.get("step")),
+        total_steps=count_of(state.get("total_steps")),
+        metrics=metrics_of(state.get("metrics")),
         attempt=int(run.id.rsplit("-", 1)[1]),
     )
+
+
+def _read(file: Path) -> tuple[dict[str, Any], str | None]:
+    """What a file of a run folder says, and why it says nothing."""
+    try:
+        value = read_json(file)
+    except UnreadableFileError as error:
+        return {}, f"{file.name} {error}"
+    return ({}, f"{file.name} is missing") if value is None else (value, None)
 
 
 def _copy(source: Path, copy: Path) -> str:
@@ -293,4 +316,6 @@ def _copy(source: Path, copy: Path) -> str:
         while block := original.read(1 << 20):
             digest.update(block)
             file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
     return digest.hexdigest()

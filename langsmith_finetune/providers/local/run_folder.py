@@ -22,6 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from langsmith_finetune.dataset.whole_file import whole_file
+
+_LARGEST = 1e300
+
 
 class RunFolder:
     """The files of one job.
@@ -78,14 +82,18 @@ class RunFolder:
             file.write(json.dumps(event) + "\n")
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """The events so far, oldest first, without a line that is being written."""
+        """The events so far, oldest first, without lines that are being written or were torn by a crash."""
         try:
-            text = self.events_file.read_text(encoding="utf-8")
-        except FileNotFoundError:
+            data = self.events_file.read_bytes()
+        except OSError:
             return
-        for line in text.splitlines(keepends=True):
-            if line.endswith("\n"):
-                yield json.loads(line)
+        for line in data.split(b"\n")[:-1]:
+            try:
+                event = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(event, dict):
+                yield event
 
 
 def now() -> str:
@@ -103,18 +111,60 @@ def private_open(path: Path, mode: str) -> Any:
     )
 
 
+class UnreadableFileError(ValueError):
+    """A file of a run folder cannot be read as what it is; its text completes "status.json ..."."""
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Replace a file as a whole: a reader sees the old one or the new one, never half of it."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with private_open(part, "w") as file:
-        json.dump(value, file, indent=1)
-    part.replace(path)
+    """Replace a file as a whole: a reader sees the old one or the new one, never half of it, after a crash too."""
+    with whole_file(path) as file:
+        file.write(json.dumps(value, indent=1).encode())
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """What `write_json` wrote; None where there is no such file."""
+    """What `write_json` wrote; None where there is no such file.
+
+    Raises:
+        UnreadableFileError: Something else lies there, as after a crash.
+    """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
-    return value if isinstance(value, dict) else None
+    except OSError as error:
+        raise UnreadableFileError(f"cannot be read ({error.strerror})") from None
+    if not data.strip(b"\0"):
+        raise UnreadableFileError("holds nothing but zeros" if data else "is empty")
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        raise UnreadableFileError("is not JSON") from None
+    if not isinstance(value, dict):
+        raise UnreadableFileError("is not a JSON object")
+    return value
+
+
+def number_of(value: Any) -> float | None:
+    """A number as it is, None for what is none."""
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if usable and abs(value) < _LARGEST else None
+
+
+def count_of(value: Any) -> int | None:
+    """A count as it is, None for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def time_of(value: Any) -> datetime | None:
+    """A time as `now` wrote it, None for what is none."""
+    try:
+        when = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def metrics_of(value: Any) -> dict[str, float]:
+    """Numbers by name, without what is none."""
+    found = value.items() if isinstance(value, dict) else ()
+    return {name: number for name, given in found if (number := number_of(given)) is not None}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.errors import FineTuneError, InvalidExampleError, ProviderError
+from langsmith_finetune.providers.local.model_folder import load_model, load_tokenizer
 from langsmith_finetune.providers.local.process import record_process
 from langsmith_finetune.providers.local.rows import Row, rows_of_file
 from langsmith_finetune.providers.local.run_folder import RunFolder, now, read_json
@@ -149,7 +150,7 @@ def build_trainer(
         ProviderError: The model has no chat template.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+    from transformers import set_seed
     from trl import SFTConfig, SFTTrainer
 
     parameters: Mapping[str, Any] = request["parameters"]
@@ -159,18 +160,17 @@ def build_trainer(
     set_seed(seed)
     lora = parameters.get("lora") or None
 
-    tokenizer = AutoTokenizer.from_pretrained(request["model_path"])
+    tokenizer = load_tokenizer(request["model_path"])
     if not tokenizer.chat_template:
         raise ProviderError(
             "local",
             f"the model {request['model']} has no chat template, so nothing says how a conversation reads. "
             "Take its instruct or chat variant, or put a chat_template.jinja into its folder",
         )
-    model = AutoModelForCausalLM.from_pretrained(
+    model = load_model(
         request["model_path"],
         # Weights that are trained stay in full precision; frozen ones need not.
         dtype=torch.bfloat16 if lora and bf16 else torch.float32,
-        use_safetensors=True,
     )
     before_rows()
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)

@@ -1,0 +1,106 @@
+"""Models as others made them: their weights are read as safetensors, and their code is not run.
+
+Every tokenizer and model is loaded here, so that the same is said each time: no code of the folder's own, no pickle,
+no question on standard input.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from langsmith_finetune.errors import ProviderError
+
+T = TypeVar("T")
+
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_WITH_CODE = ("config.json", "tokenizer_config.json")
+
+
+def load_tokenizer(name: str, **settings: Any) -> Any:
+    """The tokenizer of a model.
+
+    Args:
+        name: A folder, or a name on the Hugging Face Hub.
+        **settings: Further settings of `AutoTokenizer.from_pretrained`.
+
+    Raises:
+        ProviderError: It is code of its own.
+    """
+    from transformers import AutoTokenizer
+
+    return _loaded(
+        name, lambda: AutoTokenizer.from_pretrained(name, **settings | {"trust_remote_code": False})
+    )
+
+
+def load_model(name: str, **settings: Any) -> Any:
+    """A model. A LoRA adapter's folder works too: transformers loads the base model that it names.
+
+    Args:
+        name: A folder, or a name on the Hugging Face Hub.
+        **settings: Further settings of `AutoModelForCausalLM.from_pretrained`.
+
+    Raises:
+        ProviderError: It is code of its own, or there are no safetensors in the folder.
+    """
+    from transformers import AutoModelForCausalLM
+
+    _refuse_pickles(name)
+    safe = {"trust_remote_code": False, "use_safetensors": True}
+    return _loaded(name, lambda: AutoModelForCausalLM.from_pretrained(name, **settings | safe))
+
+
+def check_model_folder(name: str) -> None:
+    """Refuse a folder that cannot be loaded safely, before anything is started. A name on the Hub is not asked for.
+
+    Raises:
+        ProviderError: Its weights are pickled, or it needs code of its own.
+    """
+    if not Path(name).is_dir():
+        return
+    _refuse_pickles(name)
+    # transformers has most models built in, and then leaves the folder's code alone; only it can tell.
+    if any("auto_map" in _object(Path(name, file)) for file in _WITH_CODE):
+        from transformers import AutoConfig
+
+        _loaded(name, lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
+        load_tokenizer(name)
+
+
+def _loaded(name: str, load: Callable[[], T]) -> T:
+    try:
+        return load()
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        what = "model folder" if Path(name).is_dir() else "model"
+        raise ProviderError(
+            "local",
+            f"the {what} {name} brings code of its own, and its code is not run. Take a model that transformers "
+            "has built in",
+        ) from None
+
+
+def _refuse_pickles(name: str) -> None:
+    folder, base = Path(name), _object(Path(name, "adapter_config.json")).get("base_model_name_or_path")
+    for each in (folder, Path(base)) if isinstance(base, str) else (folder,):
+        if not each.is_dir() or any(each.glob("*.safetensors")):
+            continue
+        if pickled := sorted(file.name for pattern in _PICKLES for file in each.glob(pattern)):
+            raise ProviderError(
+                "local",
+                f"the model folder {each} has its weights in {pickled[0]}, a pickle, which can run code and is not "
+                "read. Save the model as safetensors",
+            )
+
+
+def _object(file: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one where there is none to read."""
+    try:
+        value = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
