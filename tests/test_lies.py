@@ -1,17 +1,23 @@
 """Hosts that lie: each lie of a table is told by every host's stand-in, and costs nothing and takes nothing."""
 
+import itertools
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.likeness import contradicts
+from langsmith_finetune.providers.preparation import prepared_files
+from langsmith_finetune.providers.sending import FileChangedError
 from langsmith_finetune.testing import ProviderContract
 from tests.by_hand import created
 from tests.hosts import HOSTS, KEY, copy_of, lie
 from tests.standins.clock import FakeClock
+from tests.standins.fireworks import FireworksStandIn
+from tests.standins.huggingface import HuggingFaceStandIn
 from tests.standins.server import Response
 
 make = ProviderContract().job_request
@@ -329,3 +335,191 @@ def test_a_job_in_the_place_of_ours_at_fireworks_is_not_taken(tmp_path):
 )
 def test_values_are_compared_as_what_they_mean(asked, shown, contradict):
     assert contradicts(asked, shown) is contradict
+
+
+# --- files -------------------------------------------------------------------------------------------------
+
+
+def at_the_host(server):
+    """Everything that an upload may have left."""
+    files = {} if isinstance(server, FireworksStandIn) else getattr(server, "files", {})
+    left = [server.uploads, getattr(server, "datasets", {}), files, getattr(server, "parts", {})]
+    return [things for things in left if things]
+
+
+def content_of(server, upload):
+    if isinstance(server, HuggingFaceStandIn):
+        return server.repos["datasets/me/langsmith-finetune"][upload]
+    return server.contents[upload]
+
+
+def other_bytes(content):
+    """As many bytes, but not the same."""
+    return content[:-5].replace(b"user", b"USER") + content[-5:]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [other_bytes, lambda content: content[:-9], lambda content: content + b"{}\n"],
+    ids=["as many bytes", "fewer", "more"],
+)
+def test_a_file_that_changed_is_not_taken_by_any_host(host, running, tmp_path, change):
+    server, provider = running
+    request, memory = make(tmp_path, model=host.model), {}
+    upload = partial(provider.upload, memory=memory, on_progress=lambda _sent, _size: None)
+    with prepared_files(provider, request) as (file,):
+        whole = file.content.read_bytes()
+        file.content.write_bytes(change(whole))
+        if change(whole).startswith(whole):
+            assert upload(file)  # what was hashed is sent, and no more
+            assert content_of(server, server.uploads[0]) == whole
+            return
+        with pytest.raises(FileChangedError) as caught:
+            upload(file)
+        assert str(caught.value) == (
+            f"{provider.name}: {request.training_file.name} changed while it was uploaded, so no job was created. Write "
+            "it again and call create again"
+        )
+        assert not caught.value.temporary
+        assert not caught.value.ambiguous
+        assert at_the_host(server) == []
+        assert memory == {}
+        file.content.write_bytes(whole)
+        assert upload(file).size_bytes == len(whole)
+        assert content_of(server, server.uploads[0]) == whole
+
+
+def test_create_refuses_a_file_that_changes_while_it_is_sent(host, running, create, train):
+    server, provider = running
+    send = provider.upload
+
+    def changed(file, **settings):
+        file.content.write_bytes(other_bytes(file.content.read_bytes()))
+        return send(file, **settings)
+
+    provider.upload = changed
+    with pytest.raises(
+        ProviderError, match=r"train\.jsonl changed while it was uploaded, so no job was created"
+    ):
+        create()
+    assert server.count("POST", host.jobs) == 0
+    provider.upload = send
+    train.write_bytes(train.read_bytes().replace(b"USER", b"user"))
+    assert create().id
+    assert server.count("POST", host.jobs) == 1
+
+
+@pytest.mark.parametrize("name", ["openai", "together", "fireworks"])
+def test_a_large_file_that_changes_on_its_way_does_not_arrive(tmp_path, monkeypatch, name):
+    host = HOSTS[name]
+    monkeypatch.setattr("langsmith_finetune.providers.fireworks.provider._LARGEST_FORM", 10)
+    with host.running() as (server, provider):
+        if name == "openai":
+            provider._files._largest_upload, provider._files._part_bytes = 10, 20_000
+        elif name == "together":
+            provider.largest_put, provider.part_bytes = 10, 20_000
+        request = make(tmp_path, model=host.model, lines=ProviderContract.lines * 200)
+        memory = {}
+        with prepared_files(provider, request) as (file,):
+            whole = file.content.read_bytes()
+            seen = []
+
+            def told(sent, size):
+                if not seen:
+                    file.content.write_bytes(whole[:-9] + b"x" * 9)
+                seen.append(sent)
+
+            if name == "fireworks":
+                file.content.write_bytes(other_bytes(whole))  # it is read at one go
+            with pytest.raises(FileChangedError):
+                provider.upload(file, memory=memory, on_progress=told)
+            assert at_the_host(server) in ([], [server.parts] if name == "openai" else [])
+            assert memory == {}
+            file.content.write_bytes(whole)
+            assert provider.upload(file, memory=memory, on_progress=lambda _sent, _size: None)
+            assert content_of(server, server.uploads[0]) == whole
+
+
+def test_parts_that_were_sent_of_another_content_are_sent_again(tmp_path):
+    with HOSTS["openai"].running() as (server, provider):
+        provider._files._largest_upload, provider._files._part_bytes = 10, 50
+        request, memory = make(tmp_path, model="gpt-4.1-mini"), {}
+        with prepared_files(provider, request) as (file,):
+            whole = file.content.read_bytes()
+            file.content.write_bytes(other_bytes(whole))
+
+            def told(sent, size):
+                if sent > 100:
+                    raise KeyboardInterrupt  # the process ends
+
+            with pytest.raises(KeyboardInterrupt):
+                provider.upload(file, memory=memory, on_progress=told)
+            assert len(next(iter(memory.values()))["parts"]) == 2
+            file.content.write_bytes(whole)
+            assert provider.upload(file, memory=memory, on_progress=lambda _sent, _size: None)
+            assert content_of(server, server.uploads[0]) == whole
+            assert len(server.parts) == 2
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_file_of_our_name_and_another_size_is_not_taken(tmp_path, name):
+    host = HOSTS[name]
+    with host.running() as (server, provider):
+        request = make(tmp_path, model=host.model)
+        upload = partial(provider.upload, memory={}, on_progress=lambda _sent, _size: None)
+        with prepared_files(provider, request) as (file,):
+            first = upload(file)
+            if name == "fireworks":
+                server.datasets[first.id]["exampleCount"] = "1"
+            elif name == "huggingface":
+                server.repos["datasets/me/langsmith-finetune"][first.id] = b"half"
+            else:
+                server.files[first.id]["bytes"] -= 1
+                getattr(server, "checksums", {}).clear()
+            second = upload(file)
+            assert len(server.uploads) == 2
+            assert content_of(server, server.uploads[1]) == file.content.read_bytes()
+            assert (second.id == first.id) is (name in {"fireworks", "huggingface"})
+
+
+FILE_LIES = {
+    "a look shows another file": (
+        "GET",
+        {"id": "file-theirs"},
+        "to a look at file .* shows (another|file file-theirs)",
+    ),
+    "the upload has another name": (
+        "POST",
+        {"filename": "theirs.jsonl"},
+        "is shown as theirs.jsonl of .*, and not as langsmith",
+    ),
+    "the upload has another size": ("POST", {"bytes": 7}, "of 7 bytes, and not as langsmith"),
+}
+
+
+SHAPED = ("openai", "azure", "nebius", "crusoe")
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    # Together names a file when it is announced, and shows its size once it is checked.
+    [*itertools.product(SHAPED, FILE_LIES), ("together", "a look shows another file")],
+)
+def test_a_file_that_is_shown_as_another_is_not_trained_on(tmp_path, name, what):
+    method, change, text = FILE_LIES[what]
+    host, memory = HOSTS[name], {}
+    with host.running() as (server, provider):
+        server.files_pending = int(method == "GET")
+
+        def changed(_request, answer):
+            if not isinstance(answer.body, dict) or "data" in answer.body:
+                return answer
+            return Response(answer.status, copy_of(answer) | change, answer.headers)
+
+        lie(server, method, "", changed)
+        with (
+            prepared_files(provider, make(tmp_path, model=host.model)) as (file,),
+            pytest.raises(ProviderError, match=text),
+        ):
+            provider.upload(file, memory=memory, on_progress=lambda _sent, _size: None)
+        assert memory == {} or method == "GET"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.keys import sendable_key
 from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
 from langsmith_finetune.providers.pages import Page, read_pages
+from langsmith_finetune.providers.sending import Stretch
 from langsmith_finetune.providers.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
 from langsmith_finetune.providers.values import json_object, text_from, time_from, word_from
 
@@ -141,30 +142,27 @@ class RestClient:
     def put_file(
         self,
         url: str,
-        path: Path,
+        content: Stretch,
         headers: Mapping[str, str] | None = None,
-        *,
-        start: int = 0,
-        size: int | None = None,
-        told: Told | None = None,
     ) -> Mapping[str, str]:
         """Stream a file, or a stretch of it, to a signed address, which is shown the file and never the key.
 
         Args:
             url: The address.
-            path: The file.
+            content: What to send.
             headers: What the storage wants to be sent with it.
-            start: The first byte.
-            size: How many bytes; by default all that follow.
-            told: Called with the bytes of the file sent so far, and with all of them.
 
         Returns:
             The headers of the answer.
+
+        Raises:
+            FileChangedError: It is not the file that was hashed.
+            ProviderError: The storage refuses it, or cannot be reached.
         """
-        size = path.stat().st_size - start if size is None else size
-        blocks = _blocks(path, start, size, told)
-        sent = {"content-length": str(size)} | dict(headers or {})
+        content.seek(0)
+        sent = {"content-length": str(content.size)} | dict(headers or {})
         try:
+            blocks = iter(partial(content.read, _BLOCK), b"")
             response = self._http.put(url, content=blocks, headers=sent, follow_redirects=False)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self._connection_error(error, "the storage", creates=False) from None
@@ -326,34 +324,3 @@ def _reason(response: httpx2.Response) -> str:
     message = text_from(found.get("message")) or text_from(found.get("detail")) or "no message"
     notes = [f"{name} {word_from(found[name])}" for name in ("code", "param") if found.get(name)]
     return f"{message} ({', '.join(notes)})" if notes else message
-
-
-def _blocks(path: Path, start: int, size: int, told: Told | None) -> Iterator[bytes]:
-    whole, sent = path.stat().st_size, 0
-    with path.open("rb") as file:
-        file.seek(start)
-        while block := file.read(min(_BLOCK, size - sent)):
-            yield block
-            sent += len(block)
-            if told is not None:
-                told(start + sent, whole)
-
-
-class ToldFile(io.FileIO):
-    """A file that tells how far it was read.
-
-    Args:
-        path: The file.
-        told: Called with the bytes read so far, and with all of them.
-    """
-
-    def __init__(self, path: Path, told: Told | None) -> None:
-        super().__init__(path, "rb")
-        self._size, self._told = path.stat().st_size, told
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read on, and tell."""
-        block = super().read(-1 if size is None else size) or b""
-        if block and self._told is not None:
-            self._told(self.tell(), self._size)
-        return block

@@ -26,6 +26,7 @@ from langsmith_finetune.providers.base import (
     TunedModel,
     UploadedFile,
 )
+from langsmith_finetune.providers.sending import Sending
 from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.targets.openai import OPENAI
 
@@ -132,9 +133,10 @@ class FakeProvider(Provider):
         memory: MutableMapping[str, Any],  # noqa: ARG002
         on_progress: Callable[[int, int], None],
     ) -> UploadedFile:
-        """Pretend to send a file."""
+        """Pretend to send a file: read it, as a host would."""
         fault = self._called("upload")
-        on_progress(file.size_bytes, file.size_bytes)
+        with Sending(self.name, file, on_progress) as sending:
+            sending.read_over(0, sending.size)
         if fault is not None:
             raise fault
         return UploadedFile(

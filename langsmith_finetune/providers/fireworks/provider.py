@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,8 @@ from langsmith_finetune.providers.fireworks.request import (
 from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.likeness import last_part_agrees, settings_agree
 from langsmith_finetune.providers.masking import host_words
-from langsmith_finetune.providers.rest import RestClient, Told, ToldFile, status_of
+from langsmith_finetune.providers.rest import RestClient, Told, status_of
+from langsmith_finetune.providers.sending import FileChangedError, Sending
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
 from langsmith_finetune.providers.values import id_from, object_from, text_from, time_from, word_from
 from langsmith_finetune.targets.fireworks import FIREWORKS
@@ -234,6 +236,9 @@ class FireworksProvider(FireworksDeployments):
         """Send a file unless it is there already, and wait until it is ready."""
         id_ = _dataset_id(file.sha256)
         dataset = self._dataset(id_)
+        if dataset is not None and _is_another(dataset, file):
+            self.delete_file(id_)  # of our name, and not of our lines
+            dataset = None
         if dataset is None or dataset.get("state") != "READY":
             self._send(file, id_, on_progress, announced=dataset is not None)
             started = self._clock.now()
@@ -259,11 +264,14 @@ class FireworksProvider(FireworksDeployments):
 
     def _dataset(self, id_: str) -> dict[str, Any] | None:
         try:
-            return self._api.ask("GET", self._path("datasets", id_))
+            dataset = self._api.ask("GET", self._path("datasets", id_))
         except ProviderError as error:
             if status_of(error) == 404:
                 return None
             raise
+        if word_from(dataset.get("name")).rsplit("/", 1)[-1] != id_:
+            raise self._api.odd_answer(f"to a look at dataset {id_} shows another", creates=False)
+        return dataset
 
     def _send(self, file: PreparedFile, id_: str, told: Told, *, announced: bool) -> None:
         if not announced:
@@ -273,11 +281,19 @@ class FireworksProvider(FireworksDeployments):
             except ProviderError as error:
                 if status_of(error) != 409:
                     raise
-        target, size = self._path("datasets", id_), file.size_bytes
+        try:
+            with Sending(self.name, file, told) as sending:
+                self._send_content(sending, id_)
+        except FileChangedError:
+            with suppress(ProviderError):  # it never came, and is not ready
+                self.delete_file(id_)
+            raise
+
+    def _send_content(self, sending: Sending, id_: str) -> None:
+        target, size = self._path("datasets", id_), sending.size
         if size <= _LARGEST_FORM:
-            with ToldFile(file.content, told) as content:
-                form = {"file": (f"{id_}.jsonl", content, "application/octet-stream")}
-                self._api.send("POST", f"{target}:upload", files=form)
+            form = {"file": (f"{id_}.jsonl", sending.stretch(), "application/octet-stream")}
+            self._api.send("POST", f"{target}:upload", files=form)
             return
         named = {"filenameToSize": {f"{id_}.jsonl": str(size)}}
         urls = self._api.ask("POST", f"{target}:getUploadEndpoint", json=named).get("filenameToSignedUrls")
@@ -288,7 +304,7 @@ class FireworksProvider(FireworksDeployments):
                 "content-type": "application/octet-stream",
                 "x-goog-content-length-range": f"{size},{size}",
             }
-            self._api.put_file(str(url), file.content, bounds, told=told)
+            self._api.put_file(text_from(url) or "", sending.stretch(), bounds)
         self._api.ask("POST", f"{target}:validateUpload", json={})
 
     # --- requests --------------------------------------------------------------------------------------
@@ -330,6 +346,17 @@ class FireworksProvider(FireworksDeployments):
         if not _ID.fullmatch(job_id):
             raise ProviderError(self.name, f"there is no job {job_id!r}")
         return self._path(job_id if job_id.startswith("dpoJobs/") else f"{_KINDS['supervised']}/{job_id}")
+
+
+def _is_another(dataset: Mapping[str, Any], file: PreparedFile) -> bool:
+    """Whether a dataset that is ready says that it has another number of lines than the file."""
+    shown = word_from(dataset.get("exampleCount"))
+    return (
+        dataset.get("state") == "READY"
+        and file.lines is not None
+        and re.fullmatch("[1-9][0-9]{0,15}", shown) is not None
+        and int(shown) != file.lines
+    )
 
 
 def _dataset_id(sha256: str) -> str:

@@ -7,9 +7,10 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import partial
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.extras import missing
@@ -42,6 +43,7 @@ from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.masking import host_words, remember_key
 from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.rest import retry_after_seconds
+from langsmith_finetune.providers.sending import Sending, Stretch
 from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.providers.values import id_from, json_value, object_from, time_from, word_from
 from langsmith_finetune.targets.local import HUGGINGFACE
@@ -134,8 +136,9 @@ class HuggingFaceProvider(Provider):
         path = f"files/{file.sha256[:32]}.jsonl"
         repo = self._repository()
         self._ask(lambda: self._api.create_repo(repo, repo_type="dataset", private=True, exist_ok=True))
-        with file.content.open("rb") as content:
-            self._commit({path: content}, f"file {file.sha256[:32]}")
+        with Sending(self.name, file, lambda _sent, _size: None) as sending:
+            # Read more than once on its way; told only when it is there.
+            self._commit({path: sending.stretch()}, f"file {file.sha256[:32]}")
         on_progress(file.size_bytes, file.size_bytes)
         return UploadedFile(id=path, name=path, size_bytes=file.size_bytes)
 
@@ -292,17 +295,22 @@ class HuggingFaceProvider(Provider):
     def _repository(self) -> str:
         return f"{self._user()}/{_REPO}"
 
-    def _commit(self, contents: Mapping[str, bytes | BinaryIO], message: str) -> None:
-        """Add the files that are not there yet, in one commit: bytes, or an open file, by path."""
+    def _commit(self, contents: Mapping[str, bytes | Stretch], message: str) -> None:
+        """Add the files that are not there yet, or of another size, in one commit: bytes, or an open file, by path."""
         from huggingface_hub import CommitOperationAdd  # noqa: PLC0415
 
         repo = self._repository()
         found = self._ask(lambda: self._api.get_paths_info(repo, list(contents), repo_type="dataset"))
-        there = {info.path for info in found}
+        there = {(info.path, getattr(info, "size", None)) for info in found}
         operations = [
-            CommitOperationAdd(path_in_repo=path, path_or_fileobj=content)
+            CommitOperationAdd(
+                path_in_repo=path,
+                path_or_fileobj=content
+                if isinstance(content, bytes)
+                else cast("BinaryIO", BufferedReader(content)),
+            )
             for path, content in contents.items()
-            if path not in there
+            if (path, len(content) if isinstance(content, bytes) else content.size) not in there
         ]
         if operations:
             self._ask(

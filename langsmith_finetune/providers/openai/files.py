@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import re
 from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import openai
 
@@ -20,7 +18,8 @@ from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, PreparedFile, UploadedFile
 from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, status_code
-from langsmith_finetune.providers.values import count_from, text_from, time_from, word_from
+from langsmith_finetune.providers.sending import FileChangedError, Sending
+from langsmith_finetune.providers.values import count_from, id_from, text_from, time_from, word_from
 
 _NOT_READY = frozenset({"pending", "processing", "running", "uploading"})
 _LOST = frozenset({"error", "failed", "deleted", "deleting", "cancelled", "canceled"})
@@ -78,11 +77,21 @@ class OpenAIFiles:
         found = self._remembered(upload) or self._find(upload.name, upload.size) or self._upload(upload)
         if memory.get(upload.key) != found["id"]:
             memory[upload.key] = found["id"]
-        return UploadedFile(
-            id=self._processed(found, file.path.name), name=upload.name, size_bytes=upload.size
-        )
+        found = self._processed(found, file.path.name)
+        if self._is_another(found, upload):
+            memory.pop(upload.key, None)
+            raise ProviderError(
+                self._api.name,
+                f"file {found['id']} is shown as {_shown(found)}, and not as {upload.name} of {upload.size:,} bytes. No "
+                "job was created; remove it with delete_file, and call create again",
+            )
+        return UploadedFile(id=str(found["id"]), name=upload.name, size_bytes=upload.size)
 
-    def _processed(self, file: dict[str, Any], path_name: str) -> str:
+    def _is_another(self, file: dict[str, Any], upload: _Upload) -> bool:
+        name, size = text_from(file.get("filename")), count_from(file.get("bytes"))
+        return name not in (None, upload.name) or size not in (None, 0, upload.size)
+
+    def _processed(self, file: dict[str, Any], path_name: str) -> dict[str, Any]:
         started = self._clock.now()
         while word_from(file.get("status")) in _NOT_READY:
             if self._clock.now() - started > _LONGEST_SECONDS:
@@ -92,7 +101,7 @@ class OpenAIFiles:
                     "was created. Call create again later: it goes on with this upload",
                 )
             self._clock.sleep(_POLL_SECONDS)
-            file = patiently(partial(self._api.ask, self._files.retrieve, file["id"]), self._clock)
+            file = patiently(partial(self._look, file["id"]), self._clock)
         if word_from(file.get("status")) in _LOST:
             details = host_words(text_from(file.get("status_details")) or "the provider gave no reason")
             error = ProviderError(
@@ -101,7 +110,18 @@ class OpenAIFiles:
             if line := rejected_line(details, path_name):
                 raise line from error
             raise error
-        return str(file["id"])
+        return file
+
+    def _look(self, file_id: str) -> dict[str, Any]:
+        """A file as it is now.
+
+        Raises:
+            ProviderError: The host shows another.
+        """
+        file = self._api.ask(self._files.retrieve, file_id)
+        if file["id"] != file_id:
+            raise self._api.odd_answer(f"to a look at file {file_id} shows file {file['id']}", creates=False)
+        return file
 
     # --- finding ---------------------------------------------------------------------------------------
 
@@ -110,7 +130,7 @@ class OpenAIFiles:
         if not isinstance(file_id, str):
             return None
         try:
-            file = self._api.ask(self._files.retrieve, file_id)
+            file = self._look(file_id)
         except ProviderError as error:
             if error.temporary:
                 raise
@@ -162,7 +182,7 @@ class OpenAIFiles:
 
     def read(self, file_id: str) -> tuple[str, Iterator[bytes]]:
         """A file's name and content."""
-        name = text_from(self._api.ask(self._files.retrieve, file_id).get("filename")) or file_id
+        name = text_from(self._look(file_id).get("filename")) or file_id
         return name, iter([self._api.content(self._files.content, file_id)])
 
     # --- sending ---------------------------------------------------------------------------------------
@@ -175,12 +195,11 @@ class OpenAIFiles:
                 except ProviderError as error:
                     if status_code(error) not in NO_SUCH_PATH:
                         raise  # else a host that takes it in one request, or says why not
-            with upload.path.open("rb") as file:
-                content = _Slice(file, 0, upload.size, upload.told)
+            with upload.sending(self._api.name) as sending:
                 return self._api.ask(
                     self._create,
                     creates=True,
-                    file=(upload.name, content, "application/octet-stream"),
+                    file=(upload.name, sending.stretch(), "application/octet-stream"),
                     purpose="fine-tune",
                 )
         except ProviderError as error:
@@ -198,35 +217,53 @@ class OpenAIFiles:
     def _in_parts(self, upload: _Upload) -> dict[str, Any]:
         """Send a file in parts, going on where an earlier process stopped."""
         memory, key = upload.memory, f"parts of {upload.key}"
-        begun = memory.get(key)
-        if not isinstance(begun, dict) or begun.get("part_bytes") != self._part_bytes:
-            begun = {"id": self._begin(upload), "part_bytes": self._part_bytes, "parts": []}
-            memory[key] = begun
-        upload_id, parts = str(begun["id"]), list(begun["parts"])
-        try:
-            with upload.path.open("rb") as file:
+        with upload.sending(self._api.name) as sending:
+            begun = self._begun(memory.get(key), sending)
+            if begun is None:
+                begun = {"id": self._begin(upload), "part_bytes": self._part_bytes, "parts": [], "sha256": []}
+                memory[key] = begun
+            upload_id, parts, hashes = str(begun["id"]), list(begun["parts"]), list(begun["sha256"])
+            try:
                 for start in range(len(parts) * self._part_bytes, upload.size, self._part_bytes):
-                    size = min(self._part_bytes, upload.size - start)
-                    part = _Slice(file, start, size, upload.told)
+                    part = sending.stretch(start, self._part_bytes)
                     send = partial(self._api.ask, self._parts.create, upload_id, data=part)
                     parts.append(patiently(send, self._clock)["id"])
-                    memory[key] = begun | {"parts": parts}
-                file.seek(0)
-                md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-            answer = self._api.ask(self._uploads.complete, upload_id, creates=True, part_ids=parts, md5=md5)
-        except ProviderError as error:
-            if error.ambiguous or error.temporary:
+                    hashes.append(part.sha256)
+                    memory[key] = begun | {"parts": parts, "sha256": hashes}
+                answer = self._api.ask(
+                    self._uploads.complete, upload_id, creates=True, part_ids=parts, md5=sending.md5
+                )
+            except FileChangedError:
+                memory.pop(key, None)
+                with suppress(ProviderError):  # left alone, it is gone within the hour
+                    self._api.ask(self._uploads.cancel, upload_id)
                 raise
-            # Expired, or the parts do not make the file. What an earlier process began is worth another try.
-            memory.pop(key, None)
-            raise ProviderError(
-                self._api.name, f"{error.message}; the upload begins anew", temporary=bool(begun["parts"])
-            ) from error
+            except ProviderError as error:
+                if error.ambiguous or error.temporary:
+                    raise
+                # Expired, or the parts do not make the file. What an earlier process began is worth another try.
+                memory.pop(key, None)
+                raise ProviderError(
+                    self._api.name, f"{error.message}; the upload begins anew", temporary=bool(begun["parts"])
+                ) from error
         memory.pop(key, None)
         whole = answer.get("file")
-        if isinstance(whole, dict) and isinstance(whole.get("id"), str):
+        if isinstance(whole, dict) and id_from(whole.get("id")):
             return whole
         raise ProviderError(self._api.name, "the answer to a completed upload names no file", ambiguous=True)
+
+    def _begun(self, begun: Any, sending: Sending) -> dict[str, Any] | None:
+        """An earlier process's upload of the same parts, as far as it went; read over, as it will not be sent."""
+        if not isinstance(begun, dict) or begun.get("part_bytes") != self._part_bytes:
+            return None
+        parts, hashes = begun.get("parts"), begun.get("sha256")
+        if not id_from(begun.get("id")) or not isinstance(parts, list) or not isinstance(hashes, list):
+            return None
+        if len(parts) != len(hashes) or (len(parts) - 1) * self._part_bytes >= sending.size:
+            return None
+        sent = range(0, len(parts) * self._part_bytes, self._part_bytes)
+        here = [sending.read_over(start, self._part_bytes) for start in sent]
+        return begun if here == hashes else None
 
     def _begin(self, upload: _Upload) -> str:
         """An upload for parts. One whose answer is lost stays empty, and is gone within the hour."""
@@ -249,10 +286,6 @@ class _Upload:
     on_progress: Callable[[int, int], None]
 
     @property
-    def path(self) -> Path:
-        return self.file.content
-
-    @property
     def name(self) -> str:
         return file_name(self.file.sha256)
 
@@ -264,46 +297,17 @@ class _Upload:
     def key(self) -> str:
         return f"file {self.file.sha256}"
 
-    def told(self, sent: int) -> None:
-        self.on_progress(sent, self.size)
-
-
-class _Slice(io.RawIOBase):
-    """A stretch of a file as a file of its own, which tells how far it was read."""
-
-    def __init__(self, file: BinaryIO, start: int, size: int, told: Callable[[int], None]) -> None:
-        self._file = file
-        self._start = start
-        self._size = size
-        self._at = 0
-        self._told = told
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        self._file.seek(self._start + self._at)
-        block = self._file.read(min(len(buffer), max(0, self._size - self._at)))
-        buffer[: len(block)] = block
-        self._at += len(block)
-        if block:
-            self._told(self._start + self._at)
-        return len(block)
+    def sending(self, provider: str) -> Sending:
+        return Sending(provider, self.file, self.on_progress)
 
 
 def file_name(sha256: str) -> str:
     """The name that a file is uploaded under: the same bytes, the same name."""
     return f"langsmith-finetune-{sha256[:32]}.jsonl"
+
+
+def _shown(file: dict[str, Any]) -> str:
+    return f"{word_from(file.get('filename'))[:80]} of {word_from(file.get('bytes'))[:20]} bytes"
 
 
 def _is_whole(file: dict[str, Any], size: int) -> bool:

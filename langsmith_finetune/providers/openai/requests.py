@@ -12,6 +12,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
 from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.rest import retry_after_seconds
+from langsmith_finetune.providers.sending import FileChangedError
 from langsmith_finetune.providers.transport import AnswerRefusedError, BoundedTransport
 from langsmith_finetune.providers.values import (
     id_from,
@@ -127,6 +128,8 @@ class OpenAIRequests:
     def _provider_error(self, error: openai.OpenAIError, *, creates: bool) -> ProviderError:
         """What the SDK raised, in our words."""
         masked_chain(error)
+        if isinstance(error.__cause__, FileChangedError):
+            return error.__cause__.again()
         if isinstance(error, openai.APIConnectionError):
             return self._connection_error(error, creates=creates)
         if not isinstance(error, openai.APIStatusError):

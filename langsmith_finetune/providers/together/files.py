@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,8 +15,10 @@ from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import PreparedFile, Provider, UploadedFile
 from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.rest import RestClient, Told, answer_of, status_of
+from langsmith_finetune.providers.sending import FileChangedError, Sending
 from langsmith_finetune.providers.values import (
     count_from,
+    id_from,
     object_from,
     objects_from,
     text_from,
@@ -84,7 +87,7 @@ class TogetherFiles(Provider):
                     "created. Call create again later: it goes on with this upload",
                 )
             self._clock.sleep(_FILE_POLL_SECONDS)
-            found = patiently(partial(self._api.ask, "GET", f"/v1/files/{found['id']}"), self._clock)
+            found = patiently(partial(self._look, str(found["id"])), self._clock)
         if word in _LOST:
             reason = text_from(object_from(found.get("validation_report")).get("error"))
             details = host_words(reason or "Together gave no reason")
@@ -113,11 +116,20 @@ class TogetherFiles(Provider):
             if status_of(error) != 409:
                 raise
             return self._uploaded_before(error, file.size_bytes)
-        address, file_id = answer.headers.get("location"), answer.headers.get("x-together-file-id")
+        address, file_id = answer.headers.get("location"), id_from(answer.headers.get("x-together-file-id"))
         if not address or not file_id:
             raise self._api.odd_answer("to the upload names no place for the file", creates=False)
-        self._api.put_file(address, file.content, told=told)
-        return self._api.ask("POST", f"/v1/files/{file_id}/preprocess")
+        try:
+            with Sending(self.name, file, told) as sending:
+                self._api.put_file(address, sending.stretch())
+        except FileChangedError:
+            with suppress(ProviderError):  # it never came, and is not taken for whole
+                self.delete_file(file_id)
+            raise
+        found = self._api.ask("POST", f"/v1/files/{file_id}/preprocess")
+        if found.get("id") != file_id:
+            raise self._api.odd_answer(f"about file {file_id} shows another", creates=False)
+        return found
 
     def _in_parts(self, file: PreparedFile, about: dict[str, str], told: Told) -> dict[str, Any]:
         """The same for a large file; each part is tried again by itself."""
@@ -126,45 +138,55 @@ class TogetherFiles(Provider):
         part_bytes = math.ceil(size / count)
         asked = about | {"file_size": size, "num_parts": count}
         begun = self._api.ask("POST", "/v1/files/multipart/initiate", json=asked)
-        parts, upload = begun.get("parts"), {name: begun.get(name) for name in ("upload_id", "file_id")}
-        if not isinstance(parts, list) or len(parts) != count or not all(upload.values()):
+        parts = objects_from(begun.get("parts"))
+        upload = {name: id_from(begun.get(name)) for name in ("upload_id", "file_id")}
+        if len(parts) != count or not all(upload.values()):
             raise self._api.odd_answer("to the upload names no places for the parts", creates=False)
         sent = []
         try:
-            for number, part in enumerate(parts, start=1):
-                start = (number - 1) * part_bytes
-                put = partial(
-                    self._api.put_file,
-                    str(part.get("URL") or part.get("UploadURL")),
-                    file.content,
-                    part.get("Headers"),
-                    start=start,
-                    size=min(part_bytes, size - start),
-                    told=told,
-                )
-                etag = patiently(put, self._clock).get("etag", "").strip('"')
-                sent.append({"part_number": number, "etag": etag})
+            with Sending(self.name, file, told) as sending:
+                for number, part in enumerate(parts, start=1):
+                    put = partial(
+                        self._api.put_file,
+                        text_from(part.get("URL")) or text_from(part.get("UploadURL")) or "",
+                        sending.stretch((number - 1) * part_bytes, part_bytes),
+                        {name: word_from(value) for name, value in object_from(part.get("Headers")).items()},
+                    )
+                    etag = patiently(put, self._clock).get("etag", "").strip('"')
+                    sent.append({"part_number": number, "etag": etag})
         except ProviderError:
-            self._api.ask("POST", "/v1/files/multipart/abort", json=upload)
+            with suppress(ProviderError):  # why it broke off is what counts
+                self._api.ask("POST", "/v1/files/multipart/abort", json=upload)
             raise
         whole = self._api.ask("POST", "/v1/files/multipart/complete", json=upload | {"parts": sent})
         found = whole.get("file", whole)
-        if not isinstance(found, dict) or not found.get("id"):
+        if not isinstance(found, dict) or found.get("id") != upload["file_id"]:
             raise self._api.odd_answer("to the completed upload names no file", creates=False)
         return found
 
     def _uploaded_before(self, conflict: ProviderError, size: int) -> dict[str, Any]:
         """The upload of the same bytes that Together already has, by their checksum."""
-        file_id = answer_of(conflict).get("file_id")
+        file_id = id_from(answer_of(conflict).get("file_id"))
         if not file_id:
             raise conflict
-        file = self._api.ask("GET", f"/v1/files/{file_id}")
+        file = self._look(file_id)
         if file.get("bytes") == size:
             return file
-        self.delete_file(str(file_id))  # announced once, and its bytes never came
+        self.delete_file(file_id)  # announced once, and its bytes never came
         raise ProviderError(
             self.name, f"file {file_id} of an earlier upload is not whole; it was removed", temporary=True
         ) from conflict
+
+    def _look(self, file_id: str) -> dict[str, Any]:
+        """A file as it is now.
+
+        Raises:
+            ProviderError: Together shows another.
+        """
+        file = self._api.ask("GET", f"/v1/files/{file_id}")
+        if file.get("id") != file_id:
+            raise self._api.odd_answer(f"to a look at file {file_id} shows another", creates=False)
+        return file
 
     def _find_file(self, name: str, size: int) -> dict[str, Any] | None:
         for file in self._all_files():
