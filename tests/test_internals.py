@@ -93,6 +93,12 @@ def transformers_streams_by_two_methods():
     assert "streamer.put(input_ids.cpu())" in inspect.getsource(GenerationMixin.generate)
 
 
+def openai_clients_keep_their_http_client():
+    with httpx2.Client() as inner, openai.OpenAI(api_key="key", http_client=inner) as client:
+        assert client._client is inner
+        assert client.with_options(http_client=httpx2.Client())._client is not inner
+
+
 def openai_keeps_a_function_for_a_key():
     def token():
         return "token"
@@ -174,6 +180,7 @@ INTERNALS = [
     Internal(
         "openai", "_api_key_provider", "providers/openai/provider.py", openai_keeps_a_function_for_a_key
     ),
+    Internal("openai", "_client", "providers/openai/requests.py", openai_clients_keep_their_http_client),
     Internal("openai", "PoolTimeout", "providers/openai/requests.py", openai_and_huggingface_speak_httpx2),
     Internal(
         "langchain-core", "__openai_role__", "sessions.py", langchain_keeps_the_developer_in_additional_kwargs
