@@ -178,7 +178,7 @@ INTERNALS = [
         "transformers", "streamer", "providers/local/generation.py", transformers_streams_by_two_methods
     ),
     Internal(
-        "openai", "_api_key_provider", "providers/openai/provider.py", openai_keeps_a_function_for_a_key
+        "openai", "_api_key_provider", "providers/openai/requests.py", openai_keeps_a_function_for_a_key
     ),
     Internal("openai", "_client", "providers/openai/requests.py", openai_clients_keep_their_http_client),
     Internal("openai", "PoolTimeout", "providers/openai/requests.py", openai_and_huggingface_speak_httpx2),
@@ -229,7 +229,7 @@ def test_every_private_name_of_others_has_a_row():
                 used.setdefault(name, path.relative_to(LIBRARY).as_posix())
     known = {internal.name for internal in INTERNALS} | {"__pydantic_extra__", "__pydantic_private__"}
     assert {name: path for name, path in used.items() if name not in ours | known} == {}
-    assert used["_api_key_provider"] == "providers/openai/provider.py"
+    assert used["_api_key_provider"] == "providers/openai/requests.py"
 
 
 def names_made_by(node):
