@@ -287,9 +287,10 @@ def test_a_list_that_leads_elsewhere_or_does_not_end_is_ended(server, connect):
         provider.list_deployments()
         assert other.requests == []
     server.pages_end = False
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(
+        ProviderError, match="azure: the list of deployments has 20 pages in a row with nothing new"
+    ):
         provider.list_deployments()
-    assert str(caught.value) == "azure: the list of deployments does not end"
 
 
 @pytest.mark.parametrize("name", ["../../other", "", "a/b", "x" * 65])

@@ -523,3 +523,111 @@ def test_a_file_that_is_shown_as_another_is_not_trained_on(tmp_path, name, what)
         ):
             provider.upload(file, memory=memory, on_progress=lambda _sent, _size: None)
         assert memory == {} or method == "GET"
+
+
+# --- models and deployments --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "key"), [("together", "id"), ("fireworks", "name")])
+def test_a_deployment_that_is_shown_as_another_is_not_taken(tmp_path, name, key):
+    host = HOSTS[name]
+    with host.running() as (server, provider):
+        job = created(provider, make(tmp_path, model=host.model))
+        while job.fine_tuned_model is None:
+            job = provider.retrieve_job(job.id)
+        made = provider.deploy(job.fine_tuned_model)
+        lie(
+            server,
+            "GET",
+            "",
+            lambda _, answer: Response(200, copy_of(answer) | {key: "accounts/me/deployments/theirs"}),
+        )
+        with pytest.raises(ProviderError, match=r"to a look at deployment .* shows another"):
+            provider.retrieve_deployment(made.id)
+
+
+@pytest.mark.parametrize(("name", "key"), [("together", "model"), ("fireworks", "baseModel")])
+def test_a_deployment_of_another_model_is_no_success(tmp_path, name, key):
+    host = HOSTS[name]
+    with host.running() as (server, provider):
+        job = created(provider, make(tmp_path, model=host.model))
+        while job.fine_tuned_model is None:
+            job = provider.retrieve_job(job.id)
+        lie(
+            server,
+            "POST",
+            "",
+            lambda _, answer: Response(200, copy_of(answer) | {key: "accounts/me/models/theirs"}),
+        )
+        with pytest.raises(ProviderError, match="the answer to the deployment shows another") as caught:
+            provider.deploy(job.fine_tuned_model)
+        assert caught.value.ambiguous
+
+
+@pytest.mark.parametrize(
+    ("answer", "ask", "text"),
+    [
+        (
+            {"name": "theirs"},
+            lambda p: p.retrieve_deployment("mine"),
+            "asked for model mine, it answered with theirs",
+        ),
+        (
+            {"name": "mine", "source": "theirs"},
+            lambda p: p.deploy("ours", base_model="m", name="mine"),
+            "asked to serve ours, it answered about theirs",
+        ),
+        ({"name": 7}, lambda p: p.retrieve_deployment("mine"), "the answer about a model has no name"),
+    ],
+)
+def test_nebius_serves_what_it_was_asked_to(answer, ask, text):
+    with HOSTS["nebius"].running() as (server, provider):
+        honest = server.handle
+        server.handle = lambda request: (
+            Response(200, answer) if request.path.startswith("/v0/models") else honest(request)
+        )
+        with pytest.raises(ProviderError, match=text):
+            ask(provider)
+
+
+@pytest.mark.parametrize("name", SHAPED)
+def test_a_creation_that_is_answered_with_another_job_is_looked_for(tmp_path, train, name):
+    host, clock = HOSTS[name], FakeClock()
+    with host.running(clock) as (server, provider):
+
+        def swapped(_request, answer):
+            return Response(
+                answer.status, host.other(1) | {"training_file": "file-theirs", "status": "running"}
+            )
+
+        lie(server, "POST", host.jobs, swapped)
+        job = FineTuneJob.create(train, model=host.model, provider=provider, clock=clock)
+        assert list(server.jobs) == [job.id]
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["", "a"], "has no name that a file can have"),
+        (["."], "has no name that a file can have"),
+        (["a/"], "has no name that a file can have"),
+        (["a\0b"], "has no name that a file can have"),
+        (["a\x1b[2J"], "has no name that a file can have"),
+        (["../a"], "has a name that leads elsewhere"),
+        (["/a"], "has a name that leads elsewhere"),
+        (["a", "a/b"], "have names of which one is in the other"),
+        (["a/b", "a"], "have names of which one is in the other"),
+    ],
+)
+def test_a_download_with_odd_names_leaves_the_folder(tmp_path, names, text):
+    with HOSTS["fireworks"].running() as (server, provider):
+        honest = server.handle
+        urls = dict.fromkeys(names, f"{server.url}/storage/m/adapter_config.json")
+        server.handle = lambda request: (
+            Response(200, {"filenameToSignedUrls": urls})
+            if "getDownload" in request.path
+            else honest(request)
+        )
+        with pytest.raises(ProviderError, match=text):
+            provider.download("accounts/me/models/m", tmp_path / "into")
+        assert not list(tmp_path.rglob("*.part"))

@@ -190,7 +190,7 @@ def _shutdown_date(provider: Any, model: str) -> date | None:
     try:
         brisk = client.with_options(max_retries=0, timeout=10.0)  # type: ignore[union-attr]
         answer = brisk.models.with_raw_response.retrieve(model).http_response.json()
-        return date.fromisoformat(answer["shutdown_date"])
+        return date.fromisoformat(answer["shutdown_date"]) if answer["id"] == model else None
     except Exception as error:  # noqa: BLE001 - whatever it is: the data is there, and creating will say it
         logger.info("openai: no shutdown date of %s (%s)", model, type(error).__name__)
         return None

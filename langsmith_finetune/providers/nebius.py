@@ -13,6 +13,7 @@ from langsmith_finetune.providers.base import DeploymentStatus, JobRequest, Prov
 from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.rest import RestClient
+from langsmith_finetune.providers.values import id_from, text_from, word_from
 from langsmith_finetune.targets.nebius import NEBIUS
 
 _URL = "https://api.tokenfactory.nebius.com/v1/"
@@ -107,11 +108,19 @@ class NebiusProvider(OpenAIProvider):
                 f"nebius: deploy takes base_model= and name=, got {', '.join(sorted(settings)) or 'neither'}"
             )
         answer = self._rest.ask("POST", "/v0/models", creates=True, json=settings | {"source": model_id})
+        source = text_from(answer.get("source"))
+        if source not in (None, model_id):
+            raise ProviderError(
+                self.name, f"asked to serve {model_id}, it answered about {source}", ambiguous=True
+            )
         return self._registered(answer, model_id)
 
     def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
         """Where a registered adapter stands now."""
-        return self._registered(self._rest.ask("GET", f"/v0/models/{deployment_id}"))
+        found = self._registered(self._rest.ask("GET", f"/v0/models/{deployment_id}"))
+        if found.id != deployment_id:
+            raise ProviderError(self.name, f"asked for model {deployment_id}, it answered with {found.id}")
+        return found
 
     def delete_deployment(self, deployment_id: str) -> None:
         """Take an adapter out of service."""
@@ -123,18 +132,19 @@ class NebiusProvider(OpenAIProvider):
         return RestClient(self.name, f"{url.scheme}://{url.netloc.decode()}", self.client.api_key)
 
     def _registered(self, answer: dict[str, Any], model_id: str | None = None) -> DeploymentStatus:
-        if not answer.get("name"):
+        name = id_from(answer.get("name"))
+        if name is None:
             raise ProviderError(
                 self.name, "the answer about a model has no name", ambiguous=model_id is not None
             )
-        word = str(answer.get("status"))
+        word = word_from(answer.get("status"))
         states: dict[str, Literal["ready", "failed"]] = {"active": "ready", "error": "failed"}
         return DeploymentStatus(
-            id=str(answer["name"]),
-            model_id=str(model_id or answer.get("source") or answer["name"]),
+            id=name,
+            model_id=model_id or text_from(answer.get("source")) or name,
             status=states.get(word, "unknown"),
             provider_status=word,
-            serves_as=str(answer["name"]),
+            serves_as=name,
             usd_per_hour=0.0,
-            error=str(answer["status_reason"]) if answer.get("status_reason") else None,
+            error=text_from(answer.get("status_reason")),
         )

@@ -201,10 +201,13 @@ class RestClient:
                     raise self._refusal(response, creates=False)
                 with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
                     file.writelines(response.iter_bytes(_BLOCK))
+            part.replace(path)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             part.unlink(missing_ok=True)
             raise self._connection_error(error, where, creates=False) from None
-        part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
     def read(self, url: str, most_bytes: int = 64 << 20) -> bytes:
         """The content at a signed address, which gets no key; a very long one is cut."""

@@ -57,8 +57,7 @@ class AzureStandIn(OpenAIStandIn):
     def _look(self, id_: str) -> dict[str, Any]:
         job = super()._look(id_)
         if job.get("fine_tuned_model"):
-            ending = "-".join(filter(None, [id_[-8:], job.get("user_provided_suffix")]))
-            job["fine_tuned_model"] = f"{job['model']}.ft-{ending}"
+            job["fine_tuned_model"] = f"{job['model']}.ft-{id_[-8:]}-{job.get('user_provided_suffix', 'x')}"
         return job
 
     def _answered(self, request: Request, name: str, *, is_open: bool) -> Response:

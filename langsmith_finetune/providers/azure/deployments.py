@@ -12,7 +12,9 @@ import httpx2
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import DeploymentStatus, Provider
+from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.rest import RestClient, status_of
+from langsmith_finetune.providers.values import id_from, object_from, text_from, word_from
 
 _ARM_VERSION = "2024-10-01"
 
@@ -36,8 +38,6 @@ _ACCOUNT = re.compile(
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 OPEN_MODEL = "deployments/"
 """Begins what an open model `serves_as`: it answers at an address of its own, which has this in its path."""
-
-_MOST_PAGES = 100
 
 _STATES: Mapping[str, Literal["creating", "ready", "stopped", "failed"]] = {
     "Accepted": "creating",
@@ -124,7 +124,13 @@ class AzureDeployments(Provider):
             "sku": {"name": chosen["sku"], "capacity": chosen["capacity"]},
             "properties": {"model": {"format": model_format, "name": model_id, "version": "1"}},
         }
-        return self._deployment(self._ask("PUT", name, json=body))
+        made = self._about(name, self._ask("PUT", name, json=body))
+        if made.model_id.casefold() not in (model_id.casefold(), "unknown"):
+            raise ProviderError(
+                self.name,
+                f"deployment {name!r} was asked to serve {model_id!r}, and serves {made.model_id!r}",
+            )
+        return made
 
     def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentStatus]:
         """The deployments of a tuned model, or of all tuned models, newest first."""
@@ -137,7 +143,7 @@ class AzureDeployments(Provider):
 
     def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
         """Where a deployment stands now. It may take some minutes from `ready` until it answers."""
-        return self._deployment(self._ask("GET", deployment_id))
+        return self._about(deployment_id, self._ask("GET", deployment_id))
 
     def delete_deployment(self, deployment_id: str) -> None:
         """End a deployment and what it costs. One that is gone already is gone."""
@@ -157,20 +163,32 @@ class AzureDeployments(Provider):
 
     def _deployments(self) -> Sequence[dict[str, Any]]:
         """All deployments of the resource, which serve base models too."""
-        found: list[dict[str, Any]] = []
-        query: dict[str, Any] = {}
-        for _ in range(_MOST_PAGES):
-            page = self._ask("GET", params=query)
-            value, following = page.get("value"), page.get("nextLink")
-            found += [item for item in (value if isinstance(value, list) else []) if isinstance(item, dict)]
-            if not following:
-                return found
-            # The rest of the link is ours already, and a host chosen by an answer gets no token.
-            following = dict(httpx2.URL(str(following)).params)
-            if following == query:
-                break
-            query = following
-        raise ProviderError(self.name, "the list of deployments does not end")
+
+        def read(link: str | None) -> Page:
+            try:
+                # The rest of the link is ours already, and a host chosen by an answer gets no token.
+                page = self._ask("GET", params={} if link is None else dict(httpx2.URL(link).params))
+            except httpx2.InvalidURL:
+                raise ProviderError(self.name, "the list of deployments has an odd nextLink") from None
+            following = page.get("nextLink")
+            if following not in (None, "") and not isinstance(following, str):
+                raise ProviderError(self.name, "the list of deployments has an odd nextLink")
+            return Page(page.get("value"), following or None)
+
+        return list(read_pages(self.name, "deployments", read, key="name"))
+
+    def _about(self, name: str, answer: dict[str, Any]) -> DeploymentStatus:
+        """The deployment that was asked for.
+
+        Raises:
+            ProviderError: The answer is about another.
+        """
+        deployment = self._deployment(answer)
+        if deployment.id.casefold() != name.casefold():
+            raise ProviderError(
+                self.name, f"asked for deployment {name!r}, it answered with {deployment.id!r}"
+            )
+        return deployment
 
     def _ask(self, method: str, name: str | None = None, **request: Any) -> dict[str, Any]:
         if self._resource_id is None or self._token is None:
@@ -192,13 +210,13 @@ class AzureDeployments(Provider):
         return self._arm.ask(method, path, params=query, **request)
 
     def _deployment(self, deployment: dict[str, Any]) -> DeploymentStatus:
-        name, model = deployment.get("name"), _model_of(deployment)
-        if not isinstance(name, str) or not name:
+        name, model = id_from(deployment.get("name")), _model_of(deployment)
+        if name is None:
             raise ProviderError(self.name, "the answer about a deployment has no name")
-        word = str(_part(deployment, "properties").get("provisioningState"))
+        word = word_from(_part(deployment, "properties").get("provisioningState"))
         return DeploymentStatus(
             id=name,
-            model_id=str(model.get("name") or "unknown"),
+            model_id=text_from(model.get("name")) or "unknown",
             status=_STATES.get(word, "unknown"),
             provider_status=word,
             serves_as=name if model.get("format") == "OpenAI" else OPEN_MODEL + name,
@@ -230,8 +248,7 @@ def _usd_per_hour(sku: object) -> float | None:
 
 
 def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = answer.get(name)
-    return value if isinstance(value, Mapping) else {}
+    return object_from(answer.get(name))
 
 
 def _model_of(deployment: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import DeploymentStatus, Provider
 from langsmith_finetune.providers.fireworks.answers import deployment_from_answer
 from langsmith_finetune.providers.rest import RestClient, status_of
-from langsmith_finetune.providers.values import id_from
+from langsmith_finetune.providers.values import id_from, text_from
 
 
 class FireworksDeployments(Provider):
@@ -41,10 +41,19 @@ class FireworksDeployments(Provider):
                 raise ProviderError(
                     self.name, f"a file of model {model_id!r} has a name that leads elsewhere"
                 )
+            if not parts or not name.isprintable() or name.endswith("/"):
+                raise ProviderError(
+                    self.name, f"a file of model {model_id!r} has no name that a file can have"
+                )
         for name, url in files.items():
             file = path / name
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._api.fetch(str(url), file, signed=True)
+            try:
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._api.fetch(text_from(url) or "", file, signed=True)
+            except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+                raise ProviderError(
+                    self.name, f"two files of model {model_id!r} have names of which one is in the other"
+                ) from error
         return path
 
     def deploy(self, model_id: str, **settings: Any) -> DeploymentStatus:
@@ -76,8 +85,16 @@ class FireworksDeployments(Provider):
         except ProviderError as error:
             if status_of(error) != 409:
                 raise
-            return self.retrieve_deployment(id_)
-        return self._deployment(answer)
+            there = self.retrieve_deployment(id_)
+            if there.model_id not in (model_id, "unknown"):
+                raise ProviderError(
+                    self.name, f"deployment {id_} serves {there.model_id!r}; delete it first"
+                ) from error
+            return there
+        made = self._deployment(answer)
+        if made.id != id_ or made.model_id not in (model_id, "unknown"):
+            raise self._api.odd_answer("to the deployment shows another", creates=True)
+        return made
 
     def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentStatus]:
         """The deployments that this library made, of one model or of all, newest first."""
@@ -90,7 +107,12 @@ class FireworksDeployments(Provider):
 
     def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
         """Where a deployment stands now."""
-        return self._deployment(self._api.ask("GET", self._path("deployments", deployment_id)))
+        found = self._deployment(self._api.ask("GET", self._path("deployments", deployment_id)))
+        if found.id != deployment_id:
+            raise self._api.odd_answer(
+                f"to a look at deployment {deployment_id} shows another", creates=False
+            )
+        return found
 
     def delete_deployment(self, deployment_id: str) -> None:
         """End a deployment and what it costs."""

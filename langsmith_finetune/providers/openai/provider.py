@@ -34,13 +34,7 @@ from langsmith_finetune.providers.openai.answers import (
     job_status_from_answer,
 )
 from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
-from langsmith_finetune.providers.openai.requests import (
-    NO_SUCH_PATH,
-    OpenAIRequests,
-    bounded,
-    key_function,
-    status_code,
-)
+from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, bounded, status_code
 from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.providers.values import (
     id_from,
@@ -256,6 +250,10 @@ class OpenAIProvider(Provider):
             if line is None or status_code(error) != 400:
                 raise
             raise line from error
+        if answer.get("training_file") not in (None, files[0].id):
+            raise self._api.odd_answer(
+                f"to the creation shows job {answer['id']}, of another training file", creates=True
+            )
         return job_status_from_answer(answer)
 
     def preview(self, request: JobRequest) -> Mapping[str, Any]:
@@ -388,7 +386,8 @@ class OpenAIProvider(Provider):
 
         settings: dict[str, Any] = {
             "model": model_id,
-            "api_key": key_function(self.client) or self.client.api_key,
+            # A client made with a function for a key (Azure's tokens) has no key of its own.
+            "api_key": getattr(self.client, "_api_key_provider", None) or self.client.api_key,
             "base_url": str(self.client.base_url),
             "organization": self.client.organization,
         }

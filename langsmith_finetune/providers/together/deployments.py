@@ -9,6 +9,7 @@ from typing import Any, Literal
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import DeploymentStatus, Provider
+from langsmith_finetune.providers.likeness import last_part_agrees
 from langsmith_finetune.providers.rest import RestClient
 from langsmith_finetune.providers.values import (
     id_from,
@@ -79,6 +80,8 @@ class TogetherDeployments(Provider):
         config = chosen["config"] or (configs[0]["name"] if configs else None)
         name = _name(model_id)
         endpoint = self._endpoint(name) or self._api.ask("POST", self._path("endpoints"), json={"name": name})
+        if not _is_named(endpoint, name) or id_from(endpoint.get("id")) is None:
+            raise self._api.odd_answer(f"about endpoint {name} shows another", creates=False)
         body = {
             "name": name,
             "model": f"projects/{self._project_id()}/models/{model['id']}",
@@ -86,17 +89,20 @@ class TogetherDeployments(Provider):
             "inactiveTimeout": chosen["inactive_minutes"],
         } | ({"config": config} if config else {})
         path = self._path("endpoints", str(endpoint["id"]), "deployments")
-        return self._deployment(self._api.ask("POST", path, creates=True, json=body), model_id)
+        made = self._api.ask("POST", path, creates=True, json=body)
+        if not last_part_agrees(made.get("model"), body["model"]):
+            raise self._api.odd_answer("to the deployment shows another", creates=True)
+        return self._deployment(made, model_id, creates=True)
 
     def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentStatus]:
         """The deployments that this library made, of one model or of all."""
         wanted = None if model_id is None else _name(model_id)
         found = []
         for endpoint in self._pages("endpoints"):
-            name = str(endpoint.get("name", "")).rsplit("/", 1)[-1]
+            name = word_from(endpoint.get("name")).rsplit("/", 1)[-1]
             if not name.startswith(_PREFIX) or wanted not in (None, name):
                 continue
-            path = ("endpoints", str(endpoint["id"]), "deployments")
+            path = ("endpoints", endpoint["id"], "deployments")
             found += [self._deployment(deployment, model_id) for deployment in self._pages(*path)]
         return found
 
@@ -107,9 +113,10 @@ class TogetherDeployments(Provider):
             deployment_id: As a `DeploymentStatus` has it: the endpoint's id, a slash, and its own.
         """
         endpoint, _, deployment = deployment_id.partition("/")
-        return self._deployment(
-            self._api.ask("GET", self._path("endpoints", endpoint, "deployments", deployment))
-        )
+        found = self._api.ask("GET", self._path("endpoints", endpoint, "deployments", deployment))
+        if found.get("id") != deployment:
+            raise self._api.odd_answer(f"to a look at deployment {deployment} shows another", creates=False)
+        return self._deployment(found)
 
     def delete_deployment(self, deployment_id: str) -> None:
         """End a deployment and what it costs, and the endpoint around it."""
@@ -126,13 +133,17 @@ class TogetherDeployments(Provider):
         """Remove a tuned model for good."""
         self._api.ask("DELETE", self._path("models", str(self._model(model_id)["id"])))
 
-    def _deployment(self, deployment: Mapping[str, Any], model_id: str | None = None) -> DeploymentStatus:
+    def _deployment(
+        self, deployment: Mapping[str, Any], model_id: str | None = None, *, creates: bool = False
+    ) -> DeploymentStatus:
+        if id_from(deployment.get("id")) is None or id_from(deployment.get("endpointId")) is None:
+            raise self._api.odd_answer("about a deployment has no id", creates=creates)
         state = object_from(deployment.get("status"))
         word = word_from(state.get("state"))
         status = _STATES.get(word, "unknown")
         return DeploymentStatus(
-            id=f"{deployment.get('endpointId')}/{deployment.get('id')}",
-            model_id=model_id or str(deployment.get("model")),
+            id=f"{deployment['endpointId']}/{deployment['id']}",
+            model_id=model_id or text_from(deployment.get("model")) or "unknown",
             status=status,
             provider_status=word,
             serves_as=id_from(deployment.get("name")),
@@ -179,7 +190,7 @@ class TogetherDeployments(Provider):
     def _endpoint(self, name: str) -> Mapping[str, Any] | None:
         endpoint: dict[str, Any]
         for endpoint in self._pages("endpoints"):
-            if str(endpoint.get("name", "")).rsplit("/", 1)[-1] == name:
+            if _is_named(endpoint, name):
                 return endpoint
         return None
 
@@ -201,6 +212,10 @@ class TogetherDeployments(Provider):
     def _pages(self, *parts: str, **query: Any) -> Iterator[dict[str, Any]]:
         path, what = self._path(*parts), parts[-1]
         return self._api.pages(path, "data", "after", "next_cursor", what=what, limit=100, **query)
+
+
+def _is_named(endpoint: Mapping[str, Any], name: str) -> bool:
+    return word_from(endpoint.get("name")).rsplit("/", 1)[-1] == name
 
 
 def _name(model_id: str) -> str:
