@@ -48,8 +48,13 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
     "LangChain.js: `ChatGoogleGenerativeAI`": ("@langchain/google-genai 2.3.2", [], ("jslc_google_",)),
     "LangChain.js: `ChatGoogle`": ("@langchain/google 0.2.6", [], ("jslc_google",)),
     "LangChain.js: `ChatBedrockConverse`": ("@langchain/aws 1.4.5", [], ("jslc_bedrock",)),
-    "LangChain.js: `ChatOllama`": ("@langchain/ollama 1.3.0", [], ("jslc_ollama",)),
+    "LangChain.js: `ChatOllama`": ("@langchain/ollama 0.2.4 and 1.3.0", [], ("jslc_ollama", "jslc_unsent")),
     "LangChain.js: `ChatMistralAI`": ("@langchain/mistralai 1.2.0", [], ("jslc_mistral",)),
+    "LangChain.js of 2024 to 2026, any chat model": (
+        "@langchain/core 0.2, 0.3 and 1.4, and the chat models of their time",
+        [],
+        ("jslc_blocks", "jslc_names", "jslc_no_arguments", "jslc_one_system", "jslc_pieces", "jslc_rounded", "jslc_texts"),
+    ),
     "`wrap_openai`: chat completions": (
         "langsmith 0.3 with openai 1.109; 0.15 with 3.54", ["wrap_openai_chat"], ("wo_",)
     ),

@@ -116,7 +116,7 @@ UNUSABLE = {
     "a video of Google's": (
         changed(LANGCHAIN, ["inputs", "messages", 0, 0, "kwargs", "content"], [{"type": "media", "mime_type": "video/mp4"}]),
         "not_expressible",
-        "inputs.messages[0][0].content[0] is a media block that is no image, nor audio with its data",
+        "inputs.messages[0][0].content[0] is a media block that is no image, nor audio or a PDF with its data",
     ),
     "other media of OpenTelemetry": (
         asked(WRAPPED, {"role": "user", "parts": [{"type": "uri", "modality": "video", "uri": "x"}]}),
@@ -350,6 +350,7 @@ def test_the_kinds_of_notes_are_a_closed_list_and_each_is_reached():
     elsewhere = {
         "answer_in_request", "answer_repeated", "arguments_missing", "found_in_trace", "history_missing",
         "other_inputs", "reasoning_mixed", "system_missing", "compaction_call", "middleware_call", "title_call",
+        "numbers_rounded", "unsent",
     }  # fmt: skip
     assert {kind for _, kind in NOTED.values()} | elsewhere == set(get_args(NoteKind))
 

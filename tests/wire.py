@@ -90,7 +90,10 @@ def _responses(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[
     for item in [*items, *response["output"]]:
         match item.get("type", "message"):
             case "message":
-                messages.append({"role": item["role"], "content": _responses_content(item["content"])})
+                content = _responses_content(item["content"])
+                if isinstance(content, list):
+                    content = [part for part in content if part["type"] != "refusal"]
+                messages.append({"role": item["role"], "content": content})
             case "function_call":
                 function = {"name": item["name"], "arguments": item["arguments"]}
                 if messages[-1]["role"] != "assistant":
@@ -101,7 +104,8 @@ def _responses(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[
             case "function_call_output":
                 output = _responses_content(item["output"])
                 messages.append({"role": "tool", "content": output, "tool_call_id": item["call_id"]})
-    return messages, [{"function": tool} for tool in request.get("tools") or []]
+    tools = [tool for tool in request.get("tools") or [] if tool["type"] == "function"]
+    return messages, [{"function": tool} for tool in tools]
 
 
 def _responses_content(content: Any) -> Any:
@@ -110,8 +114,13 @@ def _responses_content(content: Any) -> Any:
     parts = []
     for part in content:
         if part["type"] == "input_image":
-            image = {"url": part["image_url"]} | ({"detail": part["detail"]} if part.get("detail") else {})
+            image = {"url": part["image_url"], "detail": part.get("detail")}
             parts.append({"type": "image_url", "image_url": image})
+        elif part["type"] == "input_file":
+            file = {key: part[key] for key in ("filename", "file_data") if key in part}
+            parts.append({"type": "file", "file": file})
+        elif part["type"] == "refusal":
+            parts.append(part)
         else:
             parts.append({"type": "text", "text": part["text"]})
     return parts
@@ -126,12 +135,14 @@ def _anthropic(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[
         if isinstance(content, list):
             for block in content:
                 if block["type"] == "tool_result":
-                    answer = {"role": "tool", "content": block["content"]}
-                    messages.append(answer | {"tool_call_id": block["tool_use_id"]})
+                    told = block.get("content")
+                    told = [_anthropic_part(one) for one in told] if isinstance(told, list) else told
+                    messages.append({"role": "tool", "content": told, "tool_call_id": block["tool_use_id"]})
                 elif block["type"] == "tool_use":
                     function = {"name": block["name"], "arguments": json.dumps(block["input"])}
                     calls.append({"id": block["id"], "function": function})
-            content = [_anthropic_part(block) for block in content if block["type"] in ("text", "image")]
+            parts = ("text", "image", "document")
+            content = [_anthropic_part(block) for block in content if block["type"] in parts]
         if content or calls:
             messages.append({"role": message["role"], "content": content, "tool_calls": calls})
     tools = [
@@ -145,6 +156,8 @@ def _anthropic_part(block: dict[str, Any]) -> dict[str, Any]:
         return {"type": "text", "text": block["text"]}
     source = block["source"]
     data = f"data:{source.get('media_type')};base64,{source.get('data')}"
+    if block["type"] == "document":
+        return {"type": "file", "file": {"file_data": data}}
     return {"type": "image_url", "image_url": {"url": source.get("url") or data}}
 
 
@@ -166,26 +179,40 @@ def _gemini(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any
                 answer = part["functionResponse"]
                 call_id = next(known for known, name in unanswered if name == answer["name"])
                 unanswered.remove((call_id, answer["name"]))
-                # What a tool said is in an envelope: "output" in Python, "result" in JavaScript.
-                text = answer["response"].get("output", answer["response"].get("result"))
-                text = text if isinstance(text, str) else json.dumps(answer["response"])
-                messages.append({"role": "tool", "content": text, "tool_call_id": call_id})
-            elif "inlineData" in part:
-                data = part["inlineData"]
-                encoded = data["data"].replace("-", "+").replace("_", "/")
-                url = f"data:{data.get('mimeType') or data['mime_type']};base64,{encoded}"
-                content.append({"type": "image_url", "image_url": {"url": url}})
-            else:
-                content.append({"type": "text", "text": part["text"]})
+                told = _gemini_answer(answer["response"])
+                messages.append({"role": "tool", "content": told, "tool_call_id": call_id})
+            elif not part.get("thought"):
+                content.append(_gemini_part(part))
         if content or calls:
             role = "assistant" if turn["role"] == "model" else turn["role"]
             messages.append({"role": role, "content": content, "tool_calls": calls})
     tools = [
         {"function": {**declared, "parameters": _lowered(_declared_parameters(declared))}}
         for tool in request.get("tools") or []
-        for declared in tool["functionDeclarations"]
+        for declared in tool.get("functionDeclarations", ())
     ]
     return messages, tools
+
+
+def _gemini_answer(response: dict[str, Any]) -> Any:
+    """What a tool said, out of its envelope: "output" in Python; "result", or "error", in JavaScript."""
+    told = response.get("output", response.get("result"))
+    if isinstance(told, list) and all(one.keys() <= {"text", "inlineData"} for one in told):
+        return [_gemini_part(part) for part in told]
+    if response.keys() == {"error"}:
+        told = response["error"]["details"]
+    return told if isinstance(told, str) else json.dumps(response)
+
+
+def _gemini_part(part: dict[str, Any]) -> dict[str, Any]:
+    if "inlineData" not in part:
+        return {"type": "text", "text": part["text"]}
+    data = part["inlineData"]
+    mime_type = data.get("mimeType") or data["mime_type"]
+    url = f"data:{mime_type};base64,{data['data'].replace('-', '+').replace('_', '/')}"
+    if mime_type.startswith("image/"):
+        return {"type": "image_url", "image_url": {"url": url}}
+    return {"type": "file", "file": {"file_data": url}}
 
 
 def _bedrock(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
@@ -204,14 +231,10 @@ def _bedrock(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[An
                 calls.append({"id": call["toolUseId"], "function": function})
             elif "toolResult" in block:
                 answer = block["toolResult"]
-                text = "".join(part.get("text") or _compact(part["json"]) for part in answer["content"])
-                messages.append({"role": "tool", "content": text, "tool_call_id": answer["toolUseId"]})
-            elif "image" in block:
-                image = block["image"]
-                url = f"data:image/{image['format']};base64,{image['source']['bytes']}"
-                content.append({"type": "image_url", "image_url": {"url": url}})
-            elif "text" in block:
-                content.append({"type": "text", "text": block["text"]})
+                told = [_bedrock_part(part) for part in answer["content"]]
+                messages.append({"role": "tool", "content": told, "tool_call_id": answer["toolUseId"]})
+            elif "image" in block or "text" in block:
+                content.append(_bedrock_part(block))
         if content or calls:
             messages.append({"role": message["role"], "content": content, "tool_calls": calls})
     tools = [
@@ -220,6 +243,14 @@ def _bedrock(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[An
         if "toolSpec" in tool
     ]
     return messages, tools
+
+
+def _bedrock_part(block: dict[str, Any]) -> dict[str, Any]:
+    if "image" in block:
+        image = block["image"]
+        url = f"data:image/{image['format']};base64,{image['source']['bytes']}"
+        return {"type": "image_url", "image_url": {"url": url}}
+    return {"type": "text", "text": block["text"] if "text" in block else _compact(block["json"])}
 
 
 def _ollama(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
@@ -271,10 +302,20 @@ def _arguments(text: str) -> Any:
 
 def _content(content: Any) -> Any:
     if isinstance(content, list):
-        content = [{k: v for k, v in part.items() if k in (part["type"], "type")} for part in content]
+        content = [_part(part) for part in content]
         if len(content) == 1 and content[0]["type"] == "text":
             return content[0]["text"] or None
     return content or None
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    """A part without marks beside it. An image's detail is "auto" where none is given."""
+    part = {key: value for key, value in part.items() if key in (part["type"], "type")}
+    if part["type"] == "image_url":
+        image = part["image_url"]
+        image = {"url": image} if isinstance(image, str) else dict(image)
+        part["image_url"] = {key: value for key, value in image.items() if value not in (None, "auto")}
+    return part
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:

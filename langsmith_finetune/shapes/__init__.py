@@ -28,6 +28,7 @@ from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.pushed import cut_back
 from langsmith_finetune.shapes.readers import Reader, reader_of
 from langsmith_finetune.shapes.roles import note_side_call
+from langsmith_finetune.shapes.rounded import note_rounded
 from langsmith_finetune.shapes.run import (
     RunPayload,
     RunSource,
@@ -143,6 +144,7 @@ class Reading:
         conversation, payload, notes = self.conversation, self.payload, self.notes
         try:
             check_calls(conversation, payload, notes)
+            note_rounded(conversation, payload, notes)
             if payload.attached:
                 notes.add("attachments", "files are attached to the run")
             _look_over(conversation, notes)

@@ -105,6 +105,7 @@ NoteKind: TypeAlias = Literal[
     "ids_made",
     "keys_dropped",
     "middleware_call",
+    "numbers_rounded",
     "other_candidates",
     "other_inputs",
     "reasoning_dropped",
@@ -116,6 +117,7 @@ NoteKind: TypeAlias = Literal[
     "title_call",
     "tool_choice",
     "tools_missing",
+    "unsent",
 ]
 """What was kept but changed, or what training cannot see:
 
@@ -133,6 +135,8 @@ NoteKind: TypeAlias = Literal[
 - `ids_made`: calls without ids got ids made from their place, since a training line needs them.
 - `keys_dropped`: keys that a training line has no place for were left out.
 - `middleware_call`: the call was made beside the conversation, as to choose its tools; it answered nobody.
+- `numbers_rounded`: a call has an integer that JavaScript makes of others, too, which it cannot hold: beyond 2^53 it
+  keeps about sixteen digits. The model may have written another.
 - `other_candidates`: the call asked for several answers; the first is the example.
 - `other_inputs`: a traced function took more to read than its messages hold (`context=`, `system_prompt=`);
   whether the model read it, the run does not say.
@@ -146,6 +150,8 @@ NoteKind: TypeAlias = Literal[
 - `title_call`: the call gave a conversation its title; it answered nobody.
 - `tool_choice`: the call forced or forbade tools; a training line cannot say so.
 - `tools_missing`: the producer does not post tool definitions, or calls occur though the run names no tools.
+- `unsent`: earlier turns hold text beside calls, or calls, that versions of LangChain.js's chat models leave out of
+  the request; these were not, or may not have been, read by the model.
 """
 
 

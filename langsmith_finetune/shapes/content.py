@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langsmith_finetune.shapes.blocks import typed_block
+from langsmith_finetune.shapes.blocks import base64_at, typed_block
 from langsmith_finetune.shapes.canonical import (
     OBJECT,
     Content,
@@ -177,39 +177,52 @@ def _data_url(where: str, block: Mapping[str, Any], notes: Notes) -> str:
         block = source
     if isinstance(block.get("url"), str):
         return _counted(str(block["url"]), notes)
-    if block.get("file_id") is not None:
+    if block.get("file_id", block.get("fileId")) is not None:
         raise Unreadable(
             "not_expressible", f"{where} is an image by file id, which a chat message cannot name"
         )
-    data = block.get("base64") or block.get("data")
-    mime_type = block.get("mime_type") or block.get("media_type")
-    if isinstance(data, str) and isinstance(mime_type, str):
+    data, mime_type = block.get("base64") or block.get("data"), mime_type_of(block)
+    if isinstance(data, OBJECT) and mime_type:  # bytes, as JavaScript writes them
+        data = base64_at(f"{where}.data", data, notes)
+    if isinstance(data, str) and mime_type:
         return f"data:{mime_type};base64,{_counted(data, notes)}"
     wanted = "an image or file with a url, or with base64 data and a MIME type"
     raise Unreadable("malformed", f"{where} must be {wanted}, found neither")
 
 
+def mime_type_of(block: Mapping[str, Any]) -> str:
+    """The MIME type of media, as Python's and JavaScript's producers name the key; empty if it has none."""
+    return next((block[key] for key in _MIME_TYPES if isinstance(block.get(key), str)), "")
+
+
+_MIME_TYPES = ("mime_type", "media_type", "mimeType", "mediaType")
+
+
 def _audio(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, str]:
     data = _counted(text_at(f"{where}.base64", block.get("base64") or block.get("data")), notes)
-    mime_type = text_at(f"{where}.mime_type", block.get("mime_type"))
+    mime_type = text_at(f"{where}.mime_type", mime_type_of(block) or None)
     return {"data": data, "format": mime_type.rpartition("/")[2]}
 
 
 def _media(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     """Google's block in LangChain: data or an address beside its MIME type."""
-    mime_type = text_at(f"{where}.mime_type", block.get("mime_type"))
-    url = block.get("file_uri")
+    mime_type = text_at(f"{where}.mime_type", mime_type_of(block) or None)
+    url = block.get("file_uri", block.get("fileUri"))
     plain = {"url": url} if isinstance(url, str) else {"data": block.get("data"), "mime_type": mime_type}
     if mime_type.startswith("image/"):
         return {"type": "image_url", "image_url": {"url": _data_url(where, plain, notes)}}
     if mime_type.startswith("audio/") and not isinstance(url, str):
         return {"type": "input_audio", "input_audio": _audio(where, plain, notes)}
-    raise Unreadable("not_expressible", f"{where} is a media block that is no image, nor audio with its data")
+    if mime_type == "application/pdf" and not isinstance(url, str):
+        return {"type": "file", "file": {"file_data": _data_url(where, plain, notes)}}
+    raise Unreadable(
+        "not_expressible", f"{where} is a media block that is no image, nor audio or a PDF with its data"
+    )
 
 
 def _file(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     file: dict[str, Any]
-    file_id = block.get("file_id") or block.get("id")
+    file_id = block.get("file_id") or block.get("fileId") or block.get("id")
     if isinstance(block.get("file"), Mapping):
         file = json_at(where, block["file"], notes)
     elif isinstance(block.get("file_data"), str):
@@ -223,8 +236,10 @@ def _file(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     else:
         file = {"file_data": _data_url(where, block, notes)}
     if "filename" not in file and "file_data" in file:
-        extras = block.get("extras")
-        name = block.get("filename") or (extras.get("filename") if isinstance(extras, Mapping) else None)
+        places = (block, block.get("extras"), block.get("metadata"))
+        name = next(
+            (one["filename"] for one in places if isinstance(one, OBJECT) and one.get("filename")), None
+        )
         if isinstance(name, str):
             file = {"filename": name, **file}
     if "file_id" in file:

@@ -9,7 +9,7 @@ The class names are looked up in a list; nothing is ever revived with LangChain'
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langsmith_finetune.shapes.blocks import typed_blocks
@@ -104,44 +104,13 @@ def answer_message(where: str, message: Any, notes: Notes) -> Message:
     return read
 
 
-def leave_out_unsent_names(history: list[Message], run: RunPayload) -> None:
-    """Take out the names of who spoke, where the chat model of the provider does not send them."""
-    if not any("name" in message for message in history):
-        return
-    provider, runtime = run.metadata.get("ls_provider"), run.extra.get("runtime")
-    is_python = not isinstance(runtime, OBJECT) or runtime.get("sdk") != "langsmith-js"
-    unsent = _WITHOUT_NAMES + (_WITHOUT_NAMES_IN_PYTHON if is_python else ())
-    if (isinstance(provider, str) and provider.startswith(unsent)) or _is_response(run):
-        for message in history:
-            if message["role"] in ("system", "user", "assistant"):
-                message.pop("name", None)
-
-
-_WITHOUT_NAMES = ("anthropic", "google", "amazon_bedrock", "bedrock", "vertex")  # their APIs have no place
-_WITHOUT_NAMES_IN_PYTHON = (
-    *("cohere", "fireworks", "groq", "huggingface", "litellm", "mistral", "ollama", "openrouter"),
-    "perplexity",
-)
-
-
-def _is_response(run: RunPayload) -> bool:
-    """Whether OpenAI's Responses API answered."""
-    found: Any = run.outputs["generations"]
-    while isinstance(found, list) and found:
-        found = found[0]
-    found = found["message"]
-    for key in ("kwargs", "response_metadata", "object"):
-        found = found.get(key, found if key == "kwargs" else None) if isinstance(found, OBJECT) else None
-    return bool(found == "response")
-
-
 def kind_and_fields(where: str, message: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """A message as it is serialized (`lc`, `id`, `kwargs`) or dumped (`type` beside the fields, or `data`)."""
     if message.get("type") == "constructor":
         path = list_at(f"{where}.id", message.get("id"))
         class_name = path[-1] if path else None
         kind = _KIND_OF_CLASS.get(class_name) if isinstance(class_name, str) else None
-        fields = mapping_at(f"{where}.kwargs", message.get("kwargs"))
+        fields = _as_made(mapping_at(f"{where}.kwargs", message.get("kwargs")))
         # Python's chat models leave the name of a tool's answer out of the request; JavaScript's send it.
         sends_tool_name = bool(path) and path[0] == "langchain_core"
     else:
@@ -151,9 +120,31 @@ def kind_and_fields(where: str, message: Mapping[str, Any]) -> tuple[str, Mappin
         sends_tool_name = False
     if kind is None:
         raise malformed(where, "a human, system, AI, tool, function or chat message", message.get("type"))
+    if kind != "ai" and "content" not in fields:
+        raise malformed(f"{where}.content", "text or blocks", None)
     if kind == "tool" and not sends_tool_name:
         fields = {key: value for key, value in fields.items() if key != "name"}
     return kind, fields
+
+
+def _as_made(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A serialized message with the content that its application made it of.
+
+    LangChain.js writes the blocks of standard content under a name of their own. Its tracer puts another
+    content in place of media blocks, as which files are images, and keeps what it had beneath.
+    """
+    made = fields
+    while isinstance(made.get("lc_kwargs"), OBJECT):
+        made = made["lc_kwargs"]
+    if isinstance(made.get("content"), list) and fields.get("content") != made["content"]:
+        return {**fields, "content": made["content"]}
+    if "content" in fields:
+        return fields
+    blocks = next((fields[key] for key in _STANDARD if isinstance(fields.get(key), list)), None)
+    return fields if blocks is None else {**fields, "content": blocks}
+
+
+_STANDARD = ("content_blocks", "contentBlocks")
 
 
 def message_from_fields(
@@ -174,8 +165,7 @@ def message_from_fields(
     role = _role(where, kind, fields, extra)
     content = fields.get("content")
     if isinstance(content, (list, tuple)):
-        content = typed_blocks(f"{where}.content", content, notes)
-        content = [block for block in content if not _is_piece(block, fields)]
+        content = _blocks(f"{where}.content", content, fields, notes, is_answer=is_answer)
     message: Message = {"role": role, "content": content_from(f"{where}.content", content, notes)}
     name = fields.get("name") or extra.get("name")
     if name is not None and not is_answer:
@@ -200,9 +190,43 @@ def message_from_fields(
     return message
 
 
+def _blocks(
+    where: str, content: Sequence[Any], fields: Mapping[str, Any], notes: Notes, *, is_answer: bool
+) -> list[Any]:
+    """The blocks of a message, in one piece each."""
+    blocks = [block for block in typed_blocks(where, content, notes) if not _is_piece(block, fields)]
+    return _joined(blocks) if is_answer and "tool_call_chunks" in fields else blocks
+
+
 def _is_piece(block: Any, fields: Mapping[str, Any]) -> bool:
     """Whether a block is a piece of a call that stands whole in `tool_calls`."""
     return bool(fields.get("tool_calls")) and isinstance(block, OBJECT) and kind_of(block) in PIECES
+
+
+def _joined(blocks: list[Any]) -> list[Any]:
+    """The blocks of a streamed answer, where LangChain.js has not joined the pieces of a text.
+
+    Pieces have no number, or the same; a text of its own has its own.
+    """
+    joined: list[Any] = []
+    for block in blocks:
+        if (
+            joined
+            and _is_text(block)
+            and _is_text(joined[-1])
+            and joined[-1].get("index") == block.get("index")
+        ):
+            joined[-1] = {**joined[-1], "text": joined[-1]["text"] + block["text"]}
+        else:
+            joined.append(block)
+    return joined
+
+
+def _is_text(block: Any) -> bool:
+    return isinstance(block, OBJECT) and block.keys() <= _TEXT and isinstance(block.get("text"), str)
+
+
+_TEXT = frozenset({"type", "text", "index"})
 
 
 def _check_told_twice(where: str, content: Any, message: Message) -> None:

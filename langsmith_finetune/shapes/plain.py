@@ -322,6 +322,8 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
             role, text = _ROLE_OF_CLASS.get(message.id[-1] if message.id else ""), fields.content
             if message.type is None or message.role is not None or message.content is not None:
                 raise _NotPlain
+            if role == "system" and messages:
+                raise _NotPlain  # some chat models join it to another
         if (
             role is None
             or text is None

@@ -29,6 +29,7 @@ from langsmith_finetune.shapes.content import kind_of
 from langsmith_finetune.shapes.endings import ENDINGS, note_ending
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
+from langsmith_finetune.shapes.sent import as_sent
 from langsmith_finetune.shapes.tools import add_request_settings, note_missing_tools
 
 Reader: TypeAlias = Callable[[RunPayload, Notes], Conversation]
@@ -55,7 +56,7 @@ def read_generations(run: RunPayload, notes: Notes) -> Conversation:
         said = text_at("invocation_params.instructions", instructions)
         turns.messages.insert(0, {"role": "system", "content": said})
     conversation = _conversation(run, notes, turns, answer, whole_request=True)
-    langchain.leave_out_unsent_names(conversation.messages[:-1], run)
+    conversation.messages[:-1] = as_sent(conversation.messages[:-1], run, notes)
     if not (conversation.tools or conversation.functions or run.has_settings):
         notes.add(
             "tools_missing", "the run came without its settings, where LangChain's tracer posts the tools"

@@ -154,7 +154,13 @@ def _is_chunk(outputs: Any) -> bool:
 
 
 def _may_have_lost(run: RunPayload) -> bool:
-    """An answer in Anthropic's form may, where the run came without its events, which tell of a stream."""
+    """An answer in Anthropic's form may, where the run came without its events, which tell of a stream.
+
+    LangChain.js streams some models (Ollama's, Gemini's) that are asked for no stream, and posts a message that
+    is whole: in pieces it is only where its class says so.
+    """
+    if "generations" in run.outputs:
+        return _is_chunk(run.outputs)
     return _streamed(run) or (run.events is None and _is_anthropic(run.outputs))
 
 

@@ -1,0 +1,155 @@
+"""What LangChain's chat models make of the messages that they are given, where more than the form differs.
+
+    names              left out, where the provider's API or the chat model has no place for them
+    system messages    joined at the start, where the API takes one system prompt beside the messages
+    parts of a message a message each, to Ollama from JavaScript
+    text beside calls  left out of a history, to Mistral and by OpenAI's chat model before 1.2, in JavaScript
+    calls              left out of a history, by Ollama's chat model before 1.0, in JavaScript
+
+The tracer writes down the messages before any of it is done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from langsmith_finetune.shapes.canonical import OBJECT, Message, Notes, mapping_at
+from langsmith_finetune.shapes.run import RunPayload
+
+_WITHOUT_NAMES = ("anthropic", "google", "amazon_bedrock", "bedrock", "vertex")  # their APIs have no place
+_WITHOUT_NAMES_IN_JAVASCRIPT = ("cohere", "mistral", "ollama")
+_WITHOUT_NAMES_IN_PYTHON = (
+    *("cohere", "fireworks", "groq", "huggingface", "litellm", "mistral", "ollama", "openrouter"),
+    "perplexity",
+)
+_WITHOUT_NAMES_OF_TOOLS = (*_WITHOUT_NAMES, "ollama", "cohere")
+_ONE_SYSTEM_PROMPT = ("anthropic", "amazon_bedrock", "bedrock", "google")
+_BY_OPENAI = ("openai", "azure", "deepseek", "xai")
+_VERSION = re.compile(r"(\d+)\.(\d+)\.")
+
+
+def as_sent(history: list[Message], run: RunPayload, notes: Notes) -> list[Message]:
+    """The messages of a call, as the chat model of its provider sends them."""
+    provider, javascript = run.metadata.get("ls_provider"), is_javascript(run)
+    provider = provider if isinstance(provider, str) else ""
+    response = _is_response(run)
+    _leave_out_names(history, provider, javascript=javascript, response=response)
+    if provider.startswith(_ONE_SYSTEM_PROMPT):
+        history = _with_one_system_prompt(history)
+    if javascript and provider == "ollama":
+        history = [one for message in history for one in _a_message_each(message)]
+        if not _tells_provider(run):
+            _note_of_old_ollama(history, run, notes)
+    if javascript and not response:
+        _leave_out_texts_beside_calls(history, provider, run, notes)
+    return history
+
+
+def _leave_out_names(history: list[Message], provider: str, *, javascript: bool, response: bool) -> None:
+    unsent = _WITHOUT_NAMES + (_WITHOUT_NAMES_IN_JAVASCRIPT if javascript else _WITHOUT_NAMES_IN_PYTHON)
+    for message in history:
+        places = _WITHOUT_NAMES_OF_TOOLS if message["role"] == "tool" else unsent
+        if message["role"] != "function" and (response or provider.startswith(places)):
+            message.pop("name", None)
+
+
+def _with_one_system_prompt(history: list[Message]) -> list[Message]:
+    """System messages are the parts of one, wherever they stand."""
+    said = [message for message in history if message["role"] == "system"]
+    if not said or (len(said) == 1 and history[0] is said[0]):
+        return history
+    parts = [part for message in said for part in _parts(message)]
+    first = said[0] if len(said) == 1 else Message(role="system", content=parts)
+    return [first, *(one for one in history if one["role"] != "system")]
+
+
+def _parts(message: Message) -> list[dict[str, Any]]:
+    content = message["content"]
+    return content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+
+
+def _a_message_each(message: Message) -> Iterator[Message]:
+    content = message["content"]
+    if message["role"] == "tool" or not isinstance(content, list) or "tool_calls" in message:
+        yield message
+        return
+    for part in content:
+        alone = part["text"] if part["type"] == "text" else [part]
+        yield {**message, "content": alone}
+
+
+def _note_of_old_ollama(history: list[Message], run: RunPayload, notes: Notes) -> None:
+    """@langchain/ollama before 1.0 sends no calls, and joins thoughts to the answer."""
+    if any("tool_calls" in message for message in history):
+        notes.add("unsent", "earlier turns hold calls, which @langchain/ollama does not send before 1.0")
+    if run.invocation("think"):
+        notes.add(
+            "reasoning_mixed", "the model thought, and @langchain/ollama before 1.0 joins that to the answer"
+        )
+
+
+def _leave_out_texts_beside_calls(
+    history: list[Message], provider: str, run: RunPayload, notes: Notes
+) -> None:
+    beside = [message for message in history if message.get("tool_calls") and message["content"]]
+    if not beside or not (provider == "mistral" or provider in _BY_OPENAI):
+        return
+    sent = False if provider == "mistral" else _sends_texts_beside_calls(run)
+    if sent is None:
+        notes.add(
+            "unsent", "earlier turns hold text beside calls, which @langchain/openai 1.0 and 1.1 do not send"
+        )
+    elif not sent:
+        for message in beside:
+            message["content"] = None
+
+
+def _sends_texts_beside_calls(run: RunPayload) -> bool | None:
+    """Whether this version of @langchain/openai does, 1.2 or later; None where the run does not tell.
+
+    Runs tell it since 2026. Those of before 1.0 do not tell the provider with the answer.
+    """
+    versions = run.metadata.get("versions")
+    version = versions.get("@langchain/openai") if isinstance(versions, OBJECT) else None
+    if isinstance(version, str) and (found := _VERSION.match(version)):
+        return (int(found[1]), int(found[2])) >= (1, 2)
+    if "ls_integration" in run.metadata:
+        return True
+    return None if _tells_provider(run) else False
+
+
+def _tells_provider(run: RunPayload) -> bool:
+    """Whether the provider stands beside the answer, as it does since LangChain.js 1.0."""
+    told = answered_fields(run).get("response_metadata")
+    return isinstance(told, OBJECT) and "model_provider" in told
+
+
+def is_javascript(run: RunPayload) -> bool:
+    """Whether the chat model is LangChain.js's, which names its classes otherwise."""
+    runtime, path = run.extra.get("runtime"), _answered(run).get("id")
+    if isinstance(runtime, OBJECT) and isinstance(runtime.get("sdk"), str):
+        return bool(runtime["sdk"] == "langsmith-js")
+    return isinstance(path, list) and path[:1] == ["langchain_core"]
+
+
+def _is_response(run: RunPayload) -> bool:
+    """Whether OpenAI's Responses API answered."""
+    told = answered_fields(run).get("response_metadata")
+    return isinstance(told, OBJECT) and told.get("object") == "response"
+
+
+def answered_fields(run: RunPayload) -> Mapping[str, Any]:
+    """The fields of the message that LangChain's tracer posted as the answer."""
+    message = _answered(run)
+    fields = message.get("kwargs", message)
+    return fields if isinstance(fields, OBJECT) else {}
+
+
+def _answered(run: RunPayload) -> Mapping[str, Any]:
+    """The answer as it was posted."""
+    found: Any = run.outputs["generations"]
+    while isinstance(found, list) and found:
+        found = found[0]
+    return mapping_at("outputs.generations.message", found["message"])
