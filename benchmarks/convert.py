@@ -46,7 +46,8 @@ def a_run(number: int, turns: int) -> dict[str, Any]:
     history = [system]
     for turn in range(turns):
         question = {**human["kwargs"], "content": f"Question {number}.{turn}: where is my order, 你好? " * 6}
-        history += [{**human, "kwargs": question}, answer]
+        said = {**answer["kwargs"], "content": f"Order {number}.{turn} {answer['kwargs']['content']}"}
+        history += [{**human, "kwargs": question}, {**answer, "kwargs": said}]
     run["id"] = run["trace_id"] = str(uuid.UUID(int=number))
     run["inputs"] = {"messages": history[:-1]}
     run["outputs"] = {**run["outputs"], "generations": [generation]}

@@ -10,6 +10,7 @@ import pytest
 
 from langsmith_finetune import RunNotUsableError, examples_from_runs
 from langsmith_finetune.shapes import conversation_from_run, read_with_care
+from langsmith_finetune.shapes import given as given_module
 from langsmith_finetune.shapes.given import given, is_placeholder
 from tests import older
 from tests.payloads import langchain_run, wrap_openai_run
@@ -21,6 +22,16 @@ PLACEHOLDERS = [
     "NotGiven", "NotGiven()", "openai.NOT_GIVEN", "<groq.Omit object at 0x7f40504b2ad0>", "Unset()",
     "<object object at 0x7f40504b2ad0>",
 ]  # fmt: skip
+CLASSES = given_module._CLASSES.replace("(?:Type)?", "").split("|")
+FORMS = [
+    "<openai.{}>",
+    "<class 'a.b.{}'>",
+    "<{} object at 0x1F>",
+    "<a.{}() object at 0x1f>",
+    "a.b.{}",
+    "a.{}()",
+    "{}()",
+]
 REAL = [
     "",
     "auto",
@@ -43,6 +54,19 @@ SETTINGS = [
 def test_placeholder_of_any_sdk_is_known(text):
     assert is_placeholder(text)
     assert given({"a": text, "b": {"c": [{"d": text, "e": 1}]}}) == {"b": {"c": [{"e": 1}]}}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", [*CLASSES, "PydanticUndefinedType"])
+def test_placeholder_of_every_class_is_found_among_settings(name, form):
+    text = form.format(name)
+    assert given_module._PLACEHOLDER.fullmatch(text)
+    assert given({"a": [1, {"b": text}, "x"], "c": None}) == {"a": [1, {}, "x"], "c": None}
+
+
+@pytest.mark.parametrize("text", ["PydanticUndefined", "~?~unset~?~sentinel~?~", "<object object at 0xab>"])
+def test_placeholder_without_a_class_of_its_own_is_found_among_settings(text):
+    assert given({"a": {"b": text, "c": 1}}) == {"a": {"c": 1}}
 
 
 @pytest.mark.parametrize("text", REAL)
@@ -137,6 +161,15 @@ def test_run_of_langsmith_0_3_with_sdks_of_2025_is_exact(name):
     said = "45/9?" if name != "wrap_openai_responses" else "hi"
     assert conversation.messages == [{"role": "user", "content": said}, {"role": "assistant", "content": "5"}]
     assert (conversation.tools, source.notes) == ([], ())
+
+
+def test_value_without_placeholders_is_handed_on_and_not_copied():
+    run = wrap_openai_run(HELLO)
+    assert given(run) is run
+    many: Any = [{"a": "b"}]
+    for _ in range(60):
+        many = [many, many]  # one value in very many places
+    assert given(many) is many
 
 
 def test_value_that_holds_itself_is_left_as_it_is():

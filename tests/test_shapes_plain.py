@@ -16,6 +16,7 @@ from langsmith.types import Run as RunV2
 from langsmith_finetune import LangSmithRunChatLoader, RunNotUsableError, examples_from_runs
 from langsmith_finetune.shapes import context, conversation_from_run, plain, read_with_care
 from langsmith_finetune.shapes.endings import ENDINGS
+from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.plain import read_plain
 from tests import wire
 from tests.corpus import captured, everything, producers
@@ -145,6 +146,17 @@ def test_text_that_is_no_json_is_refused_by_place_and_never_quoted():
     row = as_row(langchain_run(HELLO)) | {"id": "r-1", "outputs": '{"secret'}
     with pytest.raises(RunNotUsableError, match=r"run r-1 is not usable.*outputs is not JSON at column 2"):
         conversation_from_run(row)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1e400", "NaN", "-Infinity", "9" * 30, "-9223372036854775809", "-0", "-0.0", "1E5", "0.1e-400", '"\\ud800"',
+     '{"a": 1, "a": 2}', '"\\u0000"', '"\\u00e9\\ud83d\\ude00"', "1e16", "0.1"],
+)  # fmt: skip
+def test_value_in_json_text_is_what_json_reads(text):
+    found = opened(b'{"inputs": {"a": ' + text.encode() + b"}}")["inputs"]["a"]
+    assert repr(found) == repr(json.loads(text))
+    assert repr(opened({"inputs": text})["inputs"]) == repr(json.loads(text))
 
 
 def test_a_file_of_json_lines_is_read_line_by_line(tmp_path):

@@ -148,10 +148,11 @@ class Reading:
             if payload.attached:
                 notes.add("attachments", "files are attached to the run")
             _look_over(conversation, notes)
-            note_side_call(role_of(self.run), notes)
+            role = role_of(self.run)
+            note_side_call(role, notes)
             if refuse:
                 _check_notes(notes, refuse)
-            return conversation, source_of(self.run, notes.of(payload.id))
+            return conversation, source_of(self.run, role, notes.of(payload.id))
         except Exception as error:  # noqa: BLE001 - as above
             raise _refusal(payload.id, error) from None
 

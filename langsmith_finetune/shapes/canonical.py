@@ -231,6 +231,12 @@ class Notes:
         self._first.pop(kind, None)
         self.add(by, detail)
 
+    def tell(self, others: Notes) -> None:
+        """Add what was noted and spent here to other notes."""
+        others.spend(LARGEST - self._left)
+        for kind, detail in self._first.items():
+            others.add(kind, detail)
+
     def of(self, run_id: str) -> tuple[Note, ...]:
         """The notes, as they leave the readers."""
         return tuple(Note(run_id=run_id, kind=kind, detail=text) for kind, text in self._first.items())

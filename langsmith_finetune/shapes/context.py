@@ -79,6 +79,8 @@ _NO_TEXT = frozenset(
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _OBJECT = re.compile(r"<.* (?:object )?at 0x[0-9a-fA-F]+>", re.DOTALL)
 _DEEPEST = 5
+_NAMED = KEPT | HOSTED | NESTED | {"conversation", "prompt"}
+_TOLD = FOUND | {"annotations", "executed_tools"}
 
 
 def check_context(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
@@ -87,16 +89,20 @@ def check_context(conversation: Conversation, run: RunPayload, notes: Notes) -> 
     Raises:
         Unreadable: It read what the provider keeps, or what no message holds.
     """
-    for name in TOLD_AGAIN & run.metadata.keys():
-        _check_setting(name, run.metadata[name], notes)
+    if not TOLD_AGAIN.isdisjoint(run.metadata):
+        for name in TOLD_AGAIN & run.metadata.keys():
+            _check_setting(name, run.metadata[name], notes)
     for place in run.settings_everywhere:
         for name, value in _settings(place, notes):
             _check_setting(name, value, notes)
         if place is not run.inputs and place.get("documents"):
             raise _documents()
     _check_text_of_model(run, notes)
-    for place in _places_of(run.outputs):
-        _check_answer(place, notes)
+    places: list[Mapping[str, Any]] = []
+    _places_of(run.outputs, places, notes)
+    for place in places:
+        if not _TOLD.isdisjoint(place) and any(map(place.get, _TOLD)):
+            _check_answer(place, notes)
     _note_other_inputs(conversation, run, notes)
     if run.metadata.get("ls_integration") == "claude-agent-sdk":
         notes.add(
@@ -115,10 +121,13 @@ def _check_text_of_model(run: RunPayload, notes: Notes) -> None:
 
 
 def _settings(place: Any, notes: Notes, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """The settings of a place, and of those that hold settings themselves, under the names of providers too."""
+    """The settings of a place that matter, and of those that hold settings themselves, under names of providers too."""
     notes.spend(len(place))
+    if not depth and _NAMED.isdisjoint(place):
+        return  # as in most calls
     for key, value in place.items():
-        yield key, value
+        if key in _NAMED:
+            yield key, value
         if isinstance(value, OBJECT) and depth < _DEEPEST and (depth or key in NESTED):
             if value.get("documents"):
                 raise _documents()
@@ -145,57 +154,70 @@ def _is_kept(value: Any) -> bool:
     return isinstance(value, OBJECT) and isinstance(value.get("id"), str)
 
 
-def _places_of(outputs: Any) -> Iterator[Mapping[str, Any]]:
-    """Every object of an answer in which producers say what the provider found."""
-    yield outputs
-    yield from _objects(outputs, "llm_output", "llmOutput")
-    for provider in _objects(outputs, "providerMetadata"):
-        yield from _objects(provider, *provider)
-    yield from _places_of_message(outputs)
-    for key in ("message", "choices", "generations"):
-        found = outputs.get(key)
-        while isinstance(found, (list, tuple)) and found:
-            found = found[0]
-        if isinstance(found, OBJECT):
-            yield from (found, *_objects(found, "generation_info", "generationInfo"))
-            yield from _places_of_message(found)
-            for message in _objects(found, "message"):
-                yield from (message, *_places_of_message(message))
-    for key in ("output", "messages"):
-        found = outputs.get(key)
-        if isinstance(found, OBJECT):
-            yield from _places_of(found)
-        elif isinstance(found, (list, tuple)):
-            yield from _places_of_items(found)
+def _places_of(outputs: Mapping[str, Any], found: list[Mapping[str, Any]], notes: Notes) -> None:
+    """Find every object of an answer in which producers say what the provider found."""
+    _add_message(outputs, found, notes)
+    for key in [key for key in outputs if key in _HOLDERS]:
+        value = outputs[key]
+        if key in _OF_ANSWERS:
+            while isinstance(value, (list, tuple)) and value:
+                value = value[0]
+            if isinstance(value, OBJECT):
+                _add_candidate(value, found, notes)
+        elif value is None:
+            continue
+        elif key in _OF_TRAJECTORIES:
+            if isinstance(value, OBJECT):
+                _places_of(value, found, notes)
+            elif isinstance(value, (list, tuple)):
+                _add_items(value, found, notes)
+        elif isinstance(value, OBJECT):
+            found += _objects(value, *value) if key == "providerMetadata" else [value]
 
 
-def _places_of_items(items: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
-    """Of messages and items that the model said, and of chunks."""
+def _add_candidate(candidate: Mapping[str, Any], found: list[Mapping[str, Any]], notes: Notes) -> None:
+    """A generation of LangChain's, a choice of OpenAI's, or a message."""
+    _add_message(candidate, found, notes)
+    found += _objects(candidate, "generation_info", "generationInfo")
+    for message in _objects(candidate, "message"):
+        _add_message(message, found, notes)
+
+
+def _add_items(items: Sequence[Any], found: list[Mapping[str, Any]], notes: Notes) -> None:
+    """Messages and items that the model said, and chunks."""
     for item in items:
         if not isinstance(item, OBJECT) or item.get("role", "assistant") != "assistant":
             continue
-        yield from (item, *_places_of_message(item))
+        _add_message(item, found, notes)
         choices = item.get("choices")
         for choice in choices if isinstance(choices, (list, tuple)) else ():
             if isinstance(choice, OBJECT):
-                yield from _objects(choice, "delta")
+                found += _objects(choice, "delta")
 
 
-def _places_of_message(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _add_message(message: Mapping[str, Any], found: list[Mapping[str, Any]], notes: Notes) -> None:
+    """A message, dumped or serialized, with what stands beside its content and in it."""
+    before = len(found)
+    found.append(message)
     for fields in (message, *_objects(message, "kwargs", "data")):
-        yield from _objects(fields, "additional_kwargs", "response_metadata")
+        found += _objects(fields, "additional_kwargs", "response_metadata")
         content = fields.get("content")
-        for block in content if isinstance(content, (list, tuple)) else ():
-            if isinstance(block, OBJECT):
-                yield block
+        if isinstance(content, (list, tuple)):
+            found += [block for block in content if isinstance(block, OBJECT)]
+    notes.spend(len(found) - before)
+
+
+_OF_ANSWERS = frozenset({"message", "choices", "generations"})
+_OF_TRAJECTORIES = frozenset({"output", "messages"})
+_HOLDERS = _OF_ANSWERS | _OF_TRAJECTORIES | {"llm_output", "llmOutput", "providerMetadata"}
 
 
 def _objects(place: Mapping[str, Any], *keys: str) -> list[Mapping[str, Any]]:
-    return [place[key] for key in keys if isinstance(place.get(key), OBJECT)]
+    found = map(place.get, keys)
+    return [value for value in found if value is not None and isinstance(value, OBJECT)]
 
 
 def _check_answer(place: Mapping[str, Any], notes: Notes) -> None:
-    notes.spend(1)
     if place.get("executed_tools"):
         raise Unreadable("not_expressible", "the answer tells of tools that ran at the provider")
     if any(_is_found(place.get(name)) for name in FOUND) or _is_cited(place.get("annotations")):

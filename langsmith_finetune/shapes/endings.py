@@ -10,7 +10,7 @@ https://ai-sdk.dev/docs/reference/ai-sdk-core/generate-text
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from langsmith_finetune.shapes.canonical import OBJECT, Notes
 
@@ -26,6 +26,8 @@ Meant: TypeAlias = Literal[
     "completed", "COMPLETE", "eos",
 ]  # fmt: skip
 """The common words for an answer that ended where the model meant it to."""
+
+_KEYS, _MEANT = frozenset(ENDINGS), frozenset(get_args(Meant))
 
 _CUT_OFF = frozenset({
     # A limit on tokens, the model's or the caller's.
@@ -51,15 +53,18 @@ def note_ending(where: str, place: Any, notes: Notes) -> None:
         place: An object that may hold one of `ENDINGS`; anything else says nothing.
         notes: Takes the note.
     """
-    if isinstance(place, OBJECT):
-        for key in ENDINGS:
-            if place.get(key) is not None and _is_cut_off(place[key]):
-                notes.add("answer_cut_off", f"{where}.{key}")
+    if place is None or not isinstance(place, OBJECT) or _KEYS.isdisjoint(place):
+        return
+    for key in ENDINGS:
+        if place.get(key) is not None and _is_cut_off(place[key]):
+            notes.add("answer_cut_off", f"{where}.{key}")
 
 
 def _is_cut_off(ending: Any) -> bool:
     """Whether a word says so; or one of an object's, such as `{"unified", "raw"}`, or of a list's."""
     if isinstance(ending, str):
+        if ending in _MEANT:
+            return False
         word = ending.rpartition(".")[2].lower().replace("-", "_")  # Python may write FinishReason.SAFETY
         return word in _CUT_OFF or _once(word) in _CUT_OFF
     if isinstance(ending, Mapping):

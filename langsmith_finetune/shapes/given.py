@@ -36,13 +36,22 @@ _SAID = frozenset({
 _OPAQUE = frozenset({
     "arguments", "args", "input", "response", "result", "parameters", "input_schema", "inputSchema", "schema",
     "parameters_json_schema", "parametersJsonSchema", "json_schema", "value",
+    "usage", "usage_metadata", "token_usage", "tokenUsage",
 })  # fmt: skip
-"""Where an object is the caller's own: arguments, schemas, answers of tools."""
+"""Where an object is the caller's own (arguments, schemas, answers of tools), or counts that nobody reads."""
+
+_FIRST, _LAST = frozenset("<NnOoUP_~"), frozenset("nNtTdeE)>~")
+"""What a placeholder begins with, unless its class is named by the way to it, and what it ends with."""
+_NO_OBJECTS = frozenset({int, float, bool, type(None)})
+_TEXT_OR_NONE = frozenset({str, *_NO_OBJECTS})
+_MANY = 100_000  # objects and lists; what holds itself has more
 
 
 def is_placeholder(value: Any) -> bool:
     """Whether a value is the text, or LangChain's telling, of an object that stands for "not given"."""
     if isinstance(value, str):
+        if not value or value[-1] not in _LAST or (value[0] not in _FIRST and "." not in value):
+            return False  # as nearly all are
         return len(value) <= _LONGEST and _PLACEHOLDER.fullmatch(value) is not None
     if isinstance(value, OBJECT) and value.get("type") == "not_implemented":
         path = value.get("id")
@@ -54,12 +63,51 @@ def is_placeholder(value: Any) -> bool:
 def forget_placeholders(run: RunPayload) -> None:
     """Leave every argument that nobody gave out of a payload."""
     run.inputs = _inputs(run.inputs, given(run.inputs))
-    run.outputs, run.extra, run.metadata = given(run.outputs), given(run.extra), given(run.metadata)
+    inner = run.extra.get("metadata")
+    run.outputs, run.extra = given(run.outputs), given(run.extra)
+    is_inner = run.metadata is inner and "metadata" in run.extra
+    run.metadata = run.extra["metadata"] if is_inner else given(run.metadata)
 
 
 def given(value: Any) -> Any:
     """A value without the entries whose value is a placeholder; itself where there are none."""
-    return _given(value, {}, 0)
+    return _given(value, {}, 0) if _may_hold_some(value) else value
+
+
+def _may_hold_some(value: Any) -> bool:  # noqa: C901, PLR0912 - one loop, since every value goes through it
+    """Whether a value must be looked at with care: what was read from JSON seldom must, and is looked over quickly."""
+    waiting = [value]
+    for place in waiting:
+        kind = type(place)
+        if kind is list:
+            waiting += [item for item in place if type(item) not in _TEXT_OR_NONE]
+        elif kind is dict:
+            for key, item in place.items():
+                kind = type(item)
+                if kind is str:
+                    if (
+                        item
+                        and item[-1] in _LAST
+                        and (item[0] in _FIRST or "." in item)
+                        and key not in _SAID
+                        and is_placeholder(item)
+                    ):
+                        return True
+                elif kind is dict:
+                    if key not in _OPAQUE:
+                        waiting.append(item)
+                elif kind is list:
+                    if key != "id":  # the path of a class
+                        waiting.append(item)
+                elif kind not in _NO_OBJECTS:
+                    return True
+            if place.get("type") == "not_implemented":
+                return True
+        elif kind not in _NO_OBJECTS:
+            return True
+        if len(waiting) > _MANY:
+            return True
+    return False
 
 
 def _given(value: Any, known: dict[int, Any], depth: int) -> Any:

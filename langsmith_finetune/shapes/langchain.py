@@ -231,10 +231,12 @@ _TEXT = frozenset({"type", "text", "index"})
 
 def _check_told_twice(where: str, content: Any, message: Message) -> None:
     """Every call among the blocks must be among the calls too: by its id, or by its name if it has none."""
+    if not (told := told_calls(content)):
+        return
     calls = message.get("tool_calls", ())
     ids = {call["id"] for call in calls}
     names = [call["function"]["name"] for call in calls]
-    for call_id, name in told_calls(content):
+    for call_id, name in told:
         if call_id is None and name in names:
             names.remove(name)
         elif not isinstance(call_id, str) or call_id not in ids:
@@ -273,9 +275,10 @@ def _add_calls(
     if is_answer:
         calls = streamed or raw or parsed
     else:
-        # Raw calls beside parsed ones tell their order where some are valid and some are not.
-        order = {call["id"]: position for position, call in enumerate(raw)}
-        calls = sorted(parsed, key=lambda call: order.get(call["id"], len(order))) if parsed else raw
+        calls = parsed or raw
+        if parsed and raw:  # raw calls tell the order where some of the parsed are valid and some are not
+            order = {call["id"]: position for position, call in enumerate(raw)}
+            calls = sorted(parsed, key=lambda call: order.get(call["id"], len(order)))
     if calls:
         message["tool_calls"] = calls
     elif extra.get("function_call"):
@@ -287,6 +290,8 @@ def _add_calls(
 def _parsed_calls(where: str, fields: Mapping[str, Any], notes: Notes) -> list[ToolCall]:
     calls: list[ToolCall] = []
     for key in ("tool_calls", "invalid_tool_calls"):
+        if not fields.get(key):
+            continue
         for index, found in enumerate(calls_at(f"{where}.{key}", fields.get(key))):
             at = f"{where}.{key}[{index}]"
             call = mapping_at(at, found)
@@ -305,6 +310,8 @@ def _parsed_calls(where: str, fields: Mapping[str, Any], notes: Notes) -> list[T
 
 
 def _raw_calls(where: str, extra: Mapping[str, Any], parsed: list[ToolCall], notes: Notes) -> list[ToolCall]:
+    if not extra.get("tool_calls"):
+        return []
     where = f"{where}.additional_kwargs.tool_calls"
     calls = calls_at(where, extra.get("tool_calls"))
     if any(isinstance(call, OBJECT) and call.get("type") == "not_implemented" for call in calls):
@@ -317,6 +324,8 @@ def _raw_calls(where: str, extra: Mapping[str, Any], parsed: list[ToolCall], not
 def _streamed_calls(where: str, fields: Mapping[str, Any], notes: Notes) -> list[ToolCall]:
     """The calls of a chunk: their text as it arrived, where parsing may have mended it."""
     calls: list[ToolCall] = []
+    if not fields.get("tool_call_chunks"):
+        return calls
     for index, found in enumerate(calls_at(f"{where}.tool_call_chunks", fields.get("tool_call_chunks"))):
         chunk = mapping_at(f"{where}.tool_call_chunks[{index}]", found)
         call_id, name, arguments = chunk.get("id"), chunk.get("name"), chunk.get("args")

@@ -365,7 +365,9 @@ def _is_made(settings: Any) -> bool:
     """Whether any setting was made that a reader looks at."""
     if settings is None:
         return False
-    return type(settings) is not dict or any(
+    if type(settings) is not dict:
+        return True
+    return not _LOOKED_AT.isdisjoint(settings) and any(
         settings[name] is not None and not (name in NESTED and settings[name] == {})
         for name in _LOOKED_AT.intersection(settings)
     )

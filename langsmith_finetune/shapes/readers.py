@@ -255,7 +255,10 @@ READERS: dict[str, Reader] = {
 
 def reader_of(outputs: Mapping[str, Any]) -> Reader:
     """The reader that knows outputs of this form."""
-    found = {READERS[key]: key for key in reversed(READERS) if key in outputs}  # named by its first key
+    known = [key for key in outputs if key in READERS]
+    if len(known) == 1:
+        return READERS[known[0]]
+    found = {READERS[key]: key for key in reversed(READERS) if key in known}  # named by its first key
     if read_generations in found:
         found.pop(read_llm_output, None)  # LangChain's own key of this name
     if read_message in found and "stop_reason" in outputs:

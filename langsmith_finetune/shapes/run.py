@@ -86,7 +86,7 @@ class RunPayload:
         inputs = self.inputs if isinstance(self.inputs, OBJECT) else {}
         params, options = self.extra.get("invocation_params"), self.extra.get("options")
         found = (inputs, params, inputs.get("model_parameters"), options)  # the third is LiteLLM's
-        return [place for place in found if isinstance(place, OBJECT)]
+        return [place for place in found if place is not None and isinstance(place, OBJECT)]
 
     @property
     def settings_everywhere(self) -> list[Mapping[str, Any]]:
@@ -138,16 +138,12 @@ def payload_of(run: Any) -> RunPayload:
     )
 
 
-def source_of(run: Any, notes: tuple[Note, ...] = ()) -> RunSource:
-    """Where an example made from this run came from."""
+def source_of(run: Any, role: Role | None = None, notes: tuple[Note, ...] = ()) -> RunSource:
+    """Where an example made from this run came from; the part that its call plays may be known already."""
     get = getter(run)
-    extra = get("extra")
-    return source_from(get, metadata_of(extra if isinstance(extra, OBJECT) else {}, get("metadata")), notes)
-
-
-def source_from(get: Any, metadata: Mapping[str, Any], notes: tuple[Note, ...] = ()) -> RunSource:
-    """`source_of`, from what was looked up already."""
-    stats, role = get("feedback_stats"), role_from(metadata, get("name"))
+    extra, stats = get("extra"), get("feedback_stats")
+    metadata = metadata_of(extra if isinstance(extra, OBJECT) else {}, get("metadata"))
+    role = role or role_from(metadata, get("name"))
     return RunSource(
         run_id=short_text(get("id")) or "",
         trace_id=short_text(get("trace_id")),

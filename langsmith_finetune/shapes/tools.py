@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import marshal
+import pickle
 from collections.abc import Mapping
-from typing import Any
+from io import BytesIO
+from typing import Any, cast
 
 from langsmith_finetune.shapes.canonical import (
     OBJECT,
@@ -54,15 +57,13 @@ def add_request_settings(conversation: Conversation, run: RunPayload, notes: Not
     if all(map(SETTINGS.isdisjoint, places)):
         return  # as in most calls: nothing but messages and a model
 
-    def setting(key: str) -> Any:
-        for place in places:
-            value = place.get(key)
-            if value is not None:
-                return value
-        return None
-
+    found: dict[str, Any] = {}
+    for place in reversed(places):  # so that the nearest to the wire has the last word
+        found |= {key: place[key] for key in SETTINGS.intersection(place) if place[key] is not None}
+    setting = found.get
     refuse_kept_elsewhere(setting("previous_response_id"), run.invocation("conversation"))
-    config = next((found for key in _CONFIGS if isinstance(found := setting(key), OBJECT)), {})
+    configs = (found[key] for key in _CONFIGS if isinstance(found.get(key), OBJECT))
+    config: Mapping[str, Any] = next(configs, {})
     tools = setting("tools")
     if tools is None:
         tools = config.get("tools")  # Bedrock's place
@@ -97,10 +98,12 @@ def _note_choice(choices: tuple[Any, Any], notes: Notes) -> None:
 
 def _note_format(settings: Mapping[str, Any], notes: Notes) -> None:
     """Note that the answer was held to a format."""
+    if _HOLD_FORMATS.isdisjoint(settings):
+        return
     for key in ("generationConfig", "generation_config"):  # LangChain.js with Gemini
         if isinstance(nested := settings.get(key), OBJECT):
             _note_format({name: value for name, value in nested.items() if name in FORMATS}, notes)
-    for key in FORMATS & settings.keys():
+    for key in [name for name in settings if name in FORMATS]:
         value = settings[key]
         if key in ("output_config", "outputConfig"):  # which holds other settings too
             value = (
@@ -114,11 +117,14 @@ def _note_format(settings: Mapping[str, Any], notes: Notes) -> None:
             notes.add("response_format", f"the call named a {key}")
 
 
+_HOLD_FORMATS = FORMATS | {"generationConfig", "generation_config"}
 _PARTS = ("format", "textFormat", "text_format")
 
 
 def note_tool_config(config: Mapping[str, Any], notes: Notes) -> None:
     """Note that Bedrock's or Gemini's configuration of tools forced or forbade them."""
+    if not config:
+        return
     choice = config.get("toolChoice")
     calling = config.get("function_calling_config") or config.get("functionCallingConfig")
     mode = calling.get("mode") if isinstance(calling, OBJECT) else None
@@ -157,7 +163,51 @@ def note_missing_tools(conversation: Conversation, notes: Notes, *, in_history: 
 
 
 def tools_from(where: str, tools: Any, notes: Notes) -> list[Tool]:
-    """Definitions, with the function inside (OpenAI, Bedrock, Gemini) or flat (Responses, Anthropic, Vercel)."""
+    """Definitions, with the function inside (OpenAI, Bedrock, Gemini) or flat (Responses, Anthropic, Vercel).
+
+    The calls of one project offer the same few lists, each of which is read once and copied from then on.
+    """
+    key = _key_of(where, tools)
+    if key is None:
+        return _read_tools(where, tools, notes)
+    if key in _KNOWN:
+        written, taken = _KNOWN[key]
+        taken.tell(notes)
+        return cast("list[Tool]", marshal.loads(written))  # noqa: S302 - by us, below
+    taken = Notes()
+    found = _read_tools(where, tools, taken)
+    taken.tell(notes)
+    written = marshal.dumps(found, 2)
+    if len(written) <= _LONGEST_KNOWN:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[key] = (written, taken)
+    return found
+
+
+def _key_of(where: str, tools: Any) -> tuple[str, bytes] | None:
+    """What a list of tools is known by; other texts, numbers and types make another key. None for what is no JSON."""
+    file = BytesIO()
+    try:
+        _Exact(file, 5).dump(tools)
+    except Exception:  # noqa: BLE001 - objects can raise anything; the reader says what is wrong
+        return None
+    return (where, file.getvalue()) if file.tell() <= _LONGEST_KNOWN else None
+
+
+class _Exact(pickle.Pickler):
+    """Writes JSON's own types and no others, so that equal bytes are equal values of equal types."""
+
+    def reducer_override(self, found: Any) -> Any:
+        raise TypeError(type(found).__name__)
+
+
+_KNOWN: dict[tuple[str, bytes], tuple[bytes, Notes]] = {}
+_MOST_KNOWN = 64
+_LONGEST_KNOWN = 50_000  # bytes: all that are known take a few MB at most
+
+
+def _read_tools(where: str, tools: Any, notes: Notes) -> list[Tool]:
     found: list[Tool] = []
     for index, tool in enumerate(list_at(where, tools)):
         at = f"{where}[{index}]"
