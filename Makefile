@@ -44,7 +44,7 @@ bench: .venv/dev ## Measure, each beside the obvious alternative
 
 record: .venv/dev ## Record the cassettes anew: from the stand-ins, or from live services where keys are set
 	$(BIN)/python -m tests.record_langsmith
-	$(BIN)/python -m tests.record_openai
+	$(BIN)/python -m tests.record_hosts
 
 clean: ## Remove the environment and everything built
 	rm -rf .venv build dist docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis notebooks/runs

@@ -7,9 +7,6 @@ from hypothesis import HealthCheck, settings
 
 from langsmith_finetune.dataset import prices
 from langsmith_finetune.providers import lifecycle
-from tests.vcr_config import pytest_recording_configure, vcr_config
-
-__all__ = ["pytest_recording_configure", "vcr_config"]
 
 # The same examples on every run and every machine, however busy it is; `make fuzz` searches for new ones.
 _steady = settings(

@@ -93,6 +93,12 @@ def transformers_streams_by_two_methods():
     assert "streamer.put(input_ids.cpu())" in inspect.getsource(GenerationMixin.generate)
 
 
+def openai_clients_keep_their_http_client():
+    with httpx2.Client() as inner, openai.OpenAI(api_key="key", http_client=inner) as client:
+        assert client._client is inner
+        assert client.with_options(http_client=httpx2.Client())._client is not inner
+
+
 def openai_keeps_a_function_for_a_key():
     def token():
         return "token"
@@ -102,12 +108,6 @@ def openai_keeps_a_function_for_a_key():
         assert client.api_key == ""
     with openai.OpenAI(api_key="key", base_url="http://127.0.0.1/v1") as client:
         assert client._api_key_provider is None
-
-
-def openai_keeps_its_http_client():
-    http_client = httpx2.Client()
-    with openai.OpenAI(api_key="key", base_url="http://127.0.0.1/v1", http_client=http_client) as client:
-        assert client._client is http_client
 
 
 def openai_and_huggingface_speak_httpx2():
@@ -178,9 +178,9 @@ INTERNALS = [
         "transformers", "streamer", "providers/local/generation.py", transformers_streams_by_two_methods
     ),
     Internal(
-        "openai", "_api_key_provider", "providers/openai/provider.py", openai_keeps_a_function_for_a_key
+        "openai", "_api_key_provider", "providers/openai/requests.py", openai_keeps_a_function_for_a_key
     ),
-    Internal("openai", "_client", "providers/openai/requests.py", openai_keeps_its_http_client),
+    Internal("openai", "_client", "providers/openai/requests.py", openai_clients_keep_their_http_client),
     Internal("openai", "PoolTimeout", "providers/openai/requests.py", openai_and_huggingface_speak_httpx2),
     Internal(
         "langchain-core", "__openai_role__", "sessions.py", langchain_keeps_the_developer_in_additional_kwargs
@@ -229,7 +229,7 @@ def test_every_private_name_of_others_has_a_row():
                 used.setdefault(name, path.relative_to(LIBRARY).as_posix())
     known = {internal.name for internal in INTERNALS} | {"__pydantic_extra__", "__pydantic_private__"}
     assert {name: path for name, path in used.items() if name not in ours | known} == {}
-    assert "_api_key_provider" in used
+    assert used["_api_key_provider"] == "providers/openai/requests.py"
 
 
 def names_made_by(node):

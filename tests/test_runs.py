@@ -13,7 +13,6 @@ from unittest.mock import create_autospec
 
 import langsmith
 import pytest
-import vcr
 from langsmith.utils import LangSmithError, LangSmithNotFoundError
 
 from langsmith_finetune import LangSmithRunChatLoader
@@ -29,6 +28,7 @@ from . import record_langsmith
 from .standins.clock import FakeClock
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 from .standins.server import Drop, Response
+from .tape import CASSETTES, header_of, replayed
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 V2_QUERY = "/api/v2/runs/query"
@@ -509,14 +509,18 @@ def test_the_official_client_reads_the_stand_ins_datasets():
 
 @pytest.mark.parametrize("name", record_langsmith.OFFERS)
 def test_a_recorded_selection_replays(name):
-    path = record_langsmith.CASSETTES / f"{name}.yaml"
-    assert path.read_text(encoding="utf-8").startswith("# Recorded from ")
-    with record_langsmith.cassette(name, vcr.mode.NONE) as tape:
-        runs = record_langsmith.select(record_langsmith.LIVE, KEY)
+    path = CASSETTES / f"{name}.yaml"
+    header = header_of(path)
+    with replayed(path) as tape:
+        runs = record_langsmith.select(record_langsmith.LIVE, KEY, header["recorded"]["project"])
         assert tape.all_played
-        answer = json.loads(tape.responses[-1]["body"]["string"])
-    answered = {row["id"]: row for row in answer.get("items") or answer["runs"]}
-    assert len(runs) == len(answered) > 10
+        pages = [json.loads(response["body"]["string"]) for response in tape.responses]
+    rows = [
+        row for page in pages if isinstance(page, dict) for row in page.get("runs") or page.get("items") or []
+    ]
+    answered = {row["id"]: row for row in rows if "outputs" in row}
+    assert header["outcome"] == {"runs": len(runs)}
+    assert runs
     for run in runs:
         assert (run.inputs, run.outputs) == (answered[run.id]["inputs"], answered[run.id]["outputs"])
         assert (run.run_type, run.status, run.error) == ("LLM", "SUCCESS", None)

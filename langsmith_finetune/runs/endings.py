@@ -30,7 +30,7 @@ class Pages:
         >>> pages.turned(["b"], cursor="1")
         Traceback (most recent call last):
             ...
-        langsmith...LangsmithError: LangSmith gives the same cursor again and again for projects
+        langsmith.LangsmithError: LangSmith gives the same cursor again and again for projects
     """
 
     def __init__(self, what: str, page_size: int = 100, *, most: int | None = None) -> None:

@@ -57,7 +57,8 @@ class AzureStandIn(OpenAIStandIn):
     def _look(self, id_: str) -> dict[str, Any]:
         job = super()._look(id_)
         if job.get("fine_tuned_model"):
-            job["fine_tuned_model"] = f"{job['model']}.ft-{id_[-8:]}-{job.get('user_provided_suffix', 'x')}"
+            ending = "-".join(filter(None, [id_[-8:], job.get("user_provided_suffix")]))
+            job["fine_tuned_model"] = f"{job['model']}.ft-{ending}"
         return job
 
     def _answered(self, request: Request, name: str, *, is_open: bool) -> Response:

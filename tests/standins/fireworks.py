@@ -164,6 +164,8 @@ class FireworksStandIn(StandIn):
             return refusal(409, f"{kind} {id_} already exists")
         if asked["dataset"].rsplit("/", 1)[-1] not in self.uploads:
             return refusal(400, f"dataset {asked['dataset']} not found")
+        if str(asked.get("baseModel")).endswith("/no-such-model"):
+            return refusal(404, f"base model {asked['baseModel']} not found")
         job = asked | {
             "name": f"accounts/{ACCOUNT}/{kind}/{id_}",
             "createTime": self._now(),

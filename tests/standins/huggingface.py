@@ -36,6 +36,7 @@ class HuggingFaceStandIn(StandIn):
         self.jobs: dict[str, dict[str, Any]] = {}
         self.asked: list[dict[str, Any]] = []
         self.default_script: tuple[str, ...] = ("SCHEDULING", "RUNNING", "RUNNING", "COMPLETED")
+        self.failure = "OutOfMemoryError while training"
         self._scripts: dict[str, deque[str]] = {}
         self._count = 0
 
@@ -58,7 +59,7 @@ class HuggingFaceStandIn(StandIn):
         return Response(answer.status, b"", headers=answer.headers) if request.method == "HEAD" else answer
 
     def _handle(self, request: Request) -> Response:
-        if request.headers.get("authorization") == "Bearer hf_wrong":
+        if request.headers.get("authorization") in {"Bearer wrong", "Bearer hf_wrong"}:
             return _refusal(401, "Invalid username or password.")
         for method, pattern, answer in self._ROUTES:
             if request.method in method and (found := re.fullmatch(pattern, unquote(request.path))):
@@ -195,7 +196,7 @@ class HuggingFaceStandIn(StandIn):
     def _logs(self, request: Request, namespace: str, id_: str) -> Response:
         told = [*EVENTS]
         if self.jobs[id_]["status"]["stage"] == "ERROR":
-            told.append({"message": "OutOfMemoryError while training", "level": "error"})
+            told.append({"message": self.failure, "level": "error"})
         lines = ["===== Job started at 2026-11-23 08:00:00 =====", "Installed 61 packages"]
         for second, event in enumerate(told):
             base = {"created_at": f"2026-11-23T08:00:{second:02d}+00:00", "level": "info", "metrics": {}}

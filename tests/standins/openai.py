@@ -124,6 +124,11 @@ class OpenAIStandIn(StandIn):
     def handle(self, request: Request) -> Response:
         if not request.headers.get("authorization", "").startswith("Bearer "):
             return error(401, "You didn't provide an API key.", code=None)
+        if request.headers["authorization"] == "Bearer wrong":
+            message = (
+                "Incorrect API key provided: wrong. You can find your API key at https://platform.openai.com."
+            )
+            return error(401, message, code="invalid_api_key")
         path = request.path.removeprefix("/v1")
         for method, pattern, answer in self._ROUTES:
             if method == request.method and (found := re.fullmatch(pattern, path)):
@@ -251,7 +256,7 @@ class OpenAIStandIn(StandIn):
         if asked["training_file"] not in self.files:
             message = f"invalid training_file: {asked['training_file']}"
             return error(400, message, param="training_file")
-        if asked["model"] == "gpt-nonexistent":
+        if asked["model"] in {"gpt-nonexistent", "no-such-model"}:
             message = f"Model {asked['model']} is not available for fine-tuning or does not exist."
             return error(400, message, code="model_not_available")
         id_ = self._next("ftjob-")

@@ -162,6 +162,8 @@ class TogetherStandIn(StandIn):
         asked = request.json()
         if asked["training_file"] not in self.uploads:
             return refusal(400, f"training file {asked['training_file']} not found")
+        if asked.get("model") == "no-such-model":
+            return refusal(400, "model no-such-model is not available for fine-tuning")
         id_ = self._next("ft-")
         short = {
             "id": id_,

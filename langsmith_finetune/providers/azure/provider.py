@@ -17,6 +17,7 @@ from langsmith_finetune.providers.azure.deployments import OPEN_MODEL, AzureDepl
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.providers.openai.requests import key_function
 from langsmith_finetune.targets.azure import AZURE
 
 if TYPE_CHECKING:
@@ -128,15 +129,15 @@ class AzureProvider(AzureDeployments, OpenAIProvider):
         from langchain_openai import AzureChatOpenAI  # noqa: PLC0415 - half a second that a job can do without
 
         name = model_id.removeprefix(OPEN_MODEL)
-        key_function = getattr(self.client, "_api_key_provider", None)
+        token = key_function(self.client)
         settings: dict[str, Any] = {
             "model": name,
             "azure_deployment": name,
             "azure_endpoint": _cognitive_services(self.client.base_url),
             "api_version": _CHAT_VERSION,
-            "api_key": None if key_function else self.client.api_key,
+            "api_key": None if token else self.client.api_key,
             "azure_ad_token": None,
-            "azure_ad_token_provider": key_function,
+            "azure_ad_token_provider": token,
             "stream_usage": True,  # the class's own default, which a client of ours undoes
             # The SDK would take this host's `api-key` along to wherever it is redirected.
             "http_client": _ChatClient(follow_redirects=False),

@@ -34,7 +34,13 @@ from langsmith_finetune.providers.openai.answers import (
     job_status_from_answer,
 )
 from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
-from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, bounded, status_code
+from langsmith_finetune.providers.openai.requests import (
+    NO_SUCH_PATH,
+    OpenAIRequests,
+    bounded,
+    key_function,
+    status_code,
+)
 from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.providers.values import (
     id_from,
@@ -386,8 +392,7 @@ class OpenAIProvider(Provider):
 
         settings: dict[str, Any] = {
             "model": model_id,
-            # A client made with a function for a key (Azure's tokens) has no key of its own.
-            "api_key": getattr(self.client, "_api_key_provider", None) or self.client.api_key,
+            "api_key": key_function(self.client) or self.client.api_key,
             "base_url": str(self.client.base_url),
             "organization": self.client.organization,
         }

@@ -196,6 +196,12 @@ def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     return retry_after_seconds(headers) if milliseconds is None else milliseconds / 1000
 
 
+def key_function(client: openai.OpenAI) -> Callable[[], str] | None:
+    """The function that gives a client its key, such as one for Azure's tokens; such a client has no key of its own."""
+    found: Callable[[], str] | None = getattr(client, "_api_key_provider", None)
+    return found
+
+
 def bounded(client: openai.OpenAI) -> openai.OpenAI:
     """The same client, with our transport under it; one on another HTTP library stays as it is.
 
