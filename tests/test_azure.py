@@ -293,6 +293,53 @@ def test_a_list_that_leads_elsewhere_or_does_not_end_is_ended(server, connect):
         provider.list_deployments()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"name": 7},
+        {"name": "../other"},
+        {"name": "x\u001b[2J"},
+        {"name": ["x"], "properties": []},
+    ],
+)
+def test_an_answer_without_a_deployments_name_is_an_error(server, connect, answer):
+    server.fault("GET", f"{ACCOUNT}/deployments/x", Response(200, answer))
+    with pytest.raises(ProviderError) as caught:
+        connect().retrieve_deployment("x")
+    assert str(caught.value) == "azure: the answer about a deployment has no name"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"properties": None},
+        {"properties": {"model": "gpt", "provisioningState": {"a": 1}}, "sku": 7},
+        {"properties": {"model": {"name": ["x"], "format": 3}}, "sku": {"name": None}},
+    ],
+)
+def test_an_odd_answer_about_a_deployment_is_read_as_far_as_it_goes(server, connect, answer):
+    server.fault("GET", f"{ACCOUNT}/deployments/x", Response(200, {"name": "x"} | answer))
+    found = connect().retrieve_deployment("x")
+    assert (found.id, found.model_id, found.status, found.serves_as) == ("x", "unknown", "unknown", "x")
+
+
+def test_a_list_with_an_odd_link_is_not_taken_for_its_end(server, connect):
+    server.fault("GET", f"{ACCOUNT}/deployments", Response(200, {"value": [], "nextLink": {"a": 1}}))
+    with pytest.raises(ProviderError) as caught:
+        connect().list_deployments()
+    assert str(caught.value) == "azure: the list of deployments has an odd nextLink"
+
+
+@pytest.mark.parametrize("value", [None, {"a": "b"}, ["x"], [{"name": 7}]])
+def test_a_list_that_is_none_is_no_empty_list(server, connect, value):
+    server.fault("GET", f"{ACCOUNT}/deployments", Response(200, {"value": value}))
+    with pytest.raises(
+        ProviderError, match=r"azure: the list of deployments (is no list|has an item without name)"
+    ):
+        connect().list_deployments()
+
+
 @pytest.mark.parametrize("name", ["../../other", "", "a/b", "x" * 65])
 def test_the_name_of_a_deployment_cannot_lead_elsewhere(server, connect, name):
     with pytest.raises(ValueError) as caught:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 import httpx2
 
@@ -14,7 +15,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import DeploymentStatus, Provider
 from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.rest import RestClient, status_of
-from langsmith_finetune.providers.values import id_from, object_from, text_from, word_from
+from langsmith_finetune.providers.values import object_from, text_from, word_from
 
 _ARM_VERSION = "2024-10-01"
 
@@ -136,7 +137,8 @@ class AzureDeployments(Provider):
         """The deployments of a tuned model, or of all tuned models, newest first."""
         listed = [deployment for deployment in self._deployments() if _is_tuned(deployment)]
         listed.sort(
-            key=lambda deployment: str(_part(deployment, "systemData").get("createdAt")), reverse=True
+            key=lambda deployment: str(object_from(deployment.get("systemData")).get("createdAt")),
+            reverse=True,
         )
         found = [self._deployment(deployment) for deployment in listed]
         return [one for one in found if model_id is None or one.model_id.casefold() == model_id.casefold()]
@@ -161,21 +163,18 @@ class AzureDeployments(Provider):
                 return None
             raise
 
-    def _deployments(self) -> Sequence[dict[str, Any]]:
+    def _deployments(self) -> Iterator[dict[str, Any]]:
         """All deployments of the resource, which serve base models too."""
 
-        def read(link: str | None) -> Page:
-            try:
-                # The rest of the link is ours already, and a host chosen by an answer gets no token.
-                page = self._ask("GET", params={} if link is None else dict(httpx2.URL(link).params))
-            except httpx2.InvalidURL:
-                raise ProviderError(self.name, "the list of deployments has an odd nextLink") from None
-            following = page.get("nextLink")
-            if following not in (None, "") and not isinstance(following, str):
+        def read(cursor: str | None) -> Page:
+            # Of a link only the question is taken: a host that is chosen by an answer gets no token.
+            page = self._ask("GET", params=dict(parse_qsl(cursor or "")))
+            link = page.get("nextLink")
+            if link not in (None, "") and not isinstance(link, str):
                 raise ProviderError(self.name, "the list of deployments has an odd nextLink")
-            return Page(page.get("value"), following or None)
+            return Page(page.get("value"), link.partition("?")[2] if link else None)
 
-        return list(read_pages(self.name, "deployments", read, key="name"))
+        return read_pages(self.name, "deployments", read, key="name")
 
     def _about(self, name: str, answer: dict[str, Any]) -> DeploymentStatus:
         """The deployment that was asked for.
@@ -209,18 +208,20 @@ class AzureDeployments(Provider):
         path = "/".join(filter(None, [self._resource_id, "deployments", name]))
         return self._arm.ask(method, path, params=query, **request)
 
-    def _deployment(self, deployment: dict[str, Any]) -> DeploymentStatus:
-        name, model = id_from(deployment.get("name")), _model_of(deployment)
-        if name is None:
+    def _deployment(self, deployment: Mapping[str, Any]) -> DeploymentStatus:
+        name, model = text_from(deployment.get("name")), _model_of(deployment)
+        if name is None or not _NAME.fullmatch(name):
             raise ProviderError(self.name, "the answer about a deployment has no name")
-        word = word_from(_part(deployment, "properties").get("provisioningState"))
+        model_id = text_from(model.get("name")) or "unknown"
+        model_format = text_from(model.get("format")) or _publisher(model_id)
+        word = word_from(object_from(deployment.get("properties")).get("provisioningState"))
         return DeploymentStatus(
             id=name,
-            model_id=text_from(model.get("name")) or "unknown",
+            model_id=model_id,
             status=_STATES.get(word, "unknown"),
             provider_status=word,
-            serves_as=name if model.get("format") == "OpenAI" else OPEN_MODEL + name,
-            usd_per_hour=_usd_per_hour(_part(deployment, "sku").get("name")),
+            serves_as=name if model_format in (None, "OpenAI") else OPEN_MODEL + name,
+            usd_per_hour=_usd_per_hour(object_from(deployment.get("sku")).get("name")),
         )
 
 
@@ -247,12 +248,8 @@ def _usd_per_hour(sku: object) -> float | None:
     return 0.0 if str(sku).lower() == "developertier" else None
 
 
-def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    return object_from(answer.get(name))
-
-
 def _model_of(deployment: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _part(_part(deployment, "properties"), "model")
+    return object_from(object_from(deployment.get("properties")).get("model"))
 
 
 def _is_tuned(deployment: Mapping[str, Any]) -> bool:
