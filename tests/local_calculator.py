@@ -6,11 +6,11 @@ import atexit
 import json
 import re
 import shutil
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from langsmith_finetune.dataset.scratch import kept_scratch_folder
 from langsmith_finetune.jobs.job import FineTunedModel, FineTuneJob
 from langsmith_finetune.providers.local import LocalProvider, tiny_model
 
@@ -85,7 +85,7 @@ def write_lines(path: Path, some: list[dict[str, Any]] | None = None) -> Path:
 @cache
 def folder() -> Path:
     """A folder for what is made once a session."""
-    path = Path(tempfile.mkdtemp(prefix="calculator-"))
+    path = kept_scratch_folder("calculator-")
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
 

@@ -97,7 +97,7 @@ def test_azures_environment_is_read(monkeypatch):
     monkeypatch.delenv("AZURE_OPENAI_API_KEY")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-somebody-else")
     with pytest.raises(ValueError) as caught:
-        AzureProvider()
+        AzureProvider().list_files()
     assert str(caught.value) == "azure: no API key. Pass api_key= or set AZURE_OPENAI_API_KEY"
     monkeypatch.delenv("AZURE_OPENAI_ENDPOINT")
     with pytest.raises(ValueError) as caught:

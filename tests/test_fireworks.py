@@ -348,6 +348,10 @@ def test_models_and_datasets_are_listed_over_many_pages_and_deleted(server, prov
 def test_weights_are_downloaded_into_the_folder_and_nowhere_else(server, provider, tmp_path):
     folder = provider.download("accounts/me/models/m", tmp_path / "weights")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == server.files
+    server.files[""] = b"x"
+    found = failure(lambda: provider.download("accounts/me/models/m", tmp_path / "again"))
+    assert str(found) == "fireworks: a file of model 'accounts/me/models/m' has no name"
+    del server.files[""]
     server.files["../outside"] = b"x"
     found = failure(lambda: provider.download("accounts/me/models/m", tmp_path / "again"))
     assert str(found) == "fireworks: a file of model 'accounts/me/models/m' has a name that leads elsewhere"
@@ -377,7 +381,7 @@ def test_the_environment_gives_the_key(monkeypatch):
     assert FireworksProvider(account_id="me").home == "https://api.fireworks.ai/me"
     monkeypatch.delenv("FIREWORKS_API_KEY")
     with pytest.raises(ValueError, match=r"^fireworks: no API key\. Pass api_key= or set FIREWORKS_API_KEY$"):
-        FireworksProvider()
+        FireworksProvider().list_files()
 
 
 def test_their_errors_are_read(server, provider):

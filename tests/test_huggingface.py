@@ -166,7 +166,7 @@ def test_a_missing_token_names_the_variable(monkeypatch):
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     with pytest.raises(ValueError) as caught:
-        HuggingFaceProvider()
+        HuggingFaceProvider().list_models()
     assert str(caught.value) == "huggingface: no API key. Pass token= or set HF_TOKEN"
     monkeypatch.setenv("HF_TOKEN", "hf_made_up")
     assert HuggingFaceProvider()._api.token == "hf_made_up"

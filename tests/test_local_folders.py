@@ -204,7 +204,7 @@ BROKEN = {
     _folder: "cannot be read (Is a directory)",
     _gone: "is missing",
     _list: "is not a JSON object",
-    _deep: "is not JSON",
+    _deep: "is nested too deeply",
     _bytes: "is not JSON",
 }
 

@@ -733,7 +733,7 @@ def test_azures_own_client_with_a_token_is_taken():
 def test_a_missing_key_names_the_variable(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ValueError) as caught:
-        OpenAIProvider()
+        OpenAIProvider().list_files()
     assert str(caught.value) == "openai: no API key. Pass api_key= or set OPENAI_API_KEY"
 
 

@@ -113,7 +113,7 @@ def test_a_host_is_never_shown_openais_key(monkeypatch, kind, variable):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai-secret")
     monkeypatch.setenv("OPENAI_BASE_URL", "https://somewhere.else/v1")
     with pytest.raises(ValueError) as caught:
-        kind()
+        kind().list_files()
     assert str(caught.value) == f"{kind.name}: no API key. Pass api_key= or set {variable}"
     monkeypatch.setenv(variable, KEY)
     provider = kind()

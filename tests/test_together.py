@@ -392,7 +392,7 @@ def test_the_environment_gives_the_key(monkeypatch):
     assert provider.home == "https://api.together.ai"
     monkeypatch.delenv("TOGETHER_API_KEY")
     with pytest.raises(ValueError) as caught:
-        TogetherProvider()
+        TogetherProvider().list_files()
     assert str(caught.value) == ("together: no API key. Pass api_key= or set TOGETHER_API_KEY")
 
 

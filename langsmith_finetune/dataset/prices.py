@@ -121,6 +121,22 @@ def price(
     return None
 
 
+def models_of(provider: str) -> frozenset[str]:
+    """The names of a provider's models; empty where its prices go by size, so that it trains any.
+
+    Args:
+        provider: The provider's name.
+    """
+    rows = [
+        row
+        for row in tomllib.loads(_TABLE.read_text(encoding="utf-8"))["price"]
+        if row["provider"] == provider
+    ]
+    if any("models" not in row for row in rows):
+        return frozenset()
+    return frozenset(model for row in rows for model in row["models"])
+
+
 def _is_for(row: Mapping[str, Any], model: str, size: float | None) -> bool:
     if "models" in row:
         return model in row["models"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from langsmith_finetune.dataset.jsonl import WrittenFile, write_jsonl
+from langsmith_finetune.dataset.scratch import scratch_folder
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.examples import TrainingExample, TrainingLine, examples_from_runs
@@ -121,7 +121,7 @@ def _make_shard(
     number, file = item
     reasons = Counter[str]()
     remote = "://" in folder
-    with tempfile.TemporaryDirectory() if remote else nullcontext(folder) as here:
+    with scratch_folder("shard-") if remote else nullcontext(folder) as here:
         path = Path(here, f"part-{number:05}.jsonl")
         with whole_file(path.with_suffix(".skipped.jsonl")) as skipped:
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from langsmith_finetune.clock import Clock
+from langsmith_finetune.dataset.scratch import kept_scratch_folder
 from langsmith_finetune.errors import FineTuneError, InvalidExampleError, NotSupportedError, ProviderError
 from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import ENVIRONMENT, Journal, home_of
@@ -385,7 +385,7 @@ def usable_journal(journal: Journal | str | Path | None, provider: Provider) -> 
                 f"journal= or {ENVIRONMENT}",
             ) from error
         logger.warning("%s; %s is asked for earlier jobs instead", what, provider.name)
-        return Journal(tempfile.mkdtemp(prefix="langsmith-finetune-"))
+        return Journal(kept_scratch_folder("journal-"))
 
 
 def sha256_of_folder(path: Path) -> str:

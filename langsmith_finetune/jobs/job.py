@@ -169,7 +169,8 @@ class FineTuneJob:
                 stands for one file and one set of settings.
             check: See first that the target's rules take every line, as `check(path, target)` does.
             max_cost_usd: Refuse a job that would cost more, or of which nobody knows what it costs.
-            dry_run: Send nothing, and return a `JobPlan` of what would be sent and what it would cost.
+            dry_run: Send nothing, and return a `JobPlan` of what would be sent, what it would cost, and what ends
+                when. Needs no key.
             force_new: Start another job even if an equal one exists. This may be paid for again.
             progress: Show a line while a large file is sent.
             journal: The folder that remembers jobs, in place of the usual one; see `Journal`.
@@ -212,12 +213,11 @@ class FineTuneJob:
         small = training.stat().st_size <= _PRICED_BYTES
         price = dry_run or max_cost_usd is not None or (check and small)
         if dry_run:
-            with planned(provider, request, check=check, price=price, count=True) as (found, _):
+            with planned(provider, request, check=check, price=price, dry_run=True) as (found, _):
                 return found
 
         @contextmanager
         def plan() -> Iterator[tuple[JobPlan, Sequence[PreparedFile]]]:
-            _check_lifecycle(provider, request)
             with planned(provider, request, check=check, price=price) as (found, files):
                 refuse_above(max_cost_usd, found, free=not provider.costs_money)
                 logger.info("%s: %s: %s", provider.name, training.name, found.price or found.price_unknown)
@@ -655,13 +655,6 @@ def _check_provider(provider: object) -> None:
 def _sha256_of_model(provider: Provider, model: str | Path) -> str | None:
     """The content of a model folder, for a provider that trains folders; elsewhere a model is a name."""
     return sha256_of_folder(Path(model)) if provider.trains_folders and Path(model).is_dir() else None
-
-
-def _check_lifecycle(provider: Provider, request: JobRequest) -> None:
-    """Refuse what is gone, and warn of a model that has days to live."""
-    from langsmith_finetune.providers.lifecycle import check_lifecycle  # noqa: PLC0415 - only who pays needs it
-
-    check_lifecycle(provider, request.model, request.method)
 
 
 def _record(path: Path, job: JobStatus, provider: Provider, sha256: str, *, role: str = "training") -> None:

@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.printable import printable
+from langsmith_finetune.errors import InvalidExampleError, ProviderError
+from langsmith_finetune.printable import logger_of, printable
 from langsmith_finetune.providers.base import JobRequest, Method, PreparedFile, Provider
 from langsmith_finetune.providers.preparation import prepared_files
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from langsmith_finetune.checks import CheckReport
     from langsmith_finetune.dataset.prices import Price
     from langsmith_finetune.dataset.tokens import TokenCount, TokenCounter
+    from langsmith_finetune.providers.lifecycle import Lifecycle
+
+logger = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ class JobPlan:
         tokens: The tokens of the training file, one epoch.
         price: What the training would cost; None where `price_unknown` says why.
         price_unknown: Why no price is known.
+        lifecycle: What is known of the model's and the provider's end.
+        model_unknown: Why the model's name may be none, as far as this machine can tell; None where it is known.
     """
 
     provider: str
@@ -50,6 +56,8 @@ class JobPlan:
     tokens: TokenCount | None
     price: Price | None
     price_unknown: str | None
+    lifecycle: Lifecycle | None = None
+    model_unknown: str | None = None
 
     @property
     def usd(self) -> float | None:
@@ -70,6 +78,10 @@ class JobPlan:
             exactly = "" if self.tokens.exact else "about "
             lines.append(f"tokens: {exactly}{self.tokens.total:,} an epoch ({self.tokens.how})")
         lines.append(f"price: {self.price or self.price_unknown}")
+        if self.lifecycle and (end := self.lifecycle.warning(str(self.body.get("model")))):
+            lines.append(f"end: {end}")
+        if self.model_unknown is not None:
+            lines.append(f"model: {self.model_unknown}")
         if self.check is not None:
             lines.append(f"check: {self.check}")
         return printable("\n".join(lines))
@@ -113,7 +125,7 @@ def check_request(provider: Provider, request: JobRequest, first_line: Mapping[s
 
 @contextmanager
 def planned(
-    provider: Provider, request: JobRequest, *, check: bool, price: bool, count: bool = False
+    provider: Provider, request: JobRequest, *, check: bool, price: bool, dry_run: bool = False
 ) -> Iterator[tuple[JobPlan, Sequence[PreparedFile]]]:
     """What a job would send and cost, and the files that it would send. Sends nothing.
 
@@ -124,13 +136,19 @@ def planned(
         request: What would be asked.
         check: Apply the provider's rules to the files.
         price: Look up what it costs, and count the tokens if that is known.
-        count: Count the tokens in any case.
+        dry_run: Ask nobody, and count the tokens in any case.
 
     Raises:
         InvalidExampleError: The provider's rules refuse a line; says which, and holds the report as a note.
+        NotSupportedError: The model, or the provider's training, has ended.
     """
+    from langsmith_finetune.providers.lifecycle import check_lifecycle  # noqa: PLC0415 - only who pays needs it
+
+    lifecycle = check_lifecycle(provider, request.model, request.method, asks=not dry_run)
+    if unknown_name := _unknown_name(provider, request.model):
+        logger.warning("%s: %s", provider.name, unknown_name)
     cost = _Cost(provider, request) if price else None
-    counter = cost.counter(count=count) if cost is not None else None
+    counter = cost.counter(count=dry_run) if cost is not None else None
     with prepared_files(provider, request, check=check, counter=counter) as files:
         training = files[0]
         found, unknown = (None, "not asked for") if cost is None else cost.of(training)
@@ -147,9 +165,28 @@ def planned(
                 tokens=training.tokens,
                 price=found,
                 price_unknown=unknown,
+                lifecycle=lifecycle,
+                model_unknown=unknown_name,
             ),
             files,
         )
+
+
+def _unknown_name(provider: Provider, model: str) -> str | None:
+    """Why a model's name may be none, where this machine can tell: the provider itself says it only for a job."""
+    if provider.trains_folders:
+        here = Path(model).is_dir()
+        return None if here else f"{model!r} is no folder here; it is looked for on the Hugging Face Hub"
+    from langsmith_finetune.dataset.prices import models_of  # noqa: PLC0415
+    from langsmith_finetune.providers.lifecycle import host_name, is_listed  # noqa: PLC0415
+
+    base, host = model.removeprefix("ft:").split(":")[0], host_name(provider)
+    known = models_of(host)
+    if not known or base in known or is_listed(host, base):
+        return None
+    near = get_close_matches(base, known, n=1)
+    meant = f" Is {near[0]!r} meant?" if near else ""
+    return f"no model {model!r} is known at {provider.name}, which decides itself.{meant}"
 
 
 def refuse_above(max_cost_usd: float | None, plan: JobPlan, *, free: bool) -> None:
@@ -193,7 +230,12 @@ class _Cost:
             return None
         try:
             return counter_for(self._request.model)
-        except (ImportError, OSError, ValueError) as error:  # a tokenizer that cannot be loaded
+        except (
+            ImportError,
+            OSError,
+            ProviderError,
+            ValueError,
+        ) as error:  # a tokenizer that cannot be loaded
             self._unknown = self._unknown or f"the tokens cannot be counted ({type(error).__name__})"
             return None
 

@@ -8,7 +8,6 @@ import openai
 
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.providers.base import Provider
-from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.targets.crusoe import CRUSOE
 
@@ -31,6 +30,7 @@ class CrusoeProvider(OpenAIProvider):
     result = "deployable"
     pause_job = Provider.pause_job
     resume_job = Provider.resume_job
+    key_variable: ClassVar = "CRUSOE_API_KEY"
     largest_upload: int | None = None
     parameters: ClassVar = {"supervised": ("n_epochs", "batch_size", "learning_rate_multiplier")}
 
@@ -42,7 +42,4 @@ class CrusoeProvider(OpenAIProvider):
         *,
         clock: Clock | None = None,
     ) -> None:
-        if client is None:
-            super().__init__(key_of(self.name, "CRUSOE_API_KEY", api_key), base_url, clock=clock)
-        else:
-            super().__init__(api_key, None, client, clock=clock)
+        super().__init__(api_key, base_url if client is None else None, client, clock=clock)

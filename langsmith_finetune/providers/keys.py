@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import re
 
+from langsmith_finetune.providers.masking import remember_key
 
-def key_of(provider: str, variable: str, given: str | None, *, argument: str = "api_key") -> str:
-    """The key that was given, or that the environment holds; looked up when a provider is made.
+
+class ApiKey:
+    """A provider's key. One that is there is checked at once; that there is none is said where it is first needed.
+
+    So a provider can be made, and a job planned, without a key.
 
     Args:
         provider: The provider's name.
@@ -16,17 +20,39 @@ def key_of(provider: str, variable: str, given: str | None, *, argument: str = "
         argument: Under which name.
 
     Raises:
-        ValueError: There is none, or it cannot be sent in a header.
+        ValueError: It cannot be sent in a header.
 
     Example:
-        >>> key_of("together", "NO_SUCH_VARIABLE", None)
+        >>> key = ApiKey("together", "NO_SUCH_VARIABLE")
+        >>> key()
         Traceback (most recent call last):
         ValueError: together: no API key. Pass api_key= or set NO_SUCH_VARIABLE
     """
-    key = given or os.environ.get(variable)
-    if not key:
-        raise ValueError(f"{provider}: no API key. Pass {argument}= or set {variable}")
-    return sendable_key(provider, key)
+
+    def __init__(
+        self, provider: str, variable: str, given: str | None = None, *, argument: str = "api_key"
+    ) -> None:
+        self._provider, self._variable, self._argument = provider, variable, argument
+        self._key = given or None
+        self.found()
+
+    def found(self) -> str | None:
+        """The key, or None where there is none yet."""
+        key = self._key or os.environ.get(self._variable)
+        if key:
+            self._key = sendable_key(self._provider, key)
+            remember_key(self._key)
+        return self._key
+
+    def __call__(self) -> str:
+        """The key.
+
+        Raises:
+            ValueError: There is none; says how to give it.
+        """
+        if key := self.found():
+            return key
+        raise ValueError(f"{self._provider}: no API key. Pass {self._argument}= or set {self._variable}")
 
 
 def sendable_key(provider: str, key: str, kind: str = "API key") -> str:

@@ -62,6 +62,19 @@ class Lifecycle:
     ending: tuple[Ending, ...]
     alternatives: tuple[str, ...]
 
+    def warning(self, model: str) -> str | None:
+        """What to know before a job is paid for; None where nothing ends.
+
+        Args:
+            model: What the base model is called.
+        """
+        living = f"Living: {', '.join(self.alternatives)}" if self.alternatives else "Nobody else is known"
+        if self.days_to_live is not None and not self.gone:
+            end = next(ending for ending in self.ending if ending.what == "models")
+            days = f"{self.days_to_live} day{'' if self.days_to_live == 1 else 's'}"
+            return f"a model tuned from {model} will live {days}: it ends on {end}. {living}"
+        return f"new fine-tuning jobs end on {self.ending[0]}. {living}" if self.ending else None
+
     @property
     def days_to_live(self) -> int | None:
         """For how many days a model that is tuned today would answer; None where no end is known."""
@@ -124,7 +137,12 @@ def lifecycle_of(
 
 
 def check_lifecycle(
-    provider: Any, model: str, method: str = "supervised", today: date | None = None
+    provider: Any,
+    model: str,
+    method: str = "supervised",
+    today: date | None = None,
+    *,
+    asks: bool = True,
 ) -> Lifecycle:
     """Refuse what is gone, and warn of what will end, before anything is paid for.
 
@@ -135,6 +153,7 @@ def check_lifecycle(
         model: The base model.
         method: How to train.
         today: The day to judge by.
+        asks: Ask OpenAI. Where False, the data counts.
 
     Returns:
         What is known.
@@ -142,26 +161,27 @@ def check_lifecycle(
     Raises:
         NotSupportedError: Jobs, or models tuned from this base, have ended; names what lives.
     """
-    name = _name_of(provider)
-    found = lifecycle_of(name, model, method, today, shutdown_date=_shutdown_date(provider, model))
+    name = host_name(provider)
+    shutdown_date = _shutdown_date(provider, model) if asks else None
+    found = lifecycle_of(name, model, method, today, shutdown_date=shutdown_date)
     living = f"Living: {', '.join(found.alternatives)}" if found.alternatives else "Nobody else is known"
     for ending in found.gone:
         what = "new fine-tuning jobs" if ending.what == "jobs" else f"models tuned from {model!r}"
         raise NotSupportedError(provider.name, f"{what}: that ended on {ending}. {living}")
-    if found.days_to_live is not None:
-        end = next(ending for ending in found.ending if ending.what == "models")
-        days = f"{found.days_to_live} day{'' if found.days_to_live == 1 else 's'}"
-        logger.warning(
-            "%s: a model tuned from %s will live %s: it ends on %s. %s",
-            provider.name,
-            model,
-            days,
-            end,
-            living,
-        )
-    elif found.ending:
-        logger.warning("%s: new fine-tuning jobs end on %s. %s", provider.name, found.ending[0], living)
+    if warning := found.warning(model):
+        logger.warning("%s: %s", provider.name, warning)
     return found
+
+
+def is_listed(provider_name: str, base: str) -> bool:
+    """Whether the data names a base model, one that has ended too.
+
+    Args:
+        provider_name: Such as `"openai"`.
+        base: The model.
+    """
+    entries = (entry for entry in _data()["end"] if entry["provider"] == provider_name)
+    return any(fnmatchcase(base, pattern) for entry in entries for pattern in entry.get("models", ()))
 
 
 @cache
@@ -172,8 +192,8 @@ def _data() -> Mapping[str, Any]:
     return tomllib.loads(text)
 
 
-def _name_of(provider: Any) -> str:
-    """Whose calendar holds: a host that merely speaks OpenAI's API has its own."""
+def host_name(provider: Any) -> str:
+    """Whose calendar and models hold: a host that merely speaks OpenAI's API has its own."""
     url = getattr(getattr(provider, "client", None), "base_url", None)
     name = str(provider.name)
     return f"openai at {url}" if name == "openai" and getattr(url, "host", None) != _OPENAI else name

@@ -10,7 +10,6 @@ import openai
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import DeploymentStatus, JobRequest, Provider
-from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.rest import RestClient
 from langsmith_finetune.providers.values import id_from, text_from, word_from
@@ -63,6 +62,7 @@ class NebiusProvider(OpenAIProvider):
     result = "deployable"
     pause_job = Provider.pause_job
     resume_job = Provider.resume_job
+    key_variable: ClassVar = "NEBIUS_API_KEY"
     largest_upload: int | None = None
     parameters: ClassVar = {"supervised": tuple(NebiusParameters.__annotations__)}
     parameter_names: ClassVar = {"learning_rate": ("learning_rate", "learning_rate_multiplier")}
@@ -75,10 +75,7 @@ class NebiusProvider(OpenAIProvider):
         *,
         clock: Clock | None = None,
     ) -> None:
-        if client is None:
-            super().__init__(key_of(self.name, "NEBIUS_API_KEY", api_key), base_url, clock=clock)
-        else:
-            super().__init__(api_key, None, client, clock=clock)
+        super().__init__(api_key, base_url if client is None else None, client, clock=clock)
 
     def body(
         self, request: JobRequest, training_file: str, validation_file: str | None = None
@@ -129,7 +126,7 @@ class NebiusProvider(OpenAIProvider):
     @cached_property
     def _rest(self) -> RestClient:
         url = self.client.base_url
-        return RestClient(self.name, f"{url.scheme}://{url.netloc.decode()}", self.client.api_key)
+        return RestClient(self.name, f"{url.scheme}://{url.netloc.decode()}", self.key)
 
     def _registered(self, answer: dict[str, Any], model_id: str | None = None) -> DeploymentStatus:
         name = id_from(answer.get("name"))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from langsmith_finetune.dataset.scratch import scratch_folder
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.base import JobRequest, PreparedFile, Provider
 
@@ -77,14 +76,11 @@ class _Preparation:
                 self._read(None)
             yield self._file(self.path, self.sha256)
             return
-        handle, name = tempfile.mkstemp(suffix=".jsonl")
-        copy = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as out:
+        with scratch_folder("upload-") as folder:
+            copy = folder / "lines.jsonl"
+            with copy.open("wb") as out:
                 written = self._read(out)
             yield self._file(self.path, self.sha256) if written is None else self._file(copy, written)
-        finally:
-            copy.unlink(missing_ok=True)
 
     def _file(self, content: Path, sha256: str) -> PreparedFile:
         return PreparedFile(

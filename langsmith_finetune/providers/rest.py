@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +12,7 @@ from typing import Any, TypeAlias
 
 import httpx2
 
+from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.keys import sendable_key
 from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
@@ -37,31 +37,41 @@ class RestClient:
     Args:
         name: The provider's name, for error texts.
         base_url: The host's address.
-        api_key: Sent as a bearer token, to this host only.
+        api_key: Sent as a bearer token, to this host only; or what finds it when it is first needed.
         key_name: What error texts call it.
         http_client: A client of your own, for a proxy or for tests. Redirects are never followed.
 
     Raises:
-        ValueError: There is no key, or it cannot be sent in a header.
+        ValueError: The key cannot be sent in a header.
     """
 
     def __init__(
         self,
         name: str,
         base_url: str,
-        api_key: str,
+        api_key: str | Callable[[], str],
         *,
         key_name: str = "API key",
         http_client: httpx2.Client | None = None,
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
-        self.api_key = sendable_key(name, api_key, key_name)
-        remember_key(api_key)
+        self._api_key = api_key
+        if isinstance(api_key, str):
+            remember_key(sendable_key(name, api_key, key_name))
         self._http = httpx2.Client(
             transport=BoundedTransport(http_client, returns_redirects=True),
             timeout=_TIMEOUT if http_client is None else http_client.timeout,
         )
+
+    @property
+    def api_key(self) -> str:
+        """The key.
+
+        Raises:
+            ValueError: There is none.
+        """
+        return self._api_key if isinstance(self._api_key, str) else self._api_key()
 
     def ask(self, method: str, path: str, *, creates: bool = False, **request: Any) -> dict[str, Any]:
         """The JSON object that answers a request; an empty answer is an empty object.
@@ -184,7 +194,6 @@ class RestClient:
             signed: The address says itself that we may, and gets no key.
             params: The query.
         """
-        part = path.with_name(path.name + ".part")
         where = "the storage" if signed else self.base_url
         try:
             with self._http.stream(
@@ -199,15 +208,10 @@ class RestClient:
                 if response.status_code >= 400:
                     response.read()
                     raise self._refusal(response, creates=False)
-                with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+                with whole_file(path) as file:
                     file.writelines(response.iter_bytes(_BLOCK))
-            part.replace(path)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            part.unlink(missing_ok=True)
             raise self._connection_error(error, where, creates=False) from None
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
 
     def read(self, url: str, most_bytes: int = 64 << 20) -> bytes:
         """The content at a signed address, which gets no key; a very long one is cut."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 import uuid
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from langsmith_finetune.clock import Clock
+from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import (
     ENDED,
@@ -284,9 +284,8 @@ class FakeProvider(Provider):
             self._memory[job["id"]] = job
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f"{job['id']}.{os.getpid()}.part"
-        part.write_text(json.dumps(job), encoding="utf-8")
-        part.replace(self.folder / f"{job['id']}.json")
+        with whole_file(self.folder / f"{job['id']}.json") as file:
+            file.write(json.dumps(job).encode())
 
 
 def _when(seconds: float) -> datetime:

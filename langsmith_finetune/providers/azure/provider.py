@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import httpx2
 import openai
@@ -15,9 +15,7 @@ import openai
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.providers.azure.deployments import OPEN_MODEL, AzureDeployments, is_open
 from langsmith_finetune.providers.base import JobRequest
-from langsmith_finetune.providers.keys import key_of
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.providers.openai.requests import key_function
 from langsmith_finetune.targets.azure import AZURE
 
 if TYPE_CHECKING:
@@ -61,6 +59,7 @@ class AzureProvider(AzureDeployments, OpenAIProvider):
     """
 
     name = "azure"
+    key_variable: ClassVar = "AZURE_OPENAI_API_KEY"
     largest_upload: int | None = None
     rules = AZURE
     converts_files = True
@@ -89,7 +88,6 @@ class AzureProvider(AzureDeployments, OpenAIProvider):
                     "AZURE_OPENAI_ENDPOINT"
                 )
             url = re.sub(r"(/openai(/v1)?)?/*$", "", endpoint) + "/openai/v1/"
-            api_key = key_of(self.name, "AZURE_OPENAI_API_KEY", api_key)
         elif endpoint is not None:
             raise ValueError("AzureProvider: pass either client=, or endpoint= and api_key=, not both")
         super().__init__(api_key, url, client, clock=clock)
@@ -129,15 +127,15 @@ class AzureProvider(AzureDeployments, OpenAIProvider):
         from langchain_openai import AzureChatOpenAI  # noqa: PLC0415 - half a second that a job can do without
 
         name = model_id.removeprefix(OPEN_MODEL)
-        token = key_function(self.client)
+        key = self.key
         settings: dict[str, Any] = {
             "model": name,
             "azure_deployment": name,
             "azure_endpoint": _cognitive_services(self.client.base_url),
             "api_version": _CHAT_VERSION,
-            "api_key": None if token else self.client.api_key,
+            "api_key": key if isinstance(key, str) else None,
             "azure_ad_token": None,
-            "azure_ad_token_provider": token,
+            "azure_ad_token_provider": None if isinstance(key, str) else key,
             "stream_usage": True,  # the class's own default, which a client of ours undoes
             # The SDK would take this host's `api-key` along to wherever it is redirected.
             "http_client": _ChatClient(follow_redirects=False),

@@ -33,7 +33,7 @@ from langsmith_finetune.providers.fireworks.request import (
     job_body,
     job_id,
 )
-from langsmith_finetune.providers.keys import key_of
+from langsmith_finetune.providers.keys import ApiKey
 from langsmith_finetune.providers.likeness import last_part_agrees, settings_agree
 from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.rest import RestClient, Told, status_of
@@ -71,7 +71,7 @@ class FireworksProvider(FireworksDeployments):
         clock: For tests.
 
     Raises:
-        ValueError: There is no key.
+        ValueError: The key cannot be sent in a header.
 
     Example:
         >>> FireworksProvider(api_key="made-up", account_id="me")
@@ -95,7 +95,7 @@ class FireworksProvider(FireworksDeployments):
         http_client: httpx2.Client | None = None,
         clock: Clock | None = None,
     ) -> None:
-        key = key_of(self.name, "FIREWORKS_API_KEY", api_key)
+        key = ApiKey(self.name, "FIREWORKS_API_KEY", api_key)
         self._api = RestClient(self.name, base_url, key, http_client=http_client)
         self._account_id = self._given_account = account_id or os.environ.get("FIREWORKS_ACCOUNT_ID")
         self._clock = clock or Clock()

@@ -36,7 +36,7 @@ from langsmith_finetune.providers.huggingface.package import (
     requirements,
     with_packages,
 )
-from langsmith_finetune.providers.keys import key_of
+from langsmith_finetune.providers.keys import ApiKey
 from langsmith_finetune.providers.likeness import text_agrees
 from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
 from langsmith_finetune.providers.local.rows import rows_of_line
@@ -103,7 +103,11 @@ class HuggingFaceProvider(Provider):
             from huggingface_hub import HfApi, get_token  # noqa: PLC0415 - a third of a second
         except ImportError as error:
             raise missing("training on Hugging Face", "huggingface_hub", "huggingface") from error
-        self._api = api or HfApi(token=key_of(self.name, "HF_TOKEN", token or get_token(), argument="token"))
+        # Without a token their client goes on as nobody; a client of the user's may.
+        self._key = (
+            ApiKey(self.name, "HF_TOKEN", token or get_token(), argument="token") if api is None else None
+        )
+        self._api = api or HfApi(token=self._key.found() if self._key else None)
         self._namespace = self._given_namespace = namespace
         self.flavor, self.timeout = flavor, timeout
 
@@ -250,7 +254,8 @@ class HuggingFaceProvider(Provider):
         self._ask(lambda: self._api.delete_repo(model_id))
 
     def download(self, model_id: str, path: Path) -> Path:
-        """Fetch a model's repository into a folder, and return it."""
+        """Fetch a model's repository into a folder, and return it. What was interrupted, the next call goes on with."""
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._ask(lambda: self._api.snapshot_download(model_id, local_dir=path))
         return path
 
@@ -383,6 +388,8 @@ class HuggingFaceProvider(Provider):
 
     def _ask(self, ask: Callable[[], T], *, creates: bool = False) -> T:
         """Ask once, and turn whatever goes wrong into a `ProviderError`."""
+        if self._key is not None:
+            self._api.token = self._key()
         import httpx2  # noqa: PLC0415 - huggingface_hub runs on it
         from huggingface_hub.errors import (  # noqa: PLC0415
             HfHubHTTPError,

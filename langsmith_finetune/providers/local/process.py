@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 from langsmith_finetune.providers.local.run_folder import (
     RunFolder,
     UnreadableFileError,
-    count_of,
-    number_of,
     private_open,
     read_json,
     write_json,
 )
+from langsmith_finetune.providers.values import count_from, number_from
 
 if TYPE_CHECKING:
     import psutil
@@ -112,7 +111,7 @@ def _process(record: dict[str, Any]) -> psutil.Process | None:
     """The process of a record, if it is still that one and still runs."""
     import psutil
 
-    pid, created = count_of(record.get("pid")), number_of(record.get("created"))
+    pid, created = count_from(record.get("pid")), number_from(record.get("created"))
     if pid is None or created is None:
         return None
     try:

@@ -28,14 +28,12 @@ from langsmith_finetune.providers.local.rows import rows_of_file
 from langsmith_finetune.providers.local.run_folder import (
     RunFolder,
     UnreadableFileError,
-    count_of,
-    metrics_of,
     now,
     private_open,
     read_json,
-    time_of,
     write_json,
 )
+from langsmith_finetune.providers.values import count_from, numbers_from, time_from
 from langsmith_finetune.targets.local import LOCAL
 
 if TYPE_CHECKING:
@@ -161,12 +159,12 @@ class LocalProvider(Provider):
                 created_at=when,
                 level=level if (level := event.get("level")) in ("warning", "error") else "info",
                 message=str(event.get("message") or ""),
-                step=count_of(event.get("step")),
-                total_steps=count_of(event.get("total_steps")),
-                metrics=metrics_of(event.get("metrics")),
+                step=count_from(event.get("step")),
+                total_steps=count_from(event.get("total_steps")),
+                metrics=numbers_from(event.get("metrics")),
             )
             for number, event in enumerate(self._run(job_id).events(), start=1)
-            if (when := time_of(event.get("created_at"))) is not None
+            if (when := time_from(event.get("created_at"))) is not None
         ]
         return events if newest is None else events[max(len(events) - newest, 0) :]
 
@@ -290,12 +288,12 @@ def _status_of(run: RunFolder) -> JobStatus:
         model=str(request.get("model") or "unknown"),
         fine_tuned_model=tuned if isinstance(tuned, str) else None,
         error=error if isinstance(error, str) else None,
-        created_at=time_of(request.get("created_at")),
-        finished_at=time_of(state.get("finished_at")),
-        trained_tokens=count_of(state.get("trained_tokens")),
-        step=count_of(state.get("step")),
-        total_steps=count_of(state.get("total_steps")),
-        metrics=metrics_of(state.get("metrics")),
+        created_at=time_from(request.get("created_at")),
+        finished_at=time_from(state.get("finished_at")),
+        trained_tokens=count_from(state.get("trained_tokens")),
+        step=count_from(state.get("step")),
+        total_steps=count_from(state.get("total_steps")),
+        metrics=numbers_from(state.get("metrics")),
         attempt=int(run.id.rsplit("-", 1)[1]),
     )
 

@@ -18,13 +18,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from langsmith_finetune.dataset.whole_file import whole_file
-
-_LARGEST = 1e300
+from langsmith_finetune.providers.values import json_object
 
 
 class RunFolder:
@@ -88,12 +88,8 @@ class RunFolder:
         except OSError:
             return
         for line in data.split(b"\n")[:-1]:
-            try:
-                event = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(event, dict):
-                yield event
+            with suppress(ValueError):
+                yield json_object(line)
 
 
 def now() -> str:
@@ -136,35 +132,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
     if not data.strip(b"\0"):
         raise UnreadableFileError("holds nothing but zeros" if data else "is empty")
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        raise UnreadableFileError("is not JSON") from None
-    if not isinstance(value, dict):
-        raise UnreadableFileError("is not a JSON object")
-    return value
-
-
-def number_of(value: Any) -> float | None:
-    """A number as it is, None for what is none."""
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value if usable and abs(value) < _LARGEST else None
-
-
-def count_of(value: Any) -> int | None:
-    """A count as it is, None for what is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def time_of(value: Any) -> datetime | None:
-    """A time as `now` wrote it, None for what is none."""
-    try:
-        when = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def metrics_of(value: Any) -> dict[str, float]:
-    """Numbers by name, without what is none."""
-    found = value.items() if isinstance(value, dict) else ()
-    return {name: number for name, given in found if (number := number_of(given)) is not None}
+        return json_object(data)
+    except ValueError as error:
+        raise UnreadableFileError(str(error)) from None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune.dataset.scratch import scratch_folder
 from langsmith_finetune.providers.local.extra import no_progress_bars, require_local_extra
 from langsmith_finetune.providers.local.rows import Row, rows_of_file, rows_of_line
 
@@ -123,9 +124,15 @@ def tiny_model(
     model = LlamaForCausalLM(config)
     tokenizer.model_max_length = config.max_position_embeddings
     folder = Path(path)
-    with no_progress_bars():
-        model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(f".{folder.name}.new-", folder.parent) as new, no_progress_bars():
+        model.save_pretrained(new)
+        tokenizer.save_pretrained(new)
+        if folder.is_dir():
+            for file in new.iterdir():
+                file.replace(folder / file.name)
+        else:
+            new.rename(folder)
     return folder
 
 

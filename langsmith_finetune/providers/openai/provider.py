@@ -26,7 +26,7 @@ from langsmith_finetune.providers.base import (
     TunedModel,
     UploadedFile,
 )
-from langsmith_finetune.providers.keys import key_of
+from langsmith_finetune.providers.keys import ApiKey
 from langsmith_finetune.providers.likeness import file_agrees, method_agrees, settings_agree, text_agrees
 from langsmith_finetune.providers.openai.answers import (
     checkpoint_from_answer,
@@ -120,7 +120,6 @@ class OpenAIProvider(Provider):
 
     Raises:
         ValueError: `client` was given beside a key or address, or the key cannot be sent in a header.
-        openai.OpenAIError: There is no key.
 
     Example:
         >>> provider = OpenAIProvider(api_key="sk-made-up", base_url="http://localhost:8000/v1")
@@ -141,6 +140,9 @@ class OpenAIProvider(Provider):
     parameter_names: ClassVar[Mapping[str, Sequence[str]]] = {}
     """The names under which a job shows a parameter, where they are others."""
 
+    key_variable: ClassVar = "OPENAI_API_KEY"
+    """The environment variable that holds the key."""
+
     largest_upload: int | None = 512 << 20
     """Larger files go in parts; None for a host that takes any file in one request."""
 
@@ -155,7 +157,9 @@ class OpenAIProvider(Provider):
         clock: Clock | None = None,
     ) -> None:
         if client is None:
-            client = openai.OpenAI(api_key=key_of(self.name, "OPENAI_API_KEY", api_key), base_url=base_url)
+            # A function where there is no key: without one the SDK would take OpenAI's, and send it to any host.
+            key = ApiKey(self.name, self.key_variable, api_key)
+            client = openai.OpenAI(api_key=key.found() or key, base_url=base_url)
         elif api_key is not None or base_url is not None:
             raise ValueError("OpenAIProvider: pass either client=, or api_key= and base_url=, not both")
         self.client = client
@@ -186,6 +190,16 @@ class OpenAIProvider(Provider):
     def home(self) -> str:
         """The host's address."""
         return str(self.client.base_url)
+
+    @property
+    def key(self) -> str | Callable[[], str]:
+        """The client's key, or the function that it was made with, as for Azure's tokens.
+
+        Raises:
+            ValueError: There is none.
+        """
+        function = key_function(self.client)
+        return function() if isinstance(function, ApiKey) else function or self.client.api_key
 
     # --- jobs ------------------------------------------------------------------------------------------
 
@@ -392,7 +406,7 @@ class OpenAIProvider(Provider):
 
         settings: dict[str, Any] = {
             "model": model_id,
-            "api_key": key_function(self.client) or self.client.api_key,
+            "api_key": self.key,
             "base_url": str(self.client.base_url),
             "organization": self.client.organization,
         }

@@ -24,7 +24,7 @@ from langsmith_finetune.providers.base import (
     TunedModel,
     UploadedFile,
 )
-from langsmith_finetune.providers.keys import key_of
+from langsmith_finetune.providers.keys import ApiKey
 from langsmith_finetune.providers.likeness import last_part_agrees, method_agrees, settings_agree
 from langsmith_finetune.providers.rest import RestClient, status_of
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
@@ -60,7 +60,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         clock: For tests.
 
     Raises:
-        ValueError: There is no key.
+        ValueError: The key cannot be sent in a header.
 
     Example:
         >>> TogetherProvider(api_key="made-up")
@@ -84,7 +84,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         http_client: httpx2.Client | None = None,
         clock: Clock | None = None,
     ) -> None:
-        key = key_of(self.name, "TOGETHER_API_KEY", api_key)
+        key = ApiKey(self.name, "TOGETHER_API_KEY", api_key)
         self._api = RestClient(self.name, base_url, key, http_client=http_client)
         self._project = project_id or os.environ.get("TOGETHER_PROJECT_ID")
         self._clock = clock or Clock()
