@@ -1,9 +1,11 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -269,3 +271,80 @@ def test_the_address_stays_the_same_when_the_namespace_becomes_known(provider):
     before = provider.home
     provider.list_models()
     assert provider.home == before
+
+
+# --- hosts that lead elsewhere, or never end ---------------------------------------------------------------
+
+
+class Redirecting(HuggingFaceStandIn):
+    """Sends whoever asks for a path of this form to another host."""
+
+    def __init__(self, elsewhere, form):
+        super().__init__()
+        self.elsewhere, self.form = elsewhere, form
+
+    def handle(self, request):
+        if re.fullmatch(self.form, f"{request.method} {request.path}"):
+            return Response(307, b"", headers={"location": self.elsewhere + request.path})
+        return super().handle(request)
+
+
+@pytest.mark.parametrize("form", ["POST /api/jobs/me", "GET /api/whoami-v2", "GET /api/jobs/me"])
+def test_a_jobs_request_is_not_led_to_another_host_with_its_secrets(tmp_path, form):
+    with HuggingFaceStandIn() as elsewhere, Redirecting(elsewhere.url, form) as server:
+        provider = HuggingFaceProvider(api=HfApi(endpoint=server.url, token=TOKEN))
+        request = make(tmp_path, **QWEN)
+        found = failure(lambda: (provider.find_jobs(request), created(provider, request)))
+        assert elsewhere.requests == []
+    assert str(found) == (
+        f"huggingface: the answer of {server.url} redirects from 127.0.0.1 to 127.0.0.1, which is not followed"
+    )
+    assert (found.temporary, found.ambiguous) == (False, form.startswith("POST"))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "POST /api/repos/create",
+        "POST /api/datasets/.*/paths-info/.*",
+        "DELETE /api/repos/delete",
+        "GET .*resolve.*",
+    ],
+)
+def test_no_token_goes_along_where_their_client_follows_a_redirect(tmp_path, form):
+    with HuggingFaceStandIn() as elsewhere, Redirecting(elsewhere.url, form) as server:
+        provider = HuggingFaceProvider(api=HfApi(endpoint=server.url, token=TOKEN))
+        server.repos["me/model"] = elsewhere.repos["me/model"] = {"config.json": b"{}"}
+        for ask in (
+            lambda: created(provider, make(tmp_path, **QWEN)),
+            lambda: provider.download("me/model", tmp_path / "model"),
+            lambda: provider.delete_model("me/model"),
+        ):
+            with suppress(ProviderError):
+                ask()
+        assert elsewhere.requests != []
+        sent = b"".join(r.body + str(r.headers).encode() for r in elsewhere.requests)
+    assert TOKEN.encode() not in sent
+
+
+def test_a_log_that_never_ends_is_cut(monkeypatch, tmp_path):
+    class Endless(HuggingFaceStandIn):
+        def _logs(self, request, namespace, id_):
+            return Response(
+                200, b"data: {}\n" + b"x" * (2 << 20), headers={"content-type": "text/event-stream"}
+            )
+
+        _ROUTES = (("GET", "/api/jobs/([^/]+)/([^/]+)/logs", _logs), *HuggingFaceStandIn._ROUTES)
+
+    monkeypatch.setattr("langsmith_finetune.providers.transport.LONGEST_ANSWER_BYTES", 1 << 20)
+    with Endless() as server:
+        provider = HuggingFaceProvider(namespace="me", api=HfApi(endpoint=server.url, token=TOKEN))
+        job = created(provider, make(tmp_path, **QWEN))
+        assert provider.job_events(job.id) == []
+
+
+@pytest.mark.parametrize("timeout", ["", "4x", "soon", "-4h", "0"])
+def test_a_timeout_that_is_no_time_is_refused(timeout):
+    with pytest.raises(ValueError) as caught:
+        HuggingFaceProvider("hf_made_up", timeout=timeout)
+    assert str(caught.value) == f"huggingface: timeout must be a time such as '4h' or '90m', got {timeout!r}"

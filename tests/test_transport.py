@@ -15,10 +15,15 @@ from contextlib import contextmanager
 import httpx2
 import openai
 import pytest
+from huggingface_hub import HfApi
 
 from langsmith_finetune import FineTuneJob, JobStatus, JobTimeoutError, Journal, ProviderError
 from langsmith_finetune.providers import transport
+from langsmith_finetune.providers.azure import AzureProvider
+from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.fireworks import FireworksProvider
+from langsmith_finetune.providers.huggingface import HuggingFaceProvider
+from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
 from langsmith_finetune.providers.transport import (
@@ -204,7 +209,34 @@ def fireworks_at(url: str) -> FireworksProvider:
     return FireworksProvider(account_id="acme", api_key=KEY, base_url=url)
 
 
-@pytest.fixture(params=[openai_at, openai_with_client_at, together_at, fireworks_at])
+def azure_at(url: str) -> AzureProvider:
+    return AzureProvider(url, KEY)
+
+
+def nebius_at(url: str) -> NebiusProvider:
+    return NebiusProvider(KEY, url)
+
+
+def crusoe_at(url: str) -> CrusoeProvider:
+    return CrusoeProvider(KEY, url)
+
+
+def huggingface_at(url: str) -> HuggingFaceProvider:
+    return HuggingFaceProvider(namespace="me", api=HfApi(endpoint=url, token=KEY))
+
+
+@pytest.fixture(
+    params=[
+        openai_at,
+        openai_with_client_at,
+        azure_at,
+        nebius_at,
+        crusoe_at,
+        together_at,
+        fireworks_at,
+        huggingface_at,
+    ]
+)
 def provider_at(request):
     return request.param
 
@@ -234,7 +266,9 @@ def test_no_provider_reads_an_answer_without_end(provider_at, monkeypatch):
     monkeypatch.setattr(transport, "LONGEST_ANSWER_BYTES", 1 << 20)
     bomb = gzip.compress(b" " * (8 << 20))
     with host(head(content_encoding="gzip"), bomb) as (here, _):
-        with pytest.raises(ProviderError, match=r"the answer of http://127.0.0.1:\d+/? has more than 1 MiB$"):
+        with pytest.raises(
+            ProviderError, match=r"the answer of http://127.0.0.1:\d+/?(openai/v1/)? has more than 1 MiB$"
+        ):
             provider_at(here).retrieve_job("job-1")
 
 

@@ -78,6 +78,7 @@ class _Preparation:
             return
         with scratch_folder("upload-") as folder:
             copy = folder / "lines.jsonl"
+            copy.touch(mode=0o600)
             with copy.open("wb") as out:
                 written = self._read(out)
             yield self._file(self.path, self.sha256) if written is None else self._file(copy, written)

@@ -30,6 +30,7 @@ from langsmith_finetune.providers.huggingface.answers import (
     job_status_from_info,
     stage_of,
 )
+from langsmith_finetune.providers.huggingface.jobs_api import JobsApi, seconds_of
 from langsmith_finetune.providers.huggingface.package import (
     code_archive,
     request_json,
@@ -45,7 +46,8 @@ from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.rest import retry_after_seconds
 from langsmith_finetune.providers.sending import Sending, Stretch
 from langsmith_finetune.providers.submission import check_names
-from langsmith_finetune.providers.values import id_from, json_value, object_from, time_from, word_from
+from langsmith_finetune.providers.transport import AnswerRefusedError
+from langsmith_finetune.providers.values import id_from, object_from, time_from, word_from
 from langsmith_finetune.targets.local import HUGGINGFACE
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ class HuggingFaceProvider(Provider):
 
     Raises:
         ImportError: huggingface_hub is not installed.
+        ValueError: The token cannot be sent in a header, or `timeout` is no time.
     """
 
     name = "huggingface"
@@ -108,7 +111,9 @@ class HuggingFaceProvider(Provider):
             ApiKey(self.name, "HF_TOKEN", token or get_token(), argument="token") if api is None else None
         )
         self._api = api or HfApi(token=self._key.found() if self._key else None)
+        self._jobs_api = JobsApi(self._api)
         self._namespace = self._given_namespace = namespace
+        seconds_of(timeout)
         self.flavor, self.timeout = flavor, timeout
 
     def __repr__(self) -> str:
@@ -171,21 +176,21 @@ class HuggingFaceProvider(Provider):
         output = "-".join(filter(None, [base, request.suffix, f"lf{request.fingerprint[:10]}"]))
         token = self._token()
         job = self._ask(
-            lambda: self._api.run_job(
+            lambda: self._jobs_api.run(
+                namespace,
                 image=_IMAGE,
                 command=["uv", "run", *with_packages(requirements()), "python", "-c", remote.BOOT],
-                env={
+                environment={
                     remote.INPUTS: self._repository(),
                     remote.REQUEST: name,
                     remote.CODE: code,
                     remote.OUTPUT: f"{namespace}/{output}",
                     remote.MODEL: request.model,
                 },
-                secrets={"HF_TOKEN": token} if token else None,
+                secrets={"HF_TOKEN": token} if token else {},
                 flavor=self.flavor,
-                timeout=self.timeout,
+                timeout_seconds=seconds_of(self.timeout),
                 labels={LABEL: request.fingerprint[:32]},
-                namespace=namespace,
             ),
             creates=True,
         )
@@ -215,9 +220,7 @@ class HuggingFaceProvider(Provider):
         """What the trainer told in its log, oldest first. A look at a log takes them some five seconds."""
         self._job(job_id)  # a log of no job would be waited for
         namespace = self._user()
-        lines = self._ask(
-            lambda: list(islice(self._api.fetch_job_logs(job_id=job_id, namespace=namespace), _MOST_LINES))
-        )
+        lines = self._ask(lambda: list(islice(self._jobs_api.log(namespace, job_id), _MOST_LINES)))
         events = [
             job_event_from_line(event, f"{job_id}-{number}")
             for number, line in enumerate(lines, start=1)
@@ -232,7 +235,7 @@ class HuggingFaceProvider(Provider):
         if STATUSES.get(stage_of(job)) in {"succeeded", "failed", "cancelled"}:
             return self._status(job)
         namespace = self._user()
-        self._ask(lambda: self._api.cancel_job(job_id=job_id, namespace=namespace))
+        self._ask(lambda: self._jobs_api.cancel(namespace, job_id))
         return self.retrieve_job(job_id)
 
     # --- models ----------------------------------------------------------------------------------------
@@ -326,45 +329,19 @@ class HuggingFaceProvider(Provider):
         if not _ID.fullmatch(job_id):
             raise ProviderError(self.name, f"there is no job {job_id!r}")
         namespace = self._user()
-        return self._ask(lambda: self._api.inspect_job(job_id=job_id, namespace=namespace))
+        return self._ask(lambda: self._jobs_api.job(namespace, job_id))
 
     def _jobs(self, **query: str) -> Iterator[JobInfo]:
-        """The jobs with our label.
-
-        Not by `HfApi.list_jobs`: it goes wherever its host says that the next page is, and has no end of its own.
-        """
-        import httpx2  # noqa: PLC0415 - huggingface_hub runs on it
-        from huggingface_hub import JobInfo  # noqa: PLC0415
-        from huggingface_hub.utils import (  # type: ignore[attr-defined]  # noqa: PLC0415
-            build_hf_headers,
-            get_session,
-            hf_raise_for_status,
-        )
-
-        first = f"{self._api.endpoint}/api/jobs/{self._user()}"
+        """The jobs with our label."""
+        namespace = self._user()
 
         def read(cursor: str | None) -> Page:
-            def ask() -> Page:
-                response = get_session().get(
-                    cursor or first,
-                    params=None if cursor else query,
-                    headers=build_hf_headers(token=self._api.token),
-                )
-                hf_raise_for_status(response)
-                following = response.links.get("next", {}).get("url")
-                if following is not None:
-                    here, there = httpx2.URL(first), httpx2.URL(first).join(following)
-                    if (here.scheme, here.host, here.port) != (there.scheme, there.host, there.port):
-                        raise ValueError("the next page is at another host")
-                    following = str(there)
-                return Page(json_value(response.content), following)
-
-            return self._ask(ask)
+            return self._ask(lambda: self._jobs_api.page(namespace, query, cursor))
 
         found = read_pages(self.name, "jobs", read, created=lambda job: time_from(job.get("createdAt")))
         for job in found:
             if isinstance(object_from(job.get("labels")).get(LABEL), str):
-                yield self._ask(partial(JobInfo, **job, endpoint=self._api.endpoint))
+                yield self._ask(partial(self._jobs_api.info, job))
 
     def _status(self, job: JobInfo, reason: str | None = None, *, creates: bool = False) -> JobStatus:
         if id_from(job.id) is None:
@@ -375,7 +352,7 @@ class HuggingFaceProvider(Provider):
 
     def _user(self) -> str:
         if self._namespace is None:
-            name = id_from(self._ask(self._api.whoami)["name"])
+            name = id_from(self._ask(self._jobs_api.user).get("name"))
             if name is None:
                 raise ProviderError(self.name, "the token belongs to nobody with a name; give namespace=")
             self._namespace = name
@@ -403,6 +380,9 @@ class HuggingFaceProvider(Provider):
             raise self._refusal(error, creates=creates) from None
         except (HFValidationError, LocalTokenNotFoundError) as error:
             raise ProviderError(self.name, f"{str(error).splitlines()[0]}") from None
+        except AnswerRefusedError as error:
+            text = f"the answer of {self._api.endpoint} {host_words(str(error))}"
+            raise ProviderError(self.name, text, ambiguous=creates) from None
         except httpx2.HTTPError as error:
             kind, timed_out = type(error).__name__, isinstance(error, httpx2.TimeoutException)
             sent = kind not in _NEVER_SENT
