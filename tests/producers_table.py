@@ -43,6 +43,13 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
     "LangChain, Python: `ChatLiteLLM`": ("langchain-litellm 0.11.2", [], ("lc_litellm",)),
     "LangChain, Python: 2023": ("langchain 0.0.310", ["legacy_langchain_0_0"], ()),
     "LangChain, Python: text completions": ("langchain-openai 1.7.3", ["langchain_openai_completion"], ()),
+    "LangChain, Python, 2026: messages put together, or tools changed": (
+        "langchain-anthropic 1.7.10, -aws 1.9.1, -google-genai 4.4.3, -ollama 1.1.0, -mistralai 1.1.6, -deepseek 1.1.1, "
+        "-perplexity 1.4.2, -cohere 0.6.0", [], ("lc2026_",),
+    ),
+    "LangChain, Python, 2025: messages put together, or tools changed": (
+        "langchain-anthropic 0.3.10, -aws 1.1.0, -google-genai 3.2.0, -ollama 1.0.0, -openai 0.3.28", [], ("lc2025_",),
+    ),
     "LangChain.js: `ChatOpenAI`": ("@langchain/openai 1.5.8, @langchain/core 1.4.0", ["js_langchain"], ("jslc_",)),
     "LangChain.js: `ChatAnthropic`": ("@langchain/anthropic 1.5.11", [], ("jslc_anthropic",)),
     "LangChain.js: `ChatGoogleGenerativeAI`": ("@langchain/google-genai 2.3.2", [], ("jslc_google_",)),
@@ -67,6 +74,10 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
     "`wrapOpenAI`, JavaScript": ("langsmith 0.12 with openai 6.49", ["js_wrap_openai"], ("jswo_",)),
     "`wrap_anthropic`": ("langsmith 0.15 with anthropic 0.125 and 2.12", ["wrap_anthropic"], ("wa_",)),
     "`wrap_gemini`": ("langsmith 0.15 with google-genai 2.34", ["wrap_gemini"], ("wg_",)),
+    "`wrap_openai`, 2024 and 2025": (
+        "langsmith 0.1.85 with openai 1.35; 0.4.28 with 1.107", [], ("wo2024_", "wo2025_")
+    ),
+    "`wrap_anthropic`, 2025": ("langsmith 0.4.28 with anthropic 0.67", [], ("wa2025_",)),
     "OpenAI Agents SDK": ("openai-agents 0.24", ["openai_agents"], ("agents_",)),
     "OpenAI Agents SDK, JavaScript": ("@openai/agents 0.20", [], ("jsagents_",)),
     "Claude Agent SDK": ("claude-agent-sdk 0.2.187", ["claude_agent_sdk"], ()),
@@ -108,6 +119,11 @@ Some versions lose parts of a call before they post it; these are known, and no 
 - Calls of a stream that a host numbers alike (Gemini's OpenAI endpoint) are joined into one by `wrap_openai` of any
   version, and `wrapOpenAI` in JavaScript joins those that are numbered apart, too: refused.
 - JavaScript's SDK writes inputs down after the call: a list that the application went on with is cut back, and noted.
+- `messages.stream()` of `wrap_anthropic` to langsmith 0.4, streams of `wrap_gemini` and LangChain's `ChatPerplexity`
+  leave text alone: noted where tools were offered.
+- `with_raw_response` of `wrap_openai` to langsmith 0.4 is posted as Python's name for the response: refused.
+- LangChain's `ChatGoogleGenerativeAI` takes the spaces off the end of an answer, and `wrap_gemini` joins the texts of a
+  message by line breaks: neither shows.
 - Google's ADK joins thoughts to the answer, and the Claude Agent SDK posts no turns before the query: always noted.
 
 `NoteKind` and `RunReason` say what each kind and reason means. A reader looks at the form of a payload, not

@@ -159,7 +159,7 @@ UNUSABLE = {
     ),
     "a stream of wrap_gemini's with tools": (
         changed(
-            changed(GEMINI, ["inputs", "config", "tools"], [{"function_declarations": []}]), ["outputs"], {"content": "Hi"}
+            changed(GEMINI, ["inputs", "config", "tools"], [{"function_declarations": []}]), ["outputs"], {"content": ""}
         ),
         "lost_at_source",
         "wrap_gemini posts the text of a stream alone; tools were offered",
@@ -351,6 +351,7 @@ def test_the_kinds_of_notes_are_a_closed_list_and_each_is_reached():
         "answer_in_request", "answer_repeated", "arguments_missing", "found_in_trace", "history_missing",
         "other_inputs", "reasoning_mixed", "system_missing", "compaction_call", "middleware_call", "title_call",
         "numbers_rounded", "unsent",
+        "calls_missing", "schema_changed", "turns_joined",
     }  # fmt: skip
     assert {kind for _, kind in NOTED.values()} | elsewhere == set(get_args(NoteKind))
 

@@ -12,6 +12,8 @@ CASES = {name: (run, wire) for name, run, wire in cases("")}
 # What the run itself has lost. Any other case must be exact, and without a note that is not below.
 REFUSED = {
     "wa_stream[0]": "pending",  # the wrapper's accumulator fails on this SDK: no answer, no end
+    "wo2024_chat[2]": "lost_at_source",  # a raw response, posted as what Python calls it
+    "wo2025_chat[1]": "lost_at_source",
     "wg_history[0]": "lost_at_source",  # the wrapper posts calls and their answers as empty text
 }
 TOOLS_NOT_POSTED = {
@@ -24,6 +26,12 @@ NOTED = {
     "adk_tools[1]": {"reasoning_mixed"},
     "agents_chat[0]": {"tools_missing"},
     "agents_chat[1]": {"tools_missing"},
+    "lc2025_ollama[1]": {"schema_changed"},
+    "lc2025_responses[1]": {"answer_cut_off"},
+    "lc2026_bedrock[4]": {"schema_changed"},
+    "lc2026_ollama[2]": {"schema_changed"},
+    "wa2025_helper[2]": {"calls_missing"},
+    "wg_texts[0]": {"turns_joined"},
     "lc_responses[0]": {"reasoning_dropped"},
     "lc_responses_stream[0]": {"reasoning_dropped"},
     "lc_responses_v1[0]": {"reasoning_dropped"},
@@ -68,11 +76,15 @@ LOSSY = {
     "jslc_unsent_calls[0]",
     "jswo_pushed[0]",
     "jswo_stream_parallel[0]",
+    "lc2026_perplexity[1]",
+    "wa2025_helper[1]",
+    "wg_texts[1]",
+    "wo2024_chat[1]",
 }
 
 
 def test_the_corpus_is_whole():
-    assert len(CASES) == 165
+    assert len(CASES) == 211
     assert (REFUSED.keys() | NOTED.keys() | LOSSY) <= CASES.keys()
 
 

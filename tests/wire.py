@@ -66,10 +66,10 @@ def comparable(
 
 
 def sent_and_received(wire: dict[str, Any]) -> dict[str, Any]:
-    """The request and the answer of a call of any of the six APIs, comparable."""
+    """The request and the answer of a call of any of the seven APIs, comparable."""
     read = {
         "chat": _chat, "responses": _responses, "anthropic": _anthropic, "gemini": _gemini,
-        "bedrock": _bedrock, "ollama": _ollama,
+        "bedrock": _bedrock, "ollama": _ollama, "cohere2": _cohere,
     }[wire["api"]]  # fmt: skip
     messages, tools = read(wire["request"], wire["response"])
     return comparable(messages, tools, made_ids=wire["api"] in MADE_IDS)
@@ -270,6 +270,10 @@ def _ollama(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any
         read = {"role": message["role"], "content": content, "tool_calls": calls}
         messages.append(read | ({"tool_call_id": waiting.pop(0)} if message["role"] == "tool" else {}))
     return messages, request.get("tools") or []
+
+
+def _cohere(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    return [*request["messages"], response["message"]], request.get("tools") or []
 
 
 def _compact(value: Any) -> str:

@@ -98,6 +98,7 @@ NoteKind: TypeAlias = Literal[
     "answer_repeated",
     "arguments_missing",
     "attachments",
+    "calls_missing",
     "compaction_call",
     "found_in_trace",
     "history_missing",
@@ -112,11 +113,13 @@ NoteKind: TypeAlias = Literal[
     "reasoning_mixed",
     "redacted",
     "response_format",
+    "schema_changed",
     "server_tool_dropped",
     "system_missing",
     "title_call",
     "tool_choice",
     "tools_missing",
+    "turns_joined",
     "unsent",
 ]
 """What was kept but changed, or what training cannot see:
@@ -128,6 +131,8 @@ NoteKind: TypeAlias = Literal[
   the inputs; nothing was cut.
 - `arguments_missing`: a call has no arguments, though its tool requires some: the model may have left them out.
 - `attachments`: files are attached to the run; whether the model saw them, the run does not say.
+- `calls_missing`: the answer ended in a call that the run does not hold; or tools were offered, and the producer posts
+  the text of an answer alone.
 - `compaction_call`: the call made a conversation shorter, for an agent to go on with; it answered nobody.
 - `found_in_trace`: the run lacks tools or the system prompt; they come from a run above it in the trace.
 - `history_missing`: the producer does not post the earlier turns of the session, if there were any.
@@ -144,12 +149,16 @@ NoteKind: TypeAlias = Literal[
 - `reasoning_mixed`: the model thought, and the producer joins thoughts that were asked for to the answer.
 - `redacted`: a text holds an anonymizer's mark in place of what the model saw or said.
 - `response_format`: the answer was held to a format that a training line cannot name.
+- `schema_changed`: the provider's package changes the parameters of a tool before it sends them, each of its versions
+  in its own way; the line says what the run holds, or what most versions make of it.
 - `server_tool_dropped`: a tool or a search that runs at the provider was offered, or the answer cites what it found;
   a training line takes functions only.
 - `system_missing`: the producer does not post the system prompt with the call.
 - `title_call`: the call gave a conversation its title; it answered nobody.
 - `tool_choice`: the call forced or forbade tools; a training line cannot say so.
 - `tools_missing`: the producer does not post tool definitions, or calls occur though the run names no tools.
+- `turns_joined`: the producer posts texts of the user's in a row alike, whether they went out as one message or as
+  several; the line says one.
 - `unsent`: earlier turns hold text beside calls, or calls, that versions of LangChain.js's chat models leave out of
   the request; these were not, or may not have been, read by the model.
 """

@@ -19,6 +19,7 @@ from typing import Any
 
 from langsmith_finetune.shapes.canonical import OBJECT, Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.content import FOUND, kind_of
+from langsmith_finetune.shapes.endings import is_call
 from langsmith_finetune.shapes.gemini import is_gemini
 from langsmith_finetune.shapes.run import RunPayload
 
@@ -98,11 +99,7 @@ def check_context(conversation: Conversation, run: RunPayload, notes: Notes) -> 
         if place is not run.inputs and place.get("documents"):
             raise _documents()
     _check_text_of_model(run, notes)
-    places: list[Mapping[str, Any]] = []
-    _places_of(run.outputs, places, notes)
-    for place in places:
-        if not _TOLD.isdisjoint(place) and any(map(place.get, _TOLD)):
-            _check_answer(place, notes)
+    _check_places(conversation, run, notes)
     _note_other_inputs(conversation, run, notes)
     if run.metadata.get("ls_integration") == "claude-agent-sdk":
         notes.add(
@@ -110,6 +107,19 @@ def check_context(conversation: Conversation, run: RunPayload, notes: Notes) -> 
         )
     if run.metadata.get("ls_integration") == "google-adk" and conversation.messages[-1]["content"]:
         _note_thoughts(run, notes)
+
+
+def _check_places(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
+    """Look at every object of the answer in which a producer says what the provider did."""
+    places: list[Mapping[str, Any]] = []
+    _places_of(run.outputs, places, notes)
+    answer = conversation.messages[-1]
+    is_silent = conversation.said == 1 and not answer.keys() & {"tool_calls", "function_call"}
+    for place in places:
+        if not _TOLD.isdisjoint(place) and any(map(place.get, _TOLD)):
+            _check_answer(place, notes)
+        if is_silent and is_call(place):
+            notes.add("calls_missing", "the answer ended in a call of a tool, which the run does not hold")
 
 
 def _check_text_of_model(run: RunPayload, notes: Notes) -> None:

@@ -21,11 +21,11 @@ ENDINGS = (
 )  # fmt: skip
 """The keys that say how an answer ended; under some is an object that says it."""
 
-Meant: TypeAlias = Literal[
-    "stop", "STOP", "end_turn", "stop_sequence", "tool_use", "tool_calls", "tool-calls", "function_call",
-    "completed", "COMPLETE", "eos",
-]  # fmt: skip
-"""The common words for an answer that ended where the model meant it to."""
+Meant: TypeAlias = Literal["stop", "STOP", "end_turn", "stop_sequence", "completed", "COMPLETE", "eos"]
+"""The common words for a text that ended where the model meant it to."""
+
+_CALLED = frozenset({"tool_use", "tool_call", "tool_calls", "function_call", "function_calls"})
+"""The words for an answer that ended in a call."""
 
 _KEYS, _MEANT = frozenset(ENDINGS), frozenset(get_args(Meant))
 
@@ -60,13 +60,15 @@ def note_ending(where: str, place: Any, notes: Notes) -> None:
             notes.add("answer_cut_off", f"{where}.{key}")
 
 
+def is_call(place: Mapping[str, Any]) -> bool:
+    """Whether a place says that the answer ended in a call of a tool."""
+    return any(isinstance(place.get(key), str) and _word(place[key]) in _CALLED for key in ENDINGS)
+
+
 def _is_cut_off(ending: Any) -> bool:
     """Whether a word says so; or one of an object's, such as `{"unified", "raw"}`, or of a list's."""
     if isinstance(ending, str):
-        if ending in _MEANT:
-            return False
-        word = ending.rpartition(".")[2].lower().replace("-", "_")  # Python may write FinishReason.SAFETY
-        return word in _CUT_OFF or _once(word) in _CUT_OFF
+        return ending not in _MEANT and _word(ending) in _CUT_OFF
     if isinstance(ending, Mapping):
         return any(isinstance(word, str) and _is_cut_off(word) for word in ending.values())
     return isinstance(ending, (list, tuple)) and any(
@@ -74,7 +76,8 @@ def _is_cut_off(ending: Any) -> bool:
     )
 
 
-def _once(word: str) -> str:
-    """A word that LangChain joined to itself, as the last chunks of some streams say it twice."""
+def _word(ending: str) -> str:
+    """A word as the lists above have it: Python may write FinishReason.SAFETY, and some streams say a word twice."""
+    word = ending.rpartition(".")[2].lower().replace("-", "_")
     half = len(word) // 2
     return word[:half] if word[:half] == word[half:] else word

@@ -58,6 +58,24 @@ def add_request(run: RunPayload, turns: Turns) -> None:
         turns.add(where, {**message, "role": "assistant" if role == "model" else role or "user"})
         for added in turns.messages[before:]:
             _drop_made_up_detail(added)
+    _join_texts(turns)
+
+
+def _join_texts(turns: Turns) -> None:
+    """Texts of the user's in a row: a list of them went out as one message, contents as several, posted alike."""
+    joined: list[Message] = []
+    for message in turns.messages:
+        if joined and joined[-1]["role"] == message["role"] == "user":
+            turns.notes.add("turns_joined", "texts in a row may have been several messages")
+            joined[-1] = {"role": "user", "content": [*_parts(joined[-1]), *_parts(message)]}
+        else:
+            joined.append(message)
+    turns.messages = joined
+
+
+def _parts(message: Message) -> list[dict[str, Any]]:
+    content = message["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content or []
 
 
 def add_answer(run: RunPayload, turns: Turns) -> None:
@@ -65,7 +83,11 @@ def add_answer(run: RunPayload, turns: Turns) -> None:
     outputs, config = run.outputs, _config(run)
     streamed_in_python = "role" not in outputs
     if streamed_in_python and _setting(config, "tools"):
-        raise Unreadable("lost_at_source", "wrap_gemini posts the text of a stream alone; tools were offered")
+        if not outputs.get("content"):
+            raise Unreadable(
+                "lost_at_source", "wrap_gemini posts the text of a stream alone; tools were offered"
+            )
+        turns.notes.add("calls_missing", "wrap_gemini posts the text of a stream alone; tools were offered")
     thinking = _setting(config, "thinking_config")
     asked_for_thoughts = isinstance(thinking, Mapping) and _setting(thinking, "include_thoughts") is True
     content = outputs.get("content")

@@ -56,7 +56,7 @@ _EXTRAS = frozenset({
     # The answer's envelope, and the answer once more, as it came or as it was parsed.
     "id", "type", "role", "model", "model_id", "index", "usage", "stop_sequence", "stop_details", "container",
     "logprobs", "created", "created_at", "service_tier", "system_fingerprint", "context_management", "parsed",
-    "originalTextContentBlock", "thought_signature", "thoughtSignature", "signature", "signatures",
+    "token_count", "generation_id", "originalTextContentBlock", "thought_signature", "thoughtSignature", "signature", "signatures",
     *ENDINGS,
 })  # fmt: skip
 _ROLE = {"human": "user", "system": "system", "ai": "assistant", "tool": "tool", "function": "function"}
@@ -99,9 +99,18 @@ def answer_message(where: str, message: Any, notes: Notes) -> Message:
         note_unknown(f"{where}.additional_kwargs", extra if isinstance(extra, OBJECT) else {}, _EXTRAS, notes)
         for key in ("response_metadata", "additional_kwargs"):
             note_ending(f"{where}.{key}", fields.get(key), notes)
+        _note_unfinished(where, fields.get("response_metadata"), notes)
     if read["role"] != "assistant":
         raise malformed(where, "an AI message", read["role"], ROLES)
     return read
+
+
+def _note_unfinished(where: str, response: Any, notes: Notes) -> None:
+    """A stream of the Responses API that ended before the response was complete, which langchain-openai 0.3 drops."""
+    if isinstance(response, OBJECT) and "status" not in response:
+        response_id = response.get("id")
+        if isinstance(response_id, str) and response_id.startswith("resp_"):
+            notes.add("answer_cut_off", f"{where}.response_metadata tells of no end")
 
 
 def kind_and_fields(where: str, message: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
@@ -326,11 +335,16 @@ def _streamed_calls(where: str, fields: Mapping[str, Any], notes: Notes) -> list
     calls: list[ToolCall] = []
     if not fields.get("tool_call_chunks"):
         return calls
+    content = fields.get("content")
+    blocks = content if isinstance(content, (list, tuple)) else ()
+    as_blocks = [b.get("id") for b in blocks if isinstance(b, OBJECT) and kind_of(b) == "tool_use"]
     for index, found in enumerate(calls_at(f"{where}.tool_call_chunks", fields.get("tool_call_chunks"))):
         chunk = mapping_at(f"{where}.tool_call_chunks[{index}]", found)
         call_id, name, arguments = chunk.get("id"), chunk.get("name"), chunk.get("args")
         if not (isinstance(call_id, str) and isinstance(name, str) and isinstance(arguments, str)):
             return []  # pieces that were never joined: the parsed calls know more
+        if not arguments and call_id in as_blocks:
+            arguments = "{}"  # Anthropic streams no piece of an empty object
         calls.append({
             "id": call_id,
             "type": "function",

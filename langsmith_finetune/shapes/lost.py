@@ -2,6 +2,7 @@
 
 "data:image/png;base64,[base64_data truncated: 12.50KB]"      LiteLLM's callback
 "What is this? {'type': 'image', 'data': 'iVBORw0K...'}"      langsmith for Google's ADK: Python's repr
+"<APIResponse [200 OK] type=<class '...ChatCompletion'>>"     wrap_openai to langsmith 0.4: with_raw_response
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ from langsmith_finetune.shapes.run import RunPayload
 CUT = ";base64,[base64_data truncated: "
 """What LiteLLM writes in place of base64 of more than 64 letters."""
 
+_REPR = re.compile(
+    r"<(?:[\w.]*Response \[.{0,100}\]|[\w. ]+ object|coroutine .{1,200}|(?:async_)?generator .{1,200})"
+    r"(?: (?:at 0x[0-9a-fA-F]+|type=.{0,200}))?>",
+    re.DOTALL,
+)
+_LONGEST_REPR = 500
+
 _ADK_PART = re.compile(
     r"\{'type': '(?:image|file|executable_code|code_execution_result|thinking)'"
     r"|\{'(?:media_resolution|video_metadata|code_execution_result|executable_code|file_data|inline_data)': "
@@ -22,6 +30,11 @@ _ADK_PART = re.compile(
 _END_OF_DATA = re.compile(r"[A-Za-z0-9+/=_\-\s]*")
 _LAST = 80
 """Letters of base64 that are looked at: whatever cuts it leaves its mark at the end."""
+
+
+def is_repr(text: str) -> bool:
+    """Whether a text is all that Python says of an object: a response, a stream, a coroutine."""
+    return len(text) <= _LONGEST_REPR and text.startswith("<") and _REPR.fullmatch(text) is not None
 
 
 def check_media(conversation: Conversation, run: RunPayload, notes: Notes) -> None:

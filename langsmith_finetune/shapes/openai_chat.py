@@ -45,6 +45,8 @@ def answer_from(run: RunPayload, notes: Notes) -> list[Message]:
     if message["role"] != "assistant":
         raise malformed("outputs.choices[0].message.role", '"assistant"', message["role"], ROLES)
     note_ending("outputs.choices[0]", choice, notes)
+    if run.outputs.get("object") == "chat.completion.chunk" and choice.get("finish_reason", "") is None:
+        notes.add("answer_cut_off", "outputs.choices[0] tells of no end of the stream")
     note_unknown("outputs.choices[0]", choice, _CHOICE, notes)
     note_unknown("outputs", run.outputs, _COMPLETION, notes)
     if len(choices) > 1:

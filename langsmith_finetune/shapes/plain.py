@@ -20,6 +20,7 @@ from langsmith_finetune.shapes.given import is_placeholder
 from langsmith_finetune.shapes.lost import CUT
 from langsmith_finetune.shapes.roles import SIDE_CALLS, role_from
 from langsmith_finetune.shapes.run import RunSource, count_from, given_text, scores_from, time_text
+from langsmith_finetune.shapes.sent_by_python import JOINING, may_be_joined
 from langsmith_finetune.shapes.tools import SETTINGS
 
 _Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
@@ -255,9 +256,21 @@ def read_plain(run: Any) -> tuple[list[Message], RunSource] | None:
             found = msgspec.convert(run.__dict__, _Run)
         else:
             return None  # other objects may make up their fields as they are asked for them
-        return _messages(found), _source(found)
+        messages = _messages(found)
+        if found.extra is not None and _is_sent_otherwise(found.extra.invocation_params, messages):
+            return None
+        return messages, _source(found)
     except Exception:  # noqa: BLE001 - text and objects can raise anything; the readers say what is wrong
         return None
+
+
+def _is_sent_otherwise(settings: Any, messages: list[Message]) -> bool:
+    """Whether LangChain's chat model may put messages together, or change their order."""
+    return (
+        type(settings) is dict
+        and settings.get("_type") in JOINING
+        and may_be_joined([message["role"] for message in messages[:-1]])
+    )
 
 
 _MODELS = {("langsmith.schemas", "Run"), ("langsmith.types.run", "Run")}
@@ -350,6 +363,8 @@ def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001
     if run.status is not None and (type(run.status) is not str or run.status.lower() == "error"):
         return True
     if run.extra is not None and (_is_made(run.extra.invocation_params) or _is_made(run.extra.options)):
+        return True
+    if is_choice and run.outputs.object == "chat.completion.chunk" and answer.finish_reason is None:
         return True
     return (is_choice and answer.message.kwargs is not None) or _is_made_with(run.serialized or run.manifest)
 

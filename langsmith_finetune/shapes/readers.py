@@ -27,10 +27,13 @@ from langsmith_finetune.shapes.canonical import (
 from langsmith_finetune.shapes.chunks import message_of_chunks
 from langsmith_finetune.shapes.content import kind_of
 from langsmith_finetune.shapes.endings import ENDINGS, note_ending
+from langsmith_finetune.shapes.lost import is_repr
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import as_sent
-from langsmith_finetune.shapes.tools import add_request_settings, note_missing_tools
+from langsmith_finetune.shapes.sent_by_python import fields_as_sent, messages_as_sent
+from langsmith_finetune.shapes.sent_tools import tools_as_sent
+from langsmith_finetune.shapes.tools import add_request_settings, note_missing_calls, note_missing_tools
 
 Reader: TypeAlias = Callable[[RunPayload, Notes], Conversation]
 
@@ -50,13 +53,18 @@ def read_choices(run: RunPayload, notes: Notes) -> Conversation:
 def read_generations(run: RunPayload, notes: Notes) -> Conversation:
     """A chat model of LangChain's, in Python or JavaScript, of any age."""
     answer = langchain.answer_from(run, notes)
+    run = fields_as_sent(run, notes)
     turns = _request(run, notes)
     instructions = run.invocation("instructions")  # a setting of the Responses API
     if instructions:
         said = text_at("invocation_params.instructions", instructions)
         turns.messages.insert(0, {"role": "system", "content": said})
     conversation = _conversation(run, notes, turns, answer, whole_request=True)
-    conversation.messages[:-1] = as_sent(conversation.messages[:-1], run, notes)
+    asked = messages_as_sent(conversation.messages[:-1], run)
+    conversation.messages = [*as_sent(asked, run, notes), conversation.messages[-1]]
+    tools_as_sent(conversation, run, notes)
+    if run.metadata.get("ls_provider") == "perplexity":
+        note_missing_calls(conversation, notes)  # its chat model reads none
     if not (conversation.tools or conversation.functions or run.has_settings):
         notes.add(
             "tools_missing", "the run came without its settings, where LangChain's tracer posts the tools"
@@ -119,7 +127,13 @@ def read_output(run: RunPayload, notes: Notes) -> Conversation:
         note_ending("outputs", run.outputs, notes)
         return reader_of(output)(replace(run, outputs=output), notes)
     if isinstance(output, str):
-        return _conversation(run, notes, _request(run, notes), [_said(output, notes)])
+        if is_repr(output):
+            raise Unreadable(
+                "lost_at_source", "outputs.output is what Python calls an object, not what it holds"
+            )
+        conversation = _conversation(run, notes, _request(run, notes), [_said(output, notes)])
+        note_missing_calls(conversation, notes)
+        return conversation
     return _read_list(list_at("outputs.output", output), run, notes)
 
 
@@ -134,7 +148,9 @@ def _read_list(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conversa
         return _conversation(run, notes, turns, [])
     if run.streamed and all(isinstance(piece, str) for piece in output):
         notes.spend(sum(1 + len(piece) // 100 for piece in output))  # before they are joined
-        return _conversation(run, notes, turns, [_said("".join(output), notes)])
+        conversation = _conversation(run, notes, turns, [_said("".join(output), notes)])
+        note_missing_calls(conversation, notes)
+        return conversation
     raise Unreadable("unknown_shape", "outputs.output is a list of nothing that a model is known to answer")
 
 

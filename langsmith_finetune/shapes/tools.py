@@ -162,6 +162,13 @@ def note_missing_tools(conversation: Conversation, notes: Notes, *, in_history: 
         notes.add("tools_missing", "tools are called, but the run names none")
 
 
+def note_missing_calls(conversation: Conversation, notes: Notes) -> None:
+    """Note an answer of text alone where tools were offered, and the producer posts nothing but text."""
+    answer = conversation.messages[-1]
+    if (conversation.tools or conversation.functions) and not answer.keys() & {"tool_calls", "function_call"}:
+        notes.add("calls_missing", "tools were offered, and the producer posts the text of the answer alone")
+
+
 def tools_from(where: str, tools: Any, notes: Notes) -> list[Tool]:
     """Definitions, with the function inside (OpenAI, Bedrock, Gemini) or flat (Responses, Anthropic, Vercel).
 
