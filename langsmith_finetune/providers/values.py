@@ -84,7 +84,9 @@ def word_from(value: Any) -> str:
         >>> word_from("running"), word_from(None), word_from({"a": 1})
         ('running', 'None', 'odd')
     """
-    return str(value) if value is None or isinstance(value, str | int | float) else "odd"
+    if value is None or isinstance(value, str | bool):
+        return str(value)
+    return "odd" if number_from(value) is None else str(value)
 
 
 def number_from(value: Any) -> float | None:

@@ -15,6 +15,12 @@ TRUNCATED = Response(200, b'{"id": "ftjob-', {"content-length": "500", "connecti
 """The connection ends in the middle of the answer."""
 STALLED = Response(200, b'{"id": "ftjob-', {"content-length": "500"})
 """The answer begins and never ends: a read time-out."""
+DEEP = Response(200, b'{"id":' * 200_000 + b"1" + b"}" * 200_000)
+ODD_TYPES = Response(
+    200,
+    b'{"id": ["x"], "object": 7, "data": {"a": 1}, "status": [], "bytes": "many", "filename": {}, "created_at": -1e400, '
+    b'"metadata": "x", "fine_tuned_model": 3, "error": [NaN], "has_more": "yes"}',
+)
 NOT_JSON = Response(200, b"<html>Sign in to this network</html>", {"content-type": "text/html"})
 
 
@@ -46,6 +52,10 @@ FAULTS: dict[str, Fault] = {
     "nothing": Fault(Response(200, b"")),
     "an object without an id": Fault(Response(200, {"object": "fine_tuning.job"}), after=True),
     "no text at all": Fault(Response(200, b"\xff\xfe\xfa"), after=True),
+    "nested without end, not done": Fault(DEEP),
+    "nested without end, done": Fault(DEEP, after=True),
+    "odd types, not done": Fault(ODD_TYPES),
+    "odd types, done": Fault(ODD_TYPES, after=True),
     "429": Fault(_refusal(429)),
     "429 with retry-after": Fault(_refusal(429, retry_after="7")),
     "429 with an absurd retry-after": Fault(_refusal(429, retry_after="999999999999")),

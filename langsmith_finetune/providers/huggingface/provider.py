@@ -352,7 +352,7 @@ class HuggingFaceProvider(Provider):
 
     def _user(self) -> str:
         if self._namespace is None:
-            name = id_from(self._ask(self._jobs_api.user).get("name"))
+            name = id_from(object_from(self._ask(self._jobs_api.user)).get("name"))
             if name is None:
                 raise ProviderError(self.name, "the token belongs to nobody with a name; give namespace=")
             self._namespace = name
