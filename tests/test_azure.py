@@ -1,5 +1,6 @@
 """Azure: training by the resource's key, deploying by the control plane, and two places where models answer."""
 
+import asyncio
 import json
 import logging
 import re
@@ -384,6 +385,20 @@ def test_an_open_model_is_called_at_the_resources_other_address(endpoint, addres
     chat = AzureProvider(endpoint, KEY).chat_model("deployments/support")
     url = chat.root_client.base_url
     assert str(url) == f"{address}/openai/deployments/support/"
+
+
+def test_an_open_model_is_called_from_an_event_loop(server, tuned):
+    deployment = tuned("gpt-oss-20b").deploy().wait(progress=False)
+
+    async def ask():
+        chat = deployment.chat_model()
+        answer = await chat.ainvoke("Hi")
+        client = chat.http_async_client
+        assert not client.follow_redirects
+        await client.aclose()
+        return answer.content
+
+    assert asyncio.run(ask()) == f"{deployment.id}: Hi"
 
 
 def test_a_function_for_the_key_serves_open_models_too():

@@ -134,7 +134,7 @@ def test_a_job_after_the_end_of_jobs_is_refused_with_what_lives(silent_openai):
     assert str(caught.value) == (
         f"openai does not support new fine-tuning jobs: that ended on 2027-01-06 ({SOURCE}; organizations that "
         "never fine-tuned are refused since 2026-05-07, inactive ones since 2026-07-02). Living: "
-        "TogetherProvider, FireworksProvider, AzureProvider with an open model"
+        "TogetherProvider, FireworksProvider"
     )
 
 
