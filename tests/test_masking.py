@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import traceback
+from base64 import b64encode
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -35,6 +38,29 @@ QUOTED = {
     "Japanese": f"「{SECRET}」",
     "full width": f"＂{SECRET}＂",
     "three times": f'"""{SECRET}"""',
+    "TeX": f"``{SECRET}''",
+    "two acute accents": f"´{SECRET}´",
+    "Swedish": f"”{SECRET}”",
+    "reversed": f"‟{SECRET}”",
+    "reversed single": f"‛{SECRET}’",
+    "ornaments": f"❝{SECRET}❞",
+    "double primes": f"〝{SECRET}〞",
+    "primes": f"″{SECRET}″",
+    "half width": f"｢{SECRET}｣",
+    "angle brackets": f"<{SECRET}>",
+    "two angle brackets": f"<<it's {SECRET}>>",
+    "square brackets": f"[it's {SECRET}]",
+    "bytes of Python": f"b'{SECRET}'",
+    "an older Python's": f"u'{SECRET}'",
+    "right after a word": f'got"{SECRET}"',
+    "after Chinese": f"值'{SECRET}'",
+    "HTML": f"&ldquo;{SECRET}&rdquo;",
+    "HTML, by numbers": f"&#34;{SECRET}&#x22;",
+    "for an address": f"%22{SECRET}%22",
+    "by code points": f"\\u0022{SECRET}\\u0022",
+    "JSON, for an address": quote(LINE),
+    "JSON, its end": f'... of Ada Lovelace"}}, {LINE[15:]}',
+    "JSON, its end, escaped": json.dumps(f'... diary"}}, {LINE[15:]}')[1:-1],
     "escaped": f'\\"{SECRET}\\"',
     "never closed": f'"{SECRET}',
     "never closed, English": f"“{SECRET}",
@@ -100,6 +126,45 @@ def test_values_and_errors_hide_what_a_host_quotes(quoted):
 )
 def test_host_words_keep_names(said):
     assert host_words(said) == said
+
+
+def test_host_words_keep_what_stands_between_other_brackets():
+    said = "len(x) < 5 and a<b, tools[0] of [1, 2] in (1, 2)"
+    assert host_words(said) == said
+
+
+KEY_FORMS = {
+    "whole": "odd~key~of/mine",
+    "its beginning": "odd~key~of",
+    "its end": "...key~of/mine",
+    "in Base64": b64encode(b"odd~key~of/mine").decode(),
+    "in Base64, after a user": b64encode(b"me:odd~key~of/mine").decode(),
+    "in Base64, among others": b64encode(b"a=odd~key~of/mine&b=1").decode(),
+    "for an address": "odd~key~of%2Fmine",
+    "for an address, all of it": "odd%7Ekey%7Eof%2Fmine",
+    "in an address": "https://u:odd~key~of/mine@host.invalid/?key=odd~key~of/mine&x=1",
+    "hexadecimal": b"odd~key~of/mine".hex(),
+    "a header": "Authorization: Basic " + b64encode(b"odd~key~of/mine:").decode(),
+    "after a long text": "{" + '"a": "' + "x" * 19_970 + '"} odd~key~of/mine',
+}
+
+
+@pytest.mark.parametrize("form", KEY_FORMS.values(), ids=KEY_FORMS)
+def test_host_words_hide_a_key_in_every_form(form):
+    remember_key("odd~key~of/mine")
+    shown = host_words(f"bad {form} here")
+    for part in ("odd~", "key~", "mine", "b2Rk", "fmtle", "6b65797e", "%7E"):
+        assert part not in shown
+    assert "[key]" in shown
+
+
+@pytest.mark.parametrize(
+    "piece", ["<", "<a", "[", "[a", "[{", "'", '"', "a'", '{"a":', "&#34;", "\\u0022", "“", "``a"]
+)
+def test_host_words_of_a_hostile_text_take_a_moment(piece):
+    started = time.process_time()
+    host_words(piece * 20_000)
+    assert time.process_time() - started < 10  # of quadratic time, a hundred
 
 
 def test_host_words_hide_keys_given_to_any_provider():

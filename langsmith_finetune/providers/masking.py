@@ -5,13 +5,20 @@ Every word of a host's that reaches an error, a job's `error`, an event or a log
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import re
+from functools import lru_cache
+from itertools import chain
+from urllib.parse import quote, unquote
 
 from langsmith_finetune.printable import printable
 from langsmith_finetune.targets.describe import KNOWN
 
 _LONGEST_READ = 20_000
 _SHORTEST_KEY = 8
+_SHORTEST_PART = 10
 
 _keys: set[str] = set()
 
@@ -37,16 +44,61 @@ def host_words(text: str, *, longest: int = 500) -> str:
         >>> host_words('Invalid value “my secret” for "role" in {"messages": [{"role": "user"')
         'Invalid value “[9 characters]” for "role" in {...}'
     """
-    text = text[:_LONGEST_READ]
-    for key in sorted(_keys, key=len, reverse=True):
-        text = text.replace(key, "[key]")
-    text = _without_quotations(_without_json(_KEY.sub("[key]", text)))
+    text = _with_plain_quotes(_without_keys(text)[:_LONGEST_READ])
+    text = _without_quotations(_without_json(_KEY.sub("[key]", _without_keys(text))))
     return printable(text if len(text) <= longest else text[: longest - 1] + "…")
+
+
+# --- keys ------------------------------------------------------------------------------------------------------
+
+
+def _without_keys(text: str) -> str:
+    for key in sorted(_keys, key=len, reverse=True):
+        if any(sign in text for sign in _signs(key)):
+            text = _forms(key).sub("[key]", text)
+    return text
+
+
+@lru_cache
+def _signs(key: str) -> tuple[str, ...]:
+    """Texts of which each form of a key holds one, so that most texts are not searched further."""
+    half = max(len(key) // 2, _SHORTEST_KEY)
+    halves = (key[:half], key[-half:])
+    return tuple(dict.fromkeys([*halves, *_encoded(key)]))
+
+
+@lru_cache
+def _forms(key: str) -> re.Pattern[str]:
+    """A key as hosts repeat it: whole, cut off at either end, and as headers and addresses encode it."""
+    forms = [re.escape(key), *map(re.escape, _encoded(key))]
+    half = max(len(key) // 2, _SHORTEST_PART)
+    if half < len(key):
+        forms += [
+            re.escape(key[:half]) + r"[\w~+/=.-]*",
+            rf"(?<![\w~+/=.-])[\w~+/=.-]{{0,{len(key)}}}?" + re.escape(key[-half:]),
+        ]
+    return re.compile("|".join(forms))
+
+
+def _encoded(key: str) -> list[str]:
+    """A key in Base64 (wherever in it the key begins), in an address, in JSON, in HTML and in hexadecimal digits."""
+    data = key.encode()
+    found = [data.hex(), quote(key, safe=""), json.dumps(key)[1:-1], html.escape(key)]
+    found.append("".join(f"%{byte:02X}" if not chr(byte).isalnum() else chr(byte) for byte in data))
+    for before, first in ((0, 0), (1, 2), (2, 3)):
+        last = (before + len(data)) * 8 // 6
+        padded = bytes(before) + data
+        found += [
+            base64.b64encode(padded).decode()[first:last],
+            base64.urlsafe_b64encode(padded).decode()[first:last],
+        ]
+    return [form for form in dict.fromkeys(found) if form != key]
 
 
 _KEY = re.compile(
     r"(?<=key provided: )\S+?(?=[.,;]?(?:\s|$))"
     r"|(?i:(?<=bearer )(?!\[key\])\S+)"
+    r"|(?<=Basic )(?=\S*[\d+/=])[A-Za-z0-9+/_-]{8,}={0,2}"
     r"|\b(?:sk|rk|pk|fw|hf|tgp_v1|lsv2|nvapi|gsk|xai|key)[-_][A-Za-z0-9_*.-]{8,}[A-Za-z0-9_*-]"
     r"|\b(?:sk|rk|pk|lsv2)[-_][A-Za-z0-9_*.-]{4,}[A-Za-z0-9_*-]"
     r"|\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*"
@@ -63,8 +115,16 @@ _JSON = re.compile(
 """Where an object or a list begins, as JSON, as Python writes it, or escaped once more."""
 
 
+_TAIL = re.compile(r"[^\"'`]*?[^\s\"'`(\[{:=,\\]\\{0,9}[\"']\s{0,9}(?:[}\]]|[,:]\s{0,9}\\{0,9}[\"'{\[])")
+"""A text whose first quote ends something: the end of a line of data, whose beginning is not shown."""
+_BEFORE = re.compile(r".*(?:: |\.\.\.|\u2026|\n|\()", re.DOTALL)
+
+
 def _without_json(text: str) -> str:
-    """Leave out objects and lists; one that is cut off reaches to the end."""
+    """Leave out objects and lists; one that is cut off reaches to the end, or from the beginning."""
+    if tail := _TAIL.match(text):
+        before = _BEFORE.match(tail[0])
+        return f"{before[0] if before else ''}{{...}}"
     pieces, at = [], 0
     while found := _JSON.search(text, at):
         start, end = found.start(), _end_of_json(text, found.start())
@@ -113,40 +173,66 @@ def _are_names(value: str) -> bool:
 _CLOSING = {
     '"': '"',
     "'": "'",
-    "`": "`",
+    "`": "`'",  # and as TeX has them
+    "\u00b4": "\u00b4",  # acute accent
     "\u201c": "\u201d\u201c",  # English double
     "\u201d": "\u201d",  # Swedish double
     "\u201e": "\u201c\u201d",  # German double
+    "\u201f": "\u201d\u201f",  # reversed double
     "\u2018": "\u2019",  # English single
+    "\u2019": "\u2019",  # Swedish single
     "\u201a": "\u2018\u2019",  # German single
+    "\u201b": "\u2019\u201b",  # reversed single
+    "\u02bc": "\u02bc",  # modifier letters
+    "\u02ba": "\u02ba",
+    "\u2032": "\u2032",  # primes
+    "\u2033": "\u2033",
     "\u00ab": "\u00bb",  # French double
     "\u00bb": "\u00ab\u00bb",  # Danish double
     "\u2039": "\u203a",  # French single
     "\u203a": "\u2039\u203a",  # Danish single
+    "\u275b": "\u275c",  # ornaments
+    "\u275d": "\u275e",
     "\u300c": "\u300d",  # corner brackets
     "\u300e": "\u300f",
+    "\uff62": "\uff63",
     "\u300a": "\u300b",  # angle brackets
     "\u3008": "\u3009",
+    "\u27e8": "\u27e9",
+    "\u27ea": "\u27eb",
+    "\u301d": "\u301e\u301f",  # double primes
     "\uff02": "\uff02",  # full width
     "\uff07": "\uff07",
+    "<": ">",
+    "[": "]",
 }
 _ASCII_QUOTES = "\"'`"
+_APOSTROPHES = "'\u2019\u02bc\u00b4\u2032"
+_LATIN = r"0-9A-Za-z_\u00c0-\u024f"
+_ALWAYS = "".join(quote for quote in _CLOSING if quote not in _APOSTROPHES + "<[")
 _OPENING = re.compile(
-    rf"(?<!\w)[{_ASCII_QUOTES}]|[{''.join(quote for quote in _CLOSING if quote not in _ASCII_QUOTES)}]"
+    rf"(?P<many>[{_ALWAYS}{_APOSTROPHES}])(?P=many)+(?=[^\s.,;:!?)\]}}])"  # of several, an empty one is none
+    rf"|[{_ALWAYS}]"
+    rf"|(?<![{_LATIN}])(?:[BbUuRrFf]{{1,2}})?(?P<one>[{_APOSTROPHES}])"  # else it stands in a word: isn't
+    r"|(?P<bracket><{1,3}(?=[^\s=<][^>]{0,999}>)|(?<![\w\]])\[(?=(?:[^\]\"'`]|(?<=\w)'(?=\w)){0,300}\]))"
 )
-_APOSTROPHES = "'\u2019"
 
 
 def _without_quotations(text: str) -> str:
     """Leave out what is quoted, but for names of fields, models and ids; an open quotation reaches to the end."""
     pieces, at = [], 0
     while found := _OPENING.search(text, at):
-        start = found.end()
-        end = _end_of_quotation(text, start, _CLOSING[found[0]])
+        start, sign = found.end(), found[0][-1]
+        end = _end_of_quotation(text, start, _CLOSING[sign])
         content = text[start:end]
         kept = content if _is_name(content) else f"[{len(content)} characters]"
-        pieces += [text[at:start], kept, text[end : end + 1]]
-        at = end + 1
+        if sign == "[" and not _is_name(content):
+            kept = f"{len(content)} characters"
+        after = end + 1
+        while found["many"] and text[after : after + 1] == text[end : end + 1] != "":
+            after += 1
+        pieces += [text[at:start], kept, text[end:after]]
+        at = after
     return "".join([*pieces, text[at:]])
 
 
@@ -158,6 +244,26 @@ def _end_of_quotation(text: str, start: int, closing: str) -> int:
             if not is_apostrophe:
                 return at
     return len(text)
+
+
+_ESCAPED = re.compile(r"&#?\w{2,10};|\\{1,9}(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})")
+_IN_ADDRESS = re.compile(r"%(?:22|27|60|5[Bb]|7[Bb]|[Ee]2%80%9)")
+
+
+def _with_plain_quotes(text: str) -> str:
+    """Write quotes that are escaped, for HTML, JSON or addresses, as they are."""
+    if _IN_ADDRESS.search(text):
+        text = unquote(text)
+    return _ESCAPED.sub(_plain_quote, text)
+
+
+def _plain_quote(found: re.Match[str]) -> str:
+    escape = found[0]
+    plain = html.unescape(escape) if escape[0] == "&" else chr(int(escape.lstrip("\\")[1:], 16))
+    return plain if plain in _QUOTES else escape
+
+
+_QUOTES = frozenset(chain(_CLOSING, *_CLOSING.values(), "{}"))
 
 
 _SETTINGS = frozenset(
@@ -180,11 +286,11 @@ _NAME = re.compile(
 
 def _is_name(content: str) -> bool:
     """True if a quoted text is a name that hosts use, and so none of the data."""
-    if content.startswith("[") and re.fullmatch(r"\[(?:\d+ characters|key)\]", content):
+    if re.fullmatch(r"\[?(?:\d+ characters|key|\.\.\.)\]?", content):
         return True  # masked before
     if not content or _NAME.fullmatch(content) or content in ("http://", "https://"):
         return True
-    parts = re.split(r"[.\[\]]+", content.strip("[]"))
+    parts = re.split(r"[.\[\]]+|, ", content.strip("[]"))
     return all(part in KNOWN or part in _SETTINGS or part.isdigit() for part in parts if part)
 
 
