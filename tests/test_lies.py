@@ -631,3 +631,33 @@ def test_a_download_with_odd_names_leaves_the_folder(tmp_path, names, text):
         with pytest.raises(ProviderError, match=text):
             provider.download("accounts/me/models/m", tmp_path / "into")
         assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_file_that_together_shows_with_another_size_is_not_trained_on(tmp_path):
+    host = HOSTS["together"]
+    with host.running() as (server, provider):
+        lie(server, "GET", "", lambda _, answer: Response(200, copy_of(answer) | {"bytes": 7}))
+        with (
+            prepared_files(provider, make(tmp_path, model=host.model)) as (file,),
+            pytest.raises(
+                ProviderError, match=r"file-00000001 is shown with 7 bytes, and not 1,121\. No job"
+            ),
+        ):
+            provider.upload(file, memory={}, on_progress=lambda _sent, _size: None)
+
+
+def test_the_events_of_an_old_job_are_all_told(tmp_path):
+    host = HOSTS["openai"]
+    with host.running() as (server, provider):
+        job = created(provider, make(tmp_path, model=host.model))
+        told = [{"id": f"event-{n}", "created_at": 1_000_000_000 - n, "message": "m"} for n in range(2500)]
+        path = f"{host.jobs}/{job.id}/events"
+
+        def events(request, _answer):
+            after = request.query.get("after", ["event--1"])[0]
+            start = int(after.removeprefix("event-")) + 1
+            return Response(200, {"data": told[start : start + 500], "has_more": start + 500 < len(told)})
+
+        lie(server, "GET", path, events)
+        assert len(provider.job_events(job.id)) == 2500
+        assert len(provider.job_events(job.id, newest=700)) == 700

@@ -159,6 +159,7 @@ def _dollars(cost: Any) -> float | None:
     if not isinstance(cost, Mapping) or cost.get("currencyCode", "USD") != "USD":
         return None
     try:
-        return number_from(int(cost.get("units") or 0) + int(cost.get("nanos") or 0) / 1e9)
+        dollars = number_from(int(cost.get("units") or 0) + int(cost.get("nanos") or 0) / 1e9)
     except (TypeError, ValueError, OverflowError):
         return None
+    return dollars if dollars is not None and dollars >= 0 else None

@@ -53,7 +53,7 @@ class OpenAIRequests:
             ask: A method of the SDK that returns the raw response.
             *args: Its arguments.
             whole: What the list does not show is paid for again. Where False, it is only looked at: a page without
-                anything new ends it, whatever the host says.
+                anything new ends it, whatever the host says, and nothing else does.
             **query: What else to ask.
 
         Raises:
@@ -69,6 +69,8 @@ class OpenAIRequests:
             following = id_from(object_from(last).get("id")) or cursor or ("" if more is True else None)
             return Page(data, None if more is False else following, promised=whole and more is True)
 
+        if not whole:
+            return read_pages(self.name, what, read)
         return read_pages(self.name, what, read, created=lambda item: time_from(item.get("created_at")))
 
     def ask(

@@ -97,6 +97,12 @@ class TogetherFiles(Provider):
             if line := rejected_line(details, file.path.name):
                 raise line from error
             raise error
+        if count_from(found.get("bytes")) not in (None, 0, file.size_bytes):
+            raise ProviderError(
+                self.name,
+                f"file {found['id']} is shown with {found['bytes']} bytes, and not {file.size_bytes:,}. No job was "
+                "created; remove it with delete_file, and call create again",
+            )
         return str(found["id"])
 
     def _send(self, file: PreparedFile, name: str, told: Told) -> dict[str, Any]:
