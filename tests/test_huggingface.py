@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -341,6 +342,27 @@ def test_a_log_that_never_ends_is_cut(monkeypatch, tmp_path):
         provider = HuggingFaceProvider(namespace="me", api=HfApi(endpoint=server.url, token=TOKEN))
         job = created(provider, make(tmp_path, **QWEN))
         assert provider.job_events(job.id) == []
+
+
+@pytest.mark.parametrize("form", ["POST /api/repos/create", "POST /api/datasets/.*/paths-info/.*"])
+def test_a_repository_that_never_answers_is_given_up(monkeypatch, tmp_path, form):
+    ends = threading.Event()
+
+    class Silent(Redirecting):
+        def handle(self, request):
+            answer = super().handle(request)
+            if answer.status == 307:
+                ends.wait(20)
+            return answer
+
+    monkeypatch.setattr("langsmith_finetune.providers.huggingface.provider._LONGEST_SECONDS", 0.3)
+    with Silent("http://host.invalid", form) as server:
+        provider = HuggingFaceProvider(api=HfApi(endpoint=server.url, token=TOKEN))
+        found = failure(lambda: created(provider, make(tmp_path, **QWEN)))
+        ends.set()
+    assert str(found) == "huggingface: no answer in time (ReadTimeout)"
+    assert found.temporary
+    assert server.asked == []
 
 
 @pytest.mark.parametrize("timeout", ["", "4x", "soon", "-4h", "0"])

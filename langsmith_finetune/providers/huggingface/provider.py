@@ -37,6 +37,7 @@ from langsmith_finetune.providers.huggingface.package import (
     requirements,
     with_packages,
 )
+from langsmith_finetune.providers.huggingface.patience import within
 from langsmith_finetune.providers.keys import ApiKey
 from langsmith_finetune.providers.likeness import text_agrees
 from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
@@ -61,6 +62,7 @@ _REPO = "langsmith-finetune"
 _SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
+_LONGEST_SECONDS = 120.0
 _NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout"}
 _MOST_LINES = 100_000
 
@@ -144,7 +146,7 @@ class HuggingFaceProvider(Provider):
         """Put a file into the repository unless it is there already."""
         path = f"files/{file.sha256[:32]}.jsonl"
         repo = self._repository()
-        self._ask(lambda: self._api.create_repo(repo, repo_type="dataset", private=True, exist_ok=True))
+        self._ask_hub(lambda: self._api.create_repo(repo, repo_type="dataset", private=True, exist_ok=True))
         with Sending(self.name, file, lambda _sent, _size: None) as sending:
             # Read more than once on its way; told only when it is there.
             self._commit({path: sending.stretch()}, f"file {file.sha256[:32]}")
@@ -254,7 +256,7 @@ class HuggingFaceProvider(Provider):
 
     def delete_model(self, model_id: str) -> None:
         """Remove a model's repository for good."""
-        self._ask(lambda: self._api.delete_repo(model_id))
+        self._ask_hub(lambda: self._api.delete_repo(model_id))
 
     def download(self, model_id: str, path: Path) -> Path:
         """Fetch a model's repository into a folder, and return it. What was interrupted, the next call goes on with."""
@@ -308,7 +310,7 @@ class HuggingFaceProvider(Provider):
         from huggingface_hub import CommitOperationAdd  # noqa: PLC0415
 
         repo = self._repository()
-        found = self._ask(lambda: self._api.get_paths_info(repo, list(contents), repo_type="dataset"))
+        found = self._ask_hub(lambda: self._api.get_paths_info(repo, list(contents), repo_type="dataset"))
         there = {(info.path, getattr(info, "size", None)) for info in found}
         operations = [
             CommitOperationAdd(
@@ -362,6 +364,10 @@ class HuggingFaceProvider(Provider):
         from huggingface_hub import get_token  # noqa: PLC0415
 
         return self._api.token if isinstance(self._api.token, str) else get_token()
+
+    def _ask_hub(self, ask: Callable[[], T]) -> T:
+        """Ask for something small by `HfApi`, which has no time limit."""
+        return self._ask(lambda: within(_LONGEST_SECONDS, ask))
 
     def _ask(self, ask: Callable[[], T], *, creates: bool = False) -> T:
         """Ask once, and turn whatever goes wrong into a `ProviderError`."""
