@@ -350,7 +350,7 @@ def test_weights_are_downloaded_into_the_folder_and_nowhere_else(server, provide
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == server.files
     server.files[""] = b"x"
     found = failure(lambda: provider.download("accounts/me/models/m", tmp_path / "again"))
-    assert str(found) == "fireworks: a file of model 'accounts/me/models/m' has no name"
+    assert str(found) == "fireworks: a file of model 'accounts/me/models/m' has no name that a file can have"
     del server.files[""]
     server.files["../outside"] = b"x"
     found = failure(lambda: provider.download("accounts/me/models/m", tmp_path / "again"))

@@ -122,6 +122,23 @@ def test_a_key_set_later_is_the_one_that_is_sent(monkeypatch):
     assert sent == {f"Bearer {server_key}"}
 
 
+@pytest.mark.parametrize("kind", [NebiusProvider, CrusoeProvider])
+def test_what_openais_variables_say_goes_to_openai_alone(monkeypatch, kind):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-canary")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-canary")
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-canary")
+    monkeypatch.setenv(
+        "OPENAI_CUSTOM_HEADERS", "x-mine: canary\nX-Other:canary\nAuthorization: Bearer canary"
+    )
+    with OpenAIStandIn() as server:
+        kind("made-up-key", server.base_url).list_files()
+        OpenAIProvider("made-up-key", server.base_url).list_files()
+    theirs, openais = (str(request.headers) for request in (server.requests[0], server.requests[-1]))
+    assert "canary" not in theirs
+    assert "Bearer made-up-key" in theirs
+    assert openais.count("canary") == 5
+
+
 def test_a_key_shows_itself_nowhere():
     key = ApiKey("openai", "NO_SUCH_VARIABLE", "sk-secret-secret")
     assert "secret-secret" not in repr(key) + str(key) + repr(OpenAIProvider("sk-secret-secret"))

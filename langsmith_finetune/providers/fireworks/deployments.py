@@ -37,8 +37,6 @@ class FireworksDeployments(Provider):
             raise ProviderError(self.name, f"there are no files of model {model_id!r} to download")
         for name in files:
             parts = Path(name).parts
-            if not parts or "\0" in name:
-                raise ProviderError(self.name, f"a file of model {model_id!r} has no name")
             if Path(name).is_absolute() or ".." in parts or "\\" in name:
                 raise ProviderError(
                     self.name, f"a file of model {model_id!r} has a name that leads elsewhere"

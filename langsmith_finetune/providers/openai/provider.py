@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import islice
@@ -159,7 +160,8 @@ class OpenAIProvider(Provider):
         if client is None:
             # A function where there is no key: without one the SDK would take OpenAI's, and send it to any host.
             key = ApiKey(self.name, self.key_variable, api_key)
-            client = openai.OpenAI(api_key=key.found() or key, base_url=base_url)
+            headers = None if self.key_variable == OpenAIProvider.key_variable else _without_openais(key)
+            client = openai.OpenAI(api_key=key.found() or key, base_url=base_url, default_headers=headers)
         elif api_key is not None or base_url is not None:
             raise ValueError("OpenAIProvider: pass either client=, or api_key= and base_url=, not both")
         self.client = client
@@ -437,6 +439,18 @@ class OpenAIProvider(Provider):
         return id_from(job.get("training_file")) in training and file_agrees(
             job, "validation_file", validation[0] if validation else None
         )
+
+
+def _without_openais(key: ApiKey) -> Any:
+    """The headers that the SDK takes from OpenAI's variables and sends to any host: left out, or this host's own."""
+    own = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
+    names = [
+        "OpenAI-Organization",
+        "OpenAI-Project",
+        *(line.split(":", 1)[0].strip() for line in own if ":" in line),
+    ]
+    found = f"Bearer {key.found()}" if key.found() else openai.Omit()
+    return {name: found if name.lower() == "authorization" else openai.Omit() for name in names}
 
 
 def _decoded(content: bytes) -> bytes:
