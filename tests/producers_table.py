@@ -71,7 +71,8 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
     "`wrap_openai`: text completions": (
         "langsmith 0.15 with openai 3.54", ["wrap_openai_completions"], ()
     ),
-    "`wrapOpenAI`, JavaScript": ("langsmith 0.12 with openai 6.49", ["js_wrap_openai"], ("jswo_",)),
+    "`wrapAnthropic` and `wrapSDK`, JavaScript": ("langsmith 0.1.68 and 0.12", [], ("jswa_",)),
+    "`wrapOpenAI`, JavaScript": ("langsmith 0.3.87 with openai 5, 0.12 with 6.49", ["js_wrap_openai"], ("jswo_",)),
     "`wrap_anthropic`": ("langsmith 0.15 with anthropic 0.125 and 2.12", ["wrap_anthropic"], ("wa_",)),
     "`wrap_gemini`": ("langsmith 0.15 with google-genai 2.34", ["wrap_gemini"], ("wg_",)),
     "`wrap_openai`, 2024 and 2025": (
@@ -84,6 +85,7 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
     "Google ADK": ("google-adk 2.13", [], ("adk_",)),
     "Vercel AI SDK 6 and 7, `wrapAISDK`": ("ai 6.0.326 and 7.0.173", ["js_vercel_ai"], ("jsai_", "jsai7_wrap")),
     "Vercel AI SDK 7, `LangSmithTelemetry`": ("ai 7.0.173, langsmith 0.12", [], ("jsai7_telemetry",)),
+    "Vercel AI SDK 5, `wrapAISDK`": ("ai 5.0.277, langsmith 0.3.87", [], ("jsai5_",)),
     "Vercel AI SDK 4, `AISDKExporter`": ("ai 4.3.19, langsmith 0.3.30", [], ("jsai4_",)),
     "LiteLLM, callback": ("litellm 1.106.2", ["litellm"], ()),
     "`@traceable`, by hand": ("langsmith 0.15", ["traceable"], ()),
@@ -124,6 +126,9 @@ Some versions lose parts of a call before they post it; these are known, and no 
 - `with_raw_response` of `wrap_openai` to langsmith 0.4 is posted as Python's name for the response: refused.
 - LangChain's `ChatGoogleGenerativeAI` takes the spaces off the end of an answer, and `wrap_gemini` joins the texts of a
   message by line breaks: neither shows.
+- LangSmith's `AISDKExporter` posts calls without the text beside them: always noted. `wrapAnthropic` and `wrapGemini`
+  in JavaScript join the texts of a system prompt or a message by line breaks, which no run tells.
+- LangChain.js parses arguments into numbers that end at 2^53: larger integers are noted where their text is not kept.
 - Google's ADK joins thoughts to the answer, and the Claude Agent SDK posts no turns before the query: always noted.
 
 `NoteKind` and `RunReason` say what each kind and reason means. A reader looks at the form of a payload, not

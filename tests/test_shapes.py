@@ -477,7 +477,7 @@ def test_the_dispatch_leaves_the_payload_as_it_was():
         ("hosted_file", {"content": [{"type": "file", "file": {"file_id": "file-1"}}]}),
         (
             "keys_dropped",
-            {"content": [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}]},
+            {"content": [{"type": "text", "text": "Hi", "colour": "red"}]},
         ),
         ("reasoning_dropped", {"reasoning_content": "Hm."}),
         ("server_tool_dropped", {"tools": [{"type": "web_search"}]}),

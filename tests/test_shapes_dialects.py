@@ -350,7 +350,7 @@ def test_the_kinds_of_notes_are_a_closed_list_and_each_is_reached():
     elsewhere = {
         "answer_in_request", "answer_repeated", "arguments_missing", "found_in_trace", "history_missing",
         "other_inputs", "reasoning_mixed", "system_missing", "compaction_call", "middleware_call", "title_call",
-        "numbers_rounded", "unsent",
+        "numbers_rounded", "text_missing", "unsent",
         "calls_missing", "schema_changed", "turns_joined",
     }  # fmt: skip
     assert {kind for _, kind in NOTED.values()} | elsewhere == set(get_args(NoteKind))

@@ -55,7 +55,7 @@ def test_tools_that_hold_no_json_are_refused_after_others_like_them():
 
 def test_notes_are_taken_of_every_run_that_offers_the_tools():
     offered = [*offering(1), {"type": "web_search"}]
-    offered[0]["function"]["cache_control"] = {"type": "ephemeral"}
+    offered[0]["function"]["colour"] = "red"
     run = json.dumps(wrap_openai_run(HELLO | {"tools": offered})).encode()
     first, second = conversation_from_run(run), conversation_from_run(run)
     assert first == second

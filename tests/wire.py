@@ -201,6 +201,9 @@ def _gemini_answer(response: dict[str, Any]) -> Any:
         return [_gemini_part(part) for part in told]
     if response.keys() == {"error"}:
         told = response["error"]["details"]
+    if response.keys() == {"name", "content"}:  # Vercel's AI SDK
+        told = response["content"]
+        return told if isinstance(told, str) else _compact(told)
     return told if isinstance(told, str) else json.dumps(response)
 
 

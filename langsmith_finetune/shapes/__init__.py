@@ -21,7 +21,7 @@ from langsmith_finetune.shapes.canonical import (
     mapping_at,
 )
 from langsmith_finetune.shapes.context import check_context
-from langsmith_finetune.shapes.given import forget_placeholders
+from langsmith_finetune.shapes.given import forget_placeholders, name_arguments
 from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.lost import check_media
 from langsmith_finetune.shapes.plain import read_plain
@@ -90,6 +90,7 @@ def begin_reading(run: Any, trace_runs: Iterable[Any] = (), *, keep_reasoning: b
         payload = payload_of(run)
         run_id = payload.id
         forget_placeholders(payload)
+        name_arguments(payload)
         conversation = _reader(payload)(payload, notes)
         notes.give_thoughts(None)  # of an answer that never came
         _check_answer(conversation)

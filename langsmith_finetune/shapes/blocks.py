@@ -88,6 +88,25 @@ def base64_at(where: str, data: Any, notes: Notes) -> str:
     return text
 
 
+def image_type(encoded: str) -> str | None:
+    """The MIME type of an image, by how its base64 begins; None for anything else."""
+    try:
+        start = binascii.a2b_base64(encoded[:_SOME])
+    except ValueError:
+        return None
+    return next((kind for magic, kind in _IMAGES.items() if start.startswith(magic)), None)
+
+
+_IMAGES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+    b"BM": "image/bmp",
+}
+_SOME = 64
+"""Letters of base64 that hold more than any of these beginnings."""
+
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
 
 

@@ -116,6 +116,7 @@ NoteKind: TypeAlias = Literal[
     "schema_changed",
     "server_tool_dropped",
     "system_missing",
+    "text_missing",
     "title_call",
     "tool_choice",
     "tools_missing",
@@ -154,6 +155,7 @@ NoteKind: TypeAlias = Literal[
 - `server_tool_dropped`: a tool or a search that runs at the provider was offered, or the answer cites what it found;
   a training line takes functions only.
 - `system_missing`: the producer does not post the system prompt with the call.
+- `text_missing`: the producer posts calls without the text that the model may have said beside them.
 - `title_call`: the call gave a conversation its title; it answered nobody.
 - `tool_choice`: the call forced or forbade tools; a training line cannot say so.
 - `tools_missing`: the producer does not post tool definitions, or calls occur though the run names no tools.

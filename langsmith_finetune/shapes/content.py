@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langsmith_finetune.shapes.blocks import base64_at, typed_block
+from langsmith_finetune.shapes.blocks import base64_at, image_type, typed_block
 from langsmith_finetune.shapes.canonical import (
     OBJECT,
     Content,
@@ -133,7 +133,7 @@ def _counted(text: str, notes: Notes) -> str:
 
 
 _TEXT_KEYS = frozenset({
-    "type", "text", "id", "index", "annotations",
+    "type", "text", "id", "index", "annotations", "cache_control",
     # What SDKs add to an answer, and what carries no word of it: never sent to a model, or a signature.
     "parsed", "parsed_output", "logprobs", "phase", "providerMetadata", "thoughtSignature", "thought",
 })  # fmt: skip
@@ -146,12 +146,18 @@ def _note_extra_keys(where: str, block: Mapping[str, Any], known: frozenset[str]
 
 def _image_url(where: str, image: Any, notes: Notes) -> dict[str, Any]:
     if isinstance(image, str):
-        return {"url": _counted(image, notes)}
+        return {"url": _address(image, notes)}
     image = mapping_at(f"{where}.image_url", image)
-    url = {"url": _counted(text_at(f"{where}.image_url.url", image.get("url")), notes)}
+    url = {"url": _address(text_at(f"{where}.image_url.url", image.get("url")), notes)}
     if image.get("detail") is not None:
         url["detail"] = text_at(f"{where}.image_url.detail", image["detail"])
     return url
+
+
+def _address(url: str, notes: Notes) -> str:
+    """The address of an image; LangSmith's exporter for the AI SDK writes bare base64 there."""
+    kind = image_type(url) if ":" not in url[:64] else None
+    return _counted(url if kind is None else f"data:{kind};base64,{url}", notes)
 
 
 def _input_image(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The events of a stream, where a traced function yielded them as they came: Anthropic's, and Bedrock's.
+"""The events of a stream, where a traced function yielded them as they came: Anthropic's, Bedrock's and OpenAI's.
 
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}}
     {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": "Hel"}}}
+    {"type": "response.completed", "response": {...}}
 
 Sources: https://docs.claude.com/en/docs/build-with-claude/streaming,
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
@@ -98,5 +99,28 @@ def _index(where: str, index: Any) -> int:
 
 
 def _whole(block: dict[str, Any], pieces: list[str]) -> dict[str, Any]:
-    key = _TEXT_OF.get(str(block.get("type")))
-    return {**block, key: "".join(pieces)} if key and pieces else block
+    key, text = _TEXT_OF.get(str(block.get("type"))), "".join(pieces)
+    if key == "input" and not text.strip():
+        return {**block, key: block.get(key) or {}}  # no arguments are sent as no piece, or as an empty one
+    return {**block, key: text} if key and pieces else block
+
+
+def is_of_response(event: Mapping[str, Any]) -> bool:
+    """Whether this is an event of a stream of the Responses API."""
+    kind = event.get("type")
+    return isinstance(kind, str) and kind.startswith("response.")
+
+
+def response_of(where: str, events: Sequence[Any]) -> Mapping[str, Any]:
+    """The response that the last event of such a stream holds, whole.
+
+    Raises:
+        Unreadable: The stream was left before it.
+    """
+    last = events[-1] if events else None
+    if isinstance(last, OBJECT) and last.get("type") in _ENDS and isinstance(last.get("response"), OBJECT):
+        return mapping_at(where, last["response"])
+    raise Unreadable("lost_at_source", f"{where} was left before the event that holds the response")
+
+
+_ENDS = ("response.completed", "response.incomplete")

@@ -47,6 +47,37 @@ _TEXT_OR_NONE = frozenset({str, *_NO_OBJECTS})
 _MANY = 100_000  # objects and lists; what holds itself has more
 
 
+def name_arguments(run: RunPayload) -> None:
+    """Tell a function's arguments apart where JavaScript, which does not know their names, posts a list of them.
+
+        {"args": [[{"role": "user", ...}], [{"type": "function", ...}], "You are terse."]}
+
+    The messages and the tools show what they are; another stays as one that is to be read.
+    """
+    inputs = run.inputs
+    if not (isinstance(inputs, OBJECT) and inputs.keys() == {"args"} and isinstance(inputs["args"], list)):
+        return
+    named: dict[str, Any] = {}
+    for index, argument in enumerate(inputs["args"]):
+        first = argument[0] if isinstance(argument, list) and argument else None
+        name = f"argument {index}"
+        if isinstance(first, OBJECT):
+            if ("role" in first or first.get("type") == "constructor") and "messages" not in named:
+                name = "messages"
+            elif _is_tool(first) and "tools" not in named:
+                name = "tools"
+        named[name] = argument
+    if "messages" in named:
+        run.inputs = named
+
+
+def _is_tool(item: Mapping[str, Any]) -> bool:
+    return item.get("type") == "function" or not item.keys().isdisjoint(_TOOL)
+
+
+_TOOL = frozenset({"input_schema", "functionDeclarations", "toolSpec", "function"})
+
+
 def is_placeholder(value: Any) -> bool:
     """Whether a value is the text, or LangChain's telling, of an object that stands for "not given"."""
     if isinstance(value, str):

@@ -9,23 +9,12 @@ Source: https://docs.ollama.com/api/chat
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langsmith_finetune.shapes.blocks import base64_at
+from langsmith_finetune.shapes.blocks import base64_at, image_type
 from langsmith_finetune.shapes.canonical import OBJECT, Notes, Unreadable, list_at, mapping_at, text_at
 from langsmith_finetune.shapes.openai_chat import calls_at
-
-_MIME_TYPES = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"RIFF": "image/webp",
-    b"BM": "image/bmp",
-}
-_SOME = 64
-"""Letters of base64 that hold more than any of these beginnings."""
 
 
 def with_images(where: str, message: Mapping[str, Any], notes: Notes) -> Mapping[str, Any]:
@@ -41,10 +30,9 @@ def with_images(where: str, message: Mapping[str, Any], notes: Notes) -> Mapping
         data = image.get("value") if isinstance(image, OBJECT) and "value" in image else image
         try:
             encoded = base64_at(at, data, notes)
-            start = binascii.a2b_base64(encoded[:_SOME])
-        except (Unreadable, ValueError):
-            start = b""
-        kind = next((kind for magic, kind in _MIME_TYPES.items() if start.startswith(magic)), None)
+            kind = image_type(encoded)
+        except Unreadable:
+            kind = None
         if kind is None:
             raise Unreadable("lost_at_source", f"{at} is no image, but perhaps a path to one")
         parts.append({"type": "image_url", "image_url": {"url": f"data:{kind};base64,{encoded}"}})

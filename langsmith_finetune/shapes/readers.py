@@ -92,6 +92,10 @@ def read_llm_output(run: RunPayload, notes: Notes) -> Conversation:
     turns = _request(run, notes)
     message = mapping_at("outputs.llm_output", run.outputs["llm_output"])
     answer = _answer("outputs.llm_output", message, turns)
+    if "tool_calls" in answer and not answer["content"]:
+        notes.add(
+            "text_missing", "LangSmith's exporter for the AI SDK posts calls without the text beside them"
+        )
     return _conversation(run, notes, turns, [answer], whole_request=True)
 
 
@@ -110,6 +114,11 @@ def _read_candidates(where: str, responses: Sequence[Any], run: RunPayload, note
 def read_outputs(run: RunPayload, notes: Notes) -> Conversation:
     """`outputs` as the answer: what a traced function in JavaScript returned that was no object."""
     return read_output(replace(run, outputs={"output": run.outputs["outputs"]}), notes)
+
+
+def read_response(run: RunPayload, notes: Notes) -> Conversation:
+    """`response` as the answer: the last event of a stream, which older `wrapOpenAI` posts of answers cut off."""
+    return read_output(replace(run, outputs=events.response_of("outputs", [run.outputs])), notes)
 
 
 def read_text(run: RunPayload, notes: Notes) -> Conversation:
@@ -164,8 +173,8 @@ def _read_objects(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conve
         return _conversation(run, notes, turns, [answer])
     if "candidates" in first:
         return _read_candidates(where, output, run, notes)
-    if events.is_stream(first):
-        return _read_bare(replace(run, outputs=events.joined(where, output, notes)), notes)
+    if events.is_of_response(first) or events.is_stream(first):
+        return _read_events(where, output, run, notes)
     if "done" in first and "message" in first:
         return read_named_message(replace(run, outputs=ollama.joined(where, output, notes)), notes)
     if "role" not in first or kind_of(first) == "message":
@@ -173,9 +182,17 @@ def _read_objects(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conve
     return _trajectory(where, output, run, notes)
 
 
+def _read_events(where: str, output: Sequence[Any], run: RunPayload, notes: Notes) -> Conversation:
+    if events.is_of_response(output[0]):
+        return read_output(replace(run, outputs=events.response_of(where, output)), notes)
+    return _read_bare(replace(run, outputs=events.joined(where, output, notes)), notes)
+
+
 def read_message(run: RunPayload, notes: Notes) -> Conversation:
     """The outputs are the message: the answer of many a wrapper and of the agent SDKs."""
     integration = run.metadata.get("ls_integration")
+    if integration is None and "ai_sdk_method" in run.metadata:
+        integration = "vercel-ai-sdk"  # langsmith 0.3 does not say so
     reader = _MESSAGE_READERS.get(integration) if isinstance(integration, str) else None
     if reader is not None:
         return reader(run, notes)
@@ -279,6 +296,8 @@ def reader_of(outputs: Mapping[str, Any]) -> Reader:
         found.pop(read_llm_output, None)  # LangChain's own key of this name
     if read_message in found and "stop_reason" in outputs:
         found.pop(read_output, None)  # `wrap_anthropic`: the pieces of a stream beside the whole message
+    if events.is_of_response(outputs) and not found:
+        return read_response
     if len(found) == 1:
         return next(iter(found))
     if not found and isinstance(outputs.get("text"), str):
@@ -354,6 +373,7 @@ _NAMELESS = (
     "google_genai",
     "google_vertexai",
     "amazon_bedrock",
+    "cohere",
     "ollama",
 )
 """Providers whose APIs have no name for who answers a call, though messages in a run may have one."""

@@ -24,7 +24,6 @@ _WITHOUT_NAMES_IN_PYTHON = (
     *("cohere", "fireworks", "groq", "huggingface", "litellm", "mistral", "ollama", "openrouter"),
     "perplexity",
 )
-_WITHOUT_NAMES_OF_TOOLS = (*_WITHOUT_NAMES, "ollama", "cohere")
 _ONE_SYSTEM_PROMPT = ("anthropic", "amazon_bedrock", "bedrock", "google")
 _BY_OPENAI = ("openai", "azure", "deepseek", "xai")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.")
@@ -37,7 +36,7 @@ def as_sent(history: list[Message], run: RunPayload, notes: Notes) -> list[Messa
     response = _is_response(run)
     _leave_out_names(history, provider, javascript=javascript, response=response)
     if provider.startswith(_ONE_SYSTEM_PROMPT):
-        history = _with_one_system_prompt(history)
+        history = with_one_system_prompt(history)
     if javascript and provider == "ollama":
         history = [one for message in history for one in _a_message_each(message)]
         if not _tells_provider(run):
@@ -49,13 +48,16 @@ def as_sent(history: list[Message], run: RunPayload, notes: Notes) -> list[Messa
 
 def _leave_out_names(history: list[Message], provider: str, *, javascript: bool, response: bool) -> None:
     unsent = _WITHOUT_NAMES + (_WITHOUT_NAMES_IN_JAVASCRIPT if javascript else _WITHOUT_NAMES_IN_PYTHON)
+    is_unsent = provider.startswith(unsent)
     for message in history:
-        places = _WITHOUT_NAMES_OF_TOOLS if message["role"] == "tool" else unsent
-        if message["role"] != "function" and (response or provider.startswith(places)):
-            message.pop("name", None)
+        if message["role"] in ("system", "user", "assistant"):
+            if response or is_unsent:
+                message.pop("name", None)
+        elif message["role"] == "tool" and response:
+            message.pop("name", None)  # those of other APIs are looked after where all runs are read
 
 
-def _with_one_system_prompt(history: list[Message]) -> list[Message]:
+def with_one_system_prompt(history: list[Message]) -> list[Message]:
     """System messages are the parts of one, wherever they stand."""
     said = [message for message in history if message["role"] == "system"]
     if not said or (len(said) == 1 and history[0] is said[0]):

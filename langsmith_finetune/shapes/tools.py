@@ -27,7 +27,7 @@ from langsmith_finetune.shapes.schema import json_schema
 _SCHEMAS = (
     "parameters_json_schema", "parametersJsonSchema", "parameters", "input_schema", "inputSchema",
 )  # fmt: skip
-_FUNCTION_KEYS = frozenset({"name", "description", "strict", "type", *_SCHEMAS})
+_FUNCTION_KEYS = frozenset({"cache_control", "name", "description", "strict", "type", *_SCHEMAS})
 _DECLARATIONS = ("function_declarations", "functionDeclarations")
 FORMATS = frozenset({
     "response_format", "response_schema", "responseSchema", "response_json_schema", "responseJsonSchema",

@@ -19,6 +19,7 @@ from typing import Any
 from langsmith_finetune.shapes.canonical import Conversation, Message, Notes, list_at, mapping_at
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
+from langsmith_finetune.shapes.sent import with_one_system_prompt
 from langsmith_finetune.shapes.tools import refuse_kept_elsewhere
 
 
@@ -33,10 +34,44 @@ def add_request(run: RunPayload, turns: Turns) -> None:
             if message:
                 told = {"role": "system", "content": message} if isinstance(message, str) else message
                 turns.add(f"invocation_params.{key}", told)
+    provider = _provider(run)
     for index, found in enumerate(list_at("inputs.messages", run.inputs.get("messages"))):
         where = f"inputs.messages[{index}]"
-        message = mapping_at(where, found)
-        add_message(where, {key: value for key, value in message.items() if key != "providerOptions"}, turns)
+        message = {k: v for k, v in mapping_at(where, found).items() if k != "providerOptions"}
+        if provider in ("anthropic", "bedrock", "responses"):
+            message = _with_answers_in_parts(message)
+        add_message(where, message, turns)
+    if provider in ("anthropic", "bedrock", "google"):
+        turns.messages = with_one_system_prompt(turns.messages)
+
+
+def _provider(run: RunPayload) -> str | None:
+    """Who answered, where the answer tells; OpenAI's Responses API by its name."""
+    told = run.outputs.get("providerMetadata")
+    if not isinstance(told, Mapping):
+        return None
+    if "responseId" in _openai(told):
+        return "responses"
+    return next((name for name in ("anthropic", "bedrock", "google") if name in told), None)
+
+
+def _with_answers_in_parts(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answers of tools that are parts as parts, where the provider's API takes them; others take JSON text."""
+    content = message.get("content")
+    if message.get("role") != "tool" or not isinstance(content, (list, tuple)):
+        return message
+    return {**message, "content": [_in_parts(part) for part in content]}
+
+
+def _in_parts(part: Any) -> Any:
+    output = part.get("output") if isinstance(part, Mapping) else None
+    if not isinstance(output, Mapping) or output.get("type") != "content":
+        return part
+    value = output.get("value")
+    kinds = [one.get("type") if isinstance(one, Mapping) else None for one in value or ()]
+    if not kinds or any(kind not in ("text", "media") for kind in kinds):
+        return part
+    return {**{key: told for key, told in part.items() if key != "output"}, "content": value}
 
 
 def add_message(where: str, message: Mapping[str, Any], turns: Turns) -> None:
