@@ -39,10 +39,20 @@ class _Skipped(Struct, gc=False):
     """An object of which nothing is looked at, nor made."""
 
 
-class _Ending(Struct, gc=False):
-    """What producers say of how an answer ended, and how every answer that is read here did."""
+class _Facts(Struct, gc=False):
+    """What producers say beside an answer: how it ended as it was meant to, and that the provider found nothing for it.
 
+    What LangChain always says comes first, in its order: msgspec looks a key up from where it found the last.
+    """
+
+    token_usage: _Skipped | None = None
+    model_provider: Any = None
+    model_name: Any = None
+    system_fingerprint: Any = None
+    id: Any = None
+    service_tier: Any = None
     finish_reason: Meant | None = None
+    logprobs: _Skipped | None = None
     finishReason: Meant | None = None  # noqa: N815 - as LangChain.js writes it
     finish_reasons: None = None
     stop_reason: Meant | None = None
@@ -56,11 +66,6 @@ class _Ending(Struct, gc=False):
     incompleteDetails: None = None  # noqa: N815
     status: Meant | None = None
     messageStop: None = None  # noqa: N815
-
-
-class _Facts(_Ending, gc=False):
-    """What producers say beside an answer: how it ended, and that the provider found nothing for it."""
-
     annotations: _Empty = None
     citations: _Empty = None
     executed_tools: _Empty = None
@@ -70,43 +75,46 @@ class _Facts(_Ending, gc=False):
     searchResults: _Empty = None  # noqa: N815
 
 
-class _Extra(_Facts, forbid_unknown_fields=True, gc=False):
+class _Extra(Struct, forbid_unknown_fields=True, gc=False):
     """`additional_kwargs`: nothing that went over the wire."""
 
-    name: None = None
     refusal: None = None
     tool_calls: None = None
     function_call: None = None
+    name: None = None
     reasoning: None = None
     reasoning_content: None = None
     tool_outputs: None = None
     audio: None = None
     documents: None = None
     openai_role: None = field(name="__openai_role__", default=None)
+    annotations: _Empty = None
+    citations: _Empty = None
     # What LangChain.js keeps of the answer's envelope.
+    model: Any = None
     id: Any = None
     type: Any = None
     role: Any = None
-    model: Any = None
     index: Any = None
-    usage: _Skipped | None = None
+    stop_reason: Meant | None = None
     stop_sequence: Any = None
+    usage: _Skipped | None = None
 
 
 class _Fields(Struct, forbid_unknown_fields=True, gc=False):
     """The `kwargs` of a LangChain message."""
 
     content: str
-    name: None = None
     additional_kwargs: _Extra | None = None
     response_metadata: _Facts | None = None
-    tool_calls: _Empty = None
-    invalid_tool_calls: _Empty = None
-    tool_call_chunks: _Empty = None
     type: Any = None
     id: Any = None
-    example: Any = None
+    tool_calls: _Empty = None
     usage_metadata: _Skipped | None = None
+    invalid_tool_calls: _Empty = None
+    tool_call_chunks: _Empty = None
+    name: None = None
+    example: Any = None
     chunk_position: Any = None
     lc_kwargs: _Skipped | None = None
 
@@ -116,7 +124,7 @@ class _Message(Struct, forbid_unknown_fields=True, gc=False):
 
     lc: Any = None
     type: Literal["constructor"] | None = None
-    id: list[str] | None = None
+    id: Any = None
     kwargs: _Fields | None = None
     role: _Role | None = None
     content: str | None = None
@@ -167,38 +175,44 @@ class _Inputs(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     verbosity: Any = None
 
 
-class _Candidate(_Facts, forbid_unknown_fields=True, kw_only=True, gc=False):
+class _Candidate(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     """A generation of LangChain's, or a choice of OpenAI's."""
 
-    message: _Message
     text: Any = None
-    type: Any = None
-    index: Any = None
-    logprobs: _Skipped | None = None
     generation_info: _Facts | None = None
     generation_info_js: _Facts | None = field(name="generationInfo", default=None)
+    type: Any = None
+    finish_reason: Meant | None = None
+    index: Any = None
+    logprobs: _Skipped | None = None
+    message: _Message
+    stop_reason: Meant | None = None
 
 
-class _Outputs(_Facts, forbid_unknown_fields=True, kw_only=True, gc=False):
+class _Outputs(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """LangChain's, or OpenAI's."""
+
     generations: list[_Candidate | list[_Candidate]] | UnsetType = UNSET
-    choices: list[_Candidate] | UnsetType = UNSET
     llm_output: _Facts | None = None
     llm_output_js: _Facts | None = field(name="llmOutput", default=None)
     run: Any = None
     type: Any = None
     id: Any = None
-    object: Any = None
+    choices: list[_Candidate] | UnsetType = UNSET
     created: Any = None
     model: Any = None
-    system_fingerprint: Any = None
-    service_tier: Any = None
-    usage: _Skipped | None = None
-    usage_metadata: _Skipped | None = None
+    object: Any = None
     metadata: _Skipped | None = None
     moderation: _Skipped | None = None
+    service_tier: Any = None
+    system_fingerprint: Any = None
+    usage: _Skipped | None = None
+    usage_metadata: _Skipped | None = None
     obfuscation: Any = None
     prompt_filter_results: Any = None
     provider: Any = None
+    citations: _Empty = None
+    search_results: _Empty = None
 
 
 class _Metadata(Struct, gc=False):
@@ -347,9 +361,8 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
         messages.append({"role": role, "content": text})
     if role != "assistant" or text in _NO_ANSWER or size > LARGEST:
         raise _NotPlain
-    for earlier in messages[:-1]:
-        if earlier["content"] == text and earlier["role"] == "assistant":
-            raise _NotPlain
+    if messages.index(messages[-1]) < len(messages) - 1:
+        raise _NotPlain  # an earlier message says the same
     return messages
 
 
@@ -366,7 +379,8 @@ def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001
         return True
     if is_choice and run.outputs.object == "chat.completion.chunk" and answer.finish_reason is None:
         return True
-    return (is_choice and answer.message.kwargs is not None) or _is_made_with(run.serialized or run.manifest)
+    made_with = run.serialized or run.manifest
+    return (is_choice and answer.message.kwargs is not None) or bool(made_with and _is_made_with(made_with))
 
 
 _LOOKED_AT = SETTINGS | KEPT | HOSTED | NESTED | {"documents", "instructions", "prompt"}
@@ -390,8 +404,6 @@ def _is_made(settings: Any) -> bool:
 
 def _is_made_with(serialized: Any) -> bool:
     """Whether LangChain's model was made with such a setting, or may have been."""
-    if not serialized:
-        return False
     if type(serialized) is not dict or serialized.get("repr") is not None:
         return True
     return _is_made(serialized.get("kwargs"))
@@ -407,7 +419,7 @@ def _source(run: _Run) -> RunSource:
     metadata = run.metadata or inner or {}
     if type(metadata) is not dict or metadata.get("ls_integration") in _INTEGRATIONS_READ_WITH_CARE:
         raise _NotPlain
-    if not TOLD_AGAIN.isdisjoint(metadata):
+    if not metadata.keys().isdisjoint(TOLD_AGAIN):  # which looks up the few
         raise _NotPlain
     role = role_from(metadata, run.name)
     if role.agent_type in SIDE_CALLS:

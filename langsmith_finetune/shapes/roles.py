@@ -62,9 +62,11 @@ def role_from(metadata: Mapping[str, Any], run_name: Any) -> Role:
         metadata: Of its run.
         run_name: The name of its run, which an application may have chosen: "generate_title".
     """
-    if _KEYS.isdisjoint(metadata):  # as most are
-        kind = _named_for(None, short_text(run_name), None)
-        return _NO_ROLE if kind is None else Role(agent_type=kind)
+    if metadata.keys().isdisjoint(_KEYS):  # as most are
+        told = metadata.get("ls_agent_type")
+        if told is None or told == "root":
+            kind = _named_for(None, short_text(run_name), None) or told
+            return _OF_NONE[kind] if kind in _OF_NONE else Role(agent_type=kind)
     agent, node = short_text(metadata.get("lc_agent_name")), short_text(metadata.get("langgraph_node"))
     way = metadata.get("langgraph_checkpoint_ns")
     above = way[:_LONGEST_WAY].rpartition("|")[0] if isinstance(way, str) else ""
@@ -85,9 +87,9 @@ def note_side_call(role: Role, notes: Notes) -> None:
         notes.add(SIDE_CALLS[role.agent_type], f"agent_type {role.agent_type}, by the run's metadata or name")
 
 
-_NO_ROLE = Role()
+_OF_NONE = {None: Role(), "root": Role(agent_type="root")}
 _KEYS = frozenset({
-    "lc_agent_name", "langgraph_node", "langgraph_checkpoint_ns", "ls_agent_type", "lc_source", "lc_internal_call",
+    "lc_agent_name", "langgraph_node", "langgraph_checkpoint_ns", "lc_source", "lc_internal_call",
 })  # fmt: skip
 _TOOLS = "tools"  # the node in which LangGraph's own agents call their tools
 _LONGEST_WAY = 2000

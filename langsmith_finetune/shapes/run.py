@@ -200,7 +200,7 @@ def metadata_of(extra: Mapping[str, Any], outer: Any) -> Mapping[str, Any]:
 
 def given_text(value: Any) -> str | None:
     """`short_text` of what a caller may have left out."""
-    return None if is_placeholder(value) else short_text(value)
+    return None if value is None or is_placeholder(value) else short_text(value)
 
 
 def time_text(value: Any) -> str | None:
