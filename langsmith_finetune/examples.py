@@ -29,7 +29,7 @@ from langsmith_finetune.shapes.canonical import (
 )
 from langsmith_finetune.shapes.langchain import KIND_OF_TYPE, message_from_fields
 from langsmith_finetune.shapes.messages import Turns
-from langsmith_finetune.shapes.plain import read_plain
+from langsmith_finetune.shapes.plain import offers_tools, read_plain
 from langsmith_finetune.shapes.run import RunSource
 from langsmith_finetune.shapes.tools import function_from, tools_from
 from langsmith_finetune.shapes.trace import TraceRuns
@@ -208,9 +208,11 @@ def examples_from_runs(
     traces = TraceRuns(trace_runs)
 
     def made() -> Iterator[TrainingExample]:
-        skipped = 0
+        skipped, was_plain = 0, True
         for run in runs:
-            plain = read_plain(run)
+            # A stream of runs with tools need not try the quick way for each.
+            plain = read_plain(run) if was_plain or not offers_tools(run) else None
+            was_plain = plain is not None
             if plain is not None:
                 line = cast("TrainingLine", {"messages": plain[0]})  # which is what _line makes of it, sooner
                 if train_on == "answer":

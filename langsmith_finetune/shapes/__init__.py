@@ -15,6 +15,7 @@ from langsmith_finetune.shapes.canonical import (
     MARKS,
     OBJECT,
     Conversation,
+    Note,
     NoteKind,
     Notes,
     Unreadable,
@@ -27,7 +28,7 @@ from langsmith_finetune.shapes.lost import check_media
 from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.pushed import cut_back
 from langsmith_finetune.shapes.readers import Reader, reader_of
-from langsmith_finetune.shapes.roles import note_side_call
+from langsmith_finetune.shapes.roles import Role, note_side_call
 from langsmith_finetune.shapes.rounded import note_rounded
 from langsmith_finetune.shapes.run import (
     RunPayload,
@@ -35,7 +36,6 @@ from langsmith_finetune.shapes.run import (
     getter,
     ids_above,
     payload_of,
-    role_of,
     source_of,
 )
 from langsmith_finetune.shapes.streamed import check_calls
@@ -149,11 +149,14 @@ class Reading:
             if payload.attached:
                 notes.add("attachments", "files are attached to the run")
             _look_over(conversation, notes)
-            role = role_of(self.run)
-            note_side_call(role, notes)
-            if refuse:
-                _check_notes(notes, refuse)
-            return conversation, source_of(self.run, role, notes.of(payload.id))
+
+            def said_of(role: Role) -> tuple[Note, ...]:
+                note_side_call(role, notes)
+                if refuse:
+                    _check_notes(notes, refuse)
+                return notes.of(payload.id)
+
+            return conversation, source_of(self.run, said_of)
         except Exception as error:  # noqa: BLE001 - as above
             raise _refusal(payload.id, error) from None
 

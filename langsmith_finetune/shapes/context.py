@@ -94,8 +94,11 @@ def check_context(conversation: Conversation, run: RunPayload, notes: Notes) -> 
         for name in TOLD_AGAIN & run.metadata.keys():
             _check_setting(name, run.metadata[name], notes)
     for place in run.settings_everywhere:
-        for name, value in _settings(place, notes):
-            _check_setting(name, value, notes)
+        if _NAMED.isdisjoint(place):  # as in most calls
+            notes.spend(len(place))
+        else:
+            for name, value in _settings(place, notes):
+                _check_setting(name, value, notes)
         if place is not run.inputs and place.get("documents"):
             raise _documents()
     _check_text_of_model(run, notes)
@@ -123,7 +126,9 @@ def _check_places(conversation: Conversation, run: RunPayload, notes: Notes) -> 
 
 
 def _check_text_of_model(run: RunPayload, notes: Notes) -> None:
-    text = run.serialized.get("repr") if isinstance(run.serialized, OBJECT) else None
+    if run.serialized is None or not isinstance(run.serialized, OBJECT):
+        return
+    text = run.serialized.get("repr")
     for name in _MADE_WITH.findall(text) if isinstance(text, str) else ():
         if name == "documents":
             raise _documents()
@@ -133,8 +138,6 @@ def _check_text_of_model(run: RunPayload, notes: Notes) -> None:
 def _settings(place: Any, notes: Notes, depth: int = 0) -> Iterator[tuple[str, Any]]:
     """The settings of a place that matter, and of those that hold settings themselves, under names of providers too."""
     notes.spend(len(place))
-    if not depth and _NAMED.isdisjoint(place):
-        return  # as in most calls
     for key, value in place.items():
         if key in _NAMED:
             yield key, value

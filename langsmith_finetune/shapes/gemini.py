@@ -38,7 +38,11 @@ def is_gemini(run: RunPayload) -> bool:
     if run.metadata.get("ls_provider") == "google" and "ls_invocation_params" in run.metadata:
         return True
     config = run.inputs.get("config")
-    return isinstance(config, OBJECT) and _setting(config, "system_instruction") is not None
+    return (
+        config is not None
+        and isinstance(config, OBJECT)
+        and _setting(config, "system_instruction") is not None
+    )
 
 
 def add_request(run: RunPayload, turns: Turns) -> None:

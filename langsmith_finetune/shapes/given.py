@@ -93,8 +93,14 @@ def is_placeholder(value: Any) -> bool:
 
 def forget_placeholders(run: RunPayload) -> None:
     """Leave every argument that nobody gave out of a payload."""
-    run.inputs = _inputs(run.inputs, given(run.inputs))
     inner = run.extra.get("metadata")
+    parts = [run.inputs, run.outputs, run.extra]
+    if run.metadata is not inner:
+        parts.append(run.metadata)
+    if not _may_hold_some(parts):  # as in nearly all
+        run.inputs = _inputs(run.inputs, run.inputs)
+        return
+    run.inputs = _inputs(run.inputs, given(run.inputs))
     run.outputs, run.extra = given(run.outputs), given(run.extra)
     is_inner = run.metadata is inner and "metadata" in run.extra
     run.metadata = run.extra["metadata"] if is_inner else given(run.metadata)
@@ -184,7 +190,8 @@ def _inputs(before: Any, inputs: Any) -> Any:
 
 def _is_made_of_placeholder(message: Any) -> bool:
     return (
-        isinstance(message, OBJECT)
+        not isinstance(message, list)
+        and isinstance(message, OBJECT)
         and message.get("role") in ("system", "developer")
         and is_placeholder(message.get("content"))
     )

@@ -142,9 +142,9 @@ def _as_made(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     LangChain.js writes the blocks of standard content under a name of their own. Its tracer puts another
     content in place of media blocks, as which files are images, and keeps what it had beneath.
     """
-    made = fields
-    while isinstance(made.get("lc_kwargs"), OBJECT):
-        made = made["lc_kwargs"]
+    made: Any = fields
+    while (beneath := made.get("lc_kwargs")) is not None and isinstance(beneath, OBJECT):
+        made = beneath
     if isinstance(made.get("content"), list) and fields.get("content") != made["content"]:
         return {**fields, "content": made["content"]}
     if "content" in fields:
@@ -170,7 +170,7 @@ def message_from_fields(
             was kept, is what was on the wire; in a history the parsed calls were sent, written anew.
     """
     extra = fields.get("additional_kwargs")
-    extra = extra if isinstance(extra, OBJECT) else {}
+    extra = extra if extra is not None and isinstance(extra, OBJECT) else {}
     role = _role(where, kind, fields, extra)
     content = fields.get("content")
     if isinstance(content, (list, tuple)):

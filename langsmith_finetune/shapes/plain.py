@@ -287,6 +287,11 @@ def _is_sent_otherwise(settings: Any, messages: list[Message]) -> bool:
     )
 
 
+def offers_tools(run: Any) -> bool:
+    """Whether the JSON text of a run shows that it is not plain, sooner than reading it would."""
+    return type(run) is bytes and (b'"tools":[' in run or b'"tools": [' in run)
+
+
 _MODELS = {("langsmith.schemas", "Run"), ("langsmith.types.run", "Run")}
 
 

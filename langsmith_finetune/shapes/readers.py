@@ -40,9 +40,10 @@ Reader: TypeAlias = Callable[[RunPayload, Notes], Conversation]
 
 def read_choices(run: RunPayload, notes: Notes) -> Conversation:
     """A chat completion: `wrap_openai`, LiteLLM, a `@traceable` function that returns one."""
-    if isinstance(run.outputs["choices"], OBJECT):  # Dify's one choice is the message
+    choices = run.outputs["choices"]
+    if not isinstance(choices, list) and isinstance(choices, OBJECT):  # Dify's one choice is the message
         turns = _request(run, notes)
-        said = _answer("outputs.choices", run.outputs["choices"], turns)
+        said = _answer("outputs.choices", choices, turns)
         return _conversation(run, notes, turns, [said])
     answer = openai_chat.answer_from(run, notes)  # first: it tells a completion model
     if answer[0]["content"] == "redacted-by-litellm":
@@ -317,7 +318,11 @@ def _request(run: RunPayload, notes: Notes) -> Turns:
         if inputs.get("system"):  # Anthropic's place, in a function of the user's own
             turns.add("inputs.system", {"role": "system", "content": inputs["system"]})
         messages = inputs["messages"]
-        turns.add_all(*_batch([messages] if isinstance(messages, OBJECT) else messages))  # Dify's one
+        turns.add_all(
+            *_batch(
+                messages if isinstance(messages, list) or not isinstance(messages, OBJECT) else [messages]
+            )
+        )  # Dify's one
     elif inputs.get("contents") is not None:
         gemini.add_contents(run, turns)
     elif inputs.get("input") is not None:

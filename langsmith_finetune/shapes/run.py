@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,7 +76,7 @@ class RunPayload:
         """A setting of the call, from the places where producers put it."""
         for place in ("invocation_params", "options"):
             settings = self.extra.get(place)
-            if isinstance(settings, OBJECT) and settings.get(key) is not None:
+            if settings is not None and isinstance(settings, OBJECT) and settings.get(key) is not None:
                 return settings[key]
         return None
 
@@ -91,7 +91,9 @@ class RunPayload:
     @property
     def settings_everywhere(self) -> list[Mapping[str, Any]]:
         """`settings`, and what LangChain's model was made with."""
-        made_with = self.serialized.get("kwargs") if isinstance(self.serialized, OBJECT) else None
+        if self.serialized is None or not isinstance(self.serialized, OBJECT):
+            return self.settings
+        made_with = self.serialized.get("kwargs")
         return [*self.settings, made_with] if isinstance(made_with, OBJECT) else self.settings
 
     @property
@@ -138,12 +140,17 @@ def payload_of(run: Any) -> RunPayload:
     )
 
 
-def source_of(run: Any, role: Role | None = None, notes: tuple[Note, ...] = ()) -> RunSource:
-    """Where an example made from this run came from; the part that its call plays may be known already."""
+def source_of(run: Any, notes: Callable[[Role], tuple[Note, ...]] | None = None) -> RunSource:
+    """Where an example made from this run came from.
+
+    Args:
+        run: The run.
+        notes: Says what there is to say about it, now that the part is known which its call plays.
+    """
     get = getter(run)
     extra, stats = get("extra"), get("feedback_stats")
     metadata = metadata_of(extra if isinstance(extra, OBJECT) else {}, get("metadata"))
-    role = role or role_from(metadata, get("name"))
+    role = role_from(metadata, get("name"))
     return RunSource(
         run_id=short_text(get("id")) or "",
         trace_id=short_text(get("trace_id")),
@@ -160,7 +167,7 @@ def source_of(run: Any, role: Role | None = None, notes: tuple[Note, ...] = ()) 
         agent_type=role.agent_type,
         namespace=role.namespace,
         scores=scores_from(stats) if stats else {},
-        notes=notes,
+        notes=notes(role) if notes is not None else (),
     )
 
 
@@ -193,7 +200,7 @@ def ids_above(run: Any) -> list[str]:
 def metadata_of(extra: Mapping[str, Any], outer: Any) -> Mapping[str, Any]:
     """Metadata sits in `extra` for v1, and at the top for v2, where `extra` may hold it too."""
     inner = extra.get("metadata")
-    if not isinstance(outer, OBJECT):
+    if outer is None or not isinstance(outer, OBJECT):
         return inner if isinstance(inner, OBJECT) else {}
     return {**inner, **outer} if isinstance(inner, OBJECT) else outer
 

@@ -62,8 +62,8 @@ def add_request_settings(conversation: Conversation, run: RunPayload, notes: Not
         found |= {key: place[key] for key in SETTINGS.intersection(place) if place[key] is not None}
     setting = found.get
     refuse_kept_elsewhere(setting("previous_response_id"), run.invocation("conversation"))
-    configs = (found[key] for key in _CONFIGS if isinstance(found.get(key), OBJECT))
-    config: Mapping[str, Any] = next(configs, {})
+    configs = [found[key] for key in _CONFIGS if key in found and isinstance(found[key], OBJECT)]
+    config: Mapping[str, Any] = configs[0] if configs else {}
     tools = setting("tools")
     if tools is None:
         tools = config.get("tools")  # Bedrock's place
@@ -76,7 +76,7 @@ def add_request_settings(conversation: Conversation, run: RunPayload, notes: Not
         ]
     choice = setting("tool_choice")
     parallel = setting("parallel_tool_calls")
-    if isinstance(choice, Mapping) and choice.get("disable_parallel_tool_use") is True:
+    if choice is not None and isinstance(choice, Mapping) and choice.get("disable_parallel_tool_use") is True:
         parallel, choice = False, {"type": choice.get("type")}  # Anthropic's place for the same
     _add_parallel(conversation, parallel)
     _note_choice((choice, setting("function_call")), notes)
