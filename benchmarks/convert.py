@@ -3,10 +3,10 @@
     pip install langchain-community orjson
     python benchmarks/convert.py
 
-All read the same captured run in the one form that langchain-community reads: LangChain's, flat, without
-tool calls; with longer and longer histories.
-The loop by hand knows that form and nothing else; it is what speed costs in generality. Each figure is the
-best of several rounds in one process on one core. Memory is the growth of the process over the imports.
+All read the same captured runs in the one form that langchain-community reads: LangChain's, flat; texts with longer
+and longer histories, and runs with tools (`tool_runs.py`). langchain-community leaves the tools and the calls out.
+The loop by hand knows this form and nothing else, and checks nothing; it is what speed costs in generality. Each
+figure is CPU time, the median of rounds in which all take turns. Memory is the growth of the process over the imports.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ import argparse
 import gc
 import json
 import resource
+import statistics
 import sys
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from langsmith.schemas import Run
+from tool_runs import CASES, runs_of
 
 from langsmith_finetune import (
     LangSmithRunChatLoader,
@@ -30,9 +33,6 @@ from langsmith_finetune import (
     examples_from_runs,
 )
 from langsmith_finetune.shapes.canonical import line_json
-
-ROUNDS = 5
-
 
 CAPTURED = Path(__file__).parents[1] / "tests" / "data" / "wire" / "lc_plain.json"
 
@@ -55,7 +55,7 @@ def a_run(number: int, turns: int) -> dict[str, Any]:
 
 
 _CAPTURED = json.dumps(json.loads(CAPTURED.read_text(encoding="utf-8"))["cases"][0]["run"])
-_ROLES = {"HumanMessage": "user", "AIMessage": "assistant", "SystemMessage": "system"}
+_ROLES = {"HumanMessage": "user", "AIMessage": "assistant", "SystemMessage": "system", "ToolMessage": "tool"}
 
 
 def by_hand(runs: list[Any]) -> Iterator[bytes]:
@@ -65,14 +65,36 @@ def by_hand(runs: list[Any]) -> Iterator[bytes]:
     for found in runs:
         run = orjson.loads(found) if isinstance(found, bytes) else found
         messages = [*run["inputs"]["messages"], run["outputs"]["generations"][0]["message"]]
-        line = [{"role": _ROLES[m["id"][-1]], "content": m["kwargs"]["content"]} for m in messages]
-        yield orjson.dumps({"messages": line})
+        line: dict[str, Any] = {"messages": [_by_hand(m["id"][-1], m["kwargs"]) for m in messages]}
+        if tools := run["extra"]["invocation_params"].get("tools"):
+            line["tools"] = tools
+        yield orjson.dumps(line)
+
+
+def _by_hand(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    message = {"role": _ROLES[kind], "content": fields["content"]}
+    if calls := fields.get("tool_calls"):
+        message["tool_calls"] = [
+            {
+                "id": c["id"],
+                "type": "function",
+                "function": {"name": c["name"], "arguments": _compact(c["args"])},
+            }
+            for c in calls
+        ]
+    if kind == "ToolMessage":
+        message["tool_call_id"] = fields["tool_call_id"]
+    return message
+
+
+def _compact(arguments: dict[str, Any]) -> str:
+    import orjson  # noqa: PLC0415
+
+    return orjson.dumps(arguments).decode()
 
 
 def community(runs: list[Any]) -> Iterator[str]:
     """The ancestor: loader, adapter, and the tutorial's json.dumps."""
-    import warnings  # noqa: PLC0415
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from langchain_community.adapters.openai import (  # noqa: PLC0415
@@ -103,16 +125,58 @@ def bulk(runs: list[Any]) -> Iterator[bytes]:
         yield line_json(example.line)
 
 
-def runs_per_second(work: Callable[[list[Any]], Iterator[Any]], runs: list[Any]) -> float:
-    """The best of several rounds."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        gc.collect()
-        started = time.process_time()  # others may use the machine too
-        done = sum(1 for _ in work(runs))
-        best = min(best, time.process_time() - started)
-        assert done == len(runs), f"{work.__name__} made {done} lines of {len(runs)} runs"
-    return len(runs) / best
+def microseconds(ways: dict[str, tuple[Work, list[Any]]], rounds: int) -> dict[str, float]:
+    """CPU time of one run by each way: the median of rounds in which they take turns."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, (work, runs) in ways.items():
+            gc.collect()
+            started = time.process_time()
+            done = sum(1 for _ in work(runs))
+            taken[name].append((time.process_time() - started) / len(runs) * 1e6)
+            assert done == len(runs), f"{name} made {done} lines of {len(runs)} runs"
+    return {name: statistics.median(found) for name, found in taken.items()}
+
+
+Work = Callable[[list[Any]], Iterator[Any]]
+
+
+def flat(run: dict[str, Any]) -> dict[str, Any]:
+    """A run of LangChain's without the lists of batches, as langchain-community reads it."""
+    inputs, outputs = run["inputs"], run["outputs"]
+    return {
+        **run,
+        "inputs": {"messages": inputs["messages"][0]},
+        "outputs": {**outputs, "generations": outputs["generations"][0]},
+    }
+
+
+def compare(title: str, made: list[dict[str, Any]], rounds: int) -> None:
+    """Convert some runs in every way, and print what each takes."""
+    dicts = json.loads(json.dumps(made))  # in one go, as from a page of the API
+    texts = [json.dumps(run, separators=(",", ":"), ensure_ascii=False).encode() for run in dicts]
+    objects = [Run(**run) for run in json.loads(json.dumps(made))]
+    ways: dict[str, tuple[Work, list[Any]]] = {
+        "community (Run objects)": (community, objects),
+        "drop-in (Run objects)": (drop_in, objects),
+        "drop-in (dicts)": (drop_in, dicts),
+        "bulk (dicts)": (bulk, dicts),
+        "by hand, orjson (dicts)": (by_hand, dicts),
+        "community (JSON text)": (community_from_text, texts),
+        "bulk (JSON text)": (bulk, texts),
+        "by hand, orjson (JSON text)": (by_hand, texts),
+    }
+    print(f"\n{title}, {sum(map(len, texts)) / len(texts) / 1000:.1f} KB each")
+    print(f"  {'':<27} {'us a run':>9} {'runs/s':>9}   x community   x by hand")
+    found = microseconds(ways, rounds)
+    for name, time_of_one in found.items():
+        source = "(JSON text)" if "JSON" in name else "(Run objects)"
+        base = found[f"community {source}"]
+        hand = found["by hand, orjson (JSON text)" if "JSON" in name else "by hand, orjson (dicts)"]
+        print(
+            f"  {name:<27} {time_of_one:>9.1f} {1e6 / time_of_one:>9,.0f}   {base / time_of_one:>11.1f}"
+            f"   {hand / time_of_one:>9.2f}"
+        )
 
 
 def peak_megabytes() -> float:
@@ -133,7 +197,8 @@ def stream(count: int) -> None:
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--runs", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--stream", type=int, default=0, help="stream so many runs and say what memory it took"
     )
@@ -141,27 +206,12 @@ def main() -> None:
     if options.stream:
         stream(options.stream)
         return
+    warnings.filterwarnings("ignore", message=".*carry tool definitions")
     for turns in (1, 2, 10):
         made = [a_run(number, turns) for number in range(options.runs)]
-        dicts = json.loads(json.dumps(made))  # in one go, as from a page of the API
-        objects = [Run(**run) for run in dicts]
-        texts = [json.dumps(run, separators=(",", ":")).encode() for run in dicts]
-        size = sum(map(len, texts)) / len(texts) / 1000
-        print(f"\n{2 * turns + 1} messages a run, {size:.1f} KB each: runs per second")
-        base = runs_per_second(community, objects)
-        hand = runs_per_second(by_hand, dicts)
-        for name, speed in (
-            ("langchain-community", base),
-            ("drop-in (Run objects)", runs_per_second(drop_in, objects)),
-            ("bulk (dicts)", runs_per_second(bulk, dicts)),
-            ("by hand, orjson (dicts)", hand),
-            ("community (JSON text)", runs_per_second(community_from_text, texts)),
-            ("bulk (JSON text)", runs_per_second(bulk, texts)),
-            ("by hand, orjson (JSON text)", runs_per_second(by_hand, texts)),
-        ):
-            print(
-                f"  {name:<27} {speed:>9,.0f}   {speed / base:>5.1f} x community   {speed / hand:>5.2f} x by hand"
-            )
+        compare(f"{2 * turns + 1} messages, texts only", made, options.rounds)
+    for case in CASES:
+        compare(case, [flat(run) for run in runs_of("LangChain", case, options.runs)], options.rounds)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ https://ai-sdk.dev/docs/reference/ai-sdk-core/generate-text
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias, get_args
 
 from langsmith_finetune.shapes.canonical import OBJECT, Notes
@@ -62,7 +63,18 @@ def note_ending(where: str, place: Any, notes: Notes) -> None:
 
 def is_call(place: Mapping[str, Any]) -> bool:
     """Whether a place says that the answer ended in a call of a tool."""
-    return any(isinstance(place.get(key), str) and _word(place[key]) in _CALLED for key in ENDINGS)
+    if _KEYS.isdisjoint(place):
+        return False
+    told = [ending for key, ending in place.items() if key in _KEYS and isinstance(ending, str)]
+    return any(len(ending) < _LONGEST_WORD and _is_called(ending) for ending in told)
+
+
+@lru_cache(256)
+def _is_called(ending: str) -> bool:
+    return _word(ending) in _CALLED
+
+
+_LONGEST_WORD = 100
 
 
 def _is_cut_off(ending: Any) -> bool:
