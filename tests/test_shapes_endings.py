@@ -109,7 +109,7 @@ def test_answer_that_ended_as_meant_is_read_the_quick_way(word):
 
 
 def test_quick_way_knows_every_place_that_tells_an_ending():
-    assert {*plain._Ending.__struct_fields__} == {*ENDINGS}
+    assert {*ENDINGS} <= {*plain._Facts.__struct_fields__}
 
 
 def test_ending_of_one_of_several_answers_is_not_noted_of_another():
