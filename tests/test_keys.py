@@ -12,6 +12,7 @@ from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.huggingface import HuggingFaceProvider
 from langsmith_finetune.providers.keys import ApiKey
+from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
@@ -189,6 +190,19 @@ def test_a_name_that_is_known_is_not_remarked_on(train, model):
 
 def test_hosts_that_train_any_model_are_not_second_guessed(train):
     assert planned(train, "my-org/my-model", TogetherProvider).model_unknown is None
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        ("Qwen/Qwen3-0.6B", None),
+        ("tinny", "'tinny' is no folder here; it is looked for on the Hugging Face Hub"),
+    ],
+)
+def test_a_local_plan_says_where_a_plain_name_is_looked_for(train, tmp_path, model, text):
+    plan = FineTuneJob.create(train, model=model, provider=LocalProvider(tmp_path), dry_run=True)
+    assert plan.model_unknown == text
+    assert plan.lifecycle.days_to_live is None
 
 
 def test_create_says_the_same_as_the_plan(tmp_path, caplog, monkeypatch):

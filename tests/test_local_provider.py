@@ -252,11 +252,14 @@ def test_what_the_provider_cannot_do_is_refused_by_name(provider, train_file):
     assert str(caught.value) == "local does not support method='dpo'; it trains supervised"
     with pytest.raises(ValueError, match=r"suffix must be letters, digits, .* got '\.\./x'"):
         create(train_file, provider, suffix="../x")
-    with pytest.raises(ProviderError) as missing:
-        FineTuneJob.create(train_file, model="./nowhere", provider=provider)
-    assert str(missing.value) == (
-        "local: there is no model folder './nowhere'. Give a folder, or a name on the Hugging Face Hub"
-    )
+    for model in ("./nowhere", "~/nowhere", "/no/where", "runs/ft-1/model", "my model", "a\\b", "org/"):
+        for dry_run in (True, False):
+            with pytest.raises(ProviderError) as missing:
+                FineTuneJob.create(train_file, model=model, provider=provider, dry_run=dry_run)
+            assert str(missing.value) == (
+                f"local: there is no model folder {model!r}. Give a folder, or a name on the Hugging Face Hub"
+            )
+    assert FineTuneJob.list() == []
 
 
 def test_a_new_object_creates_the_job_of_the_number_it_is_given(tmp_path, train_file):

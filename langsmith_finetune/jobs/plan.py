@@ -175,8 +175,8 @@ def planned(
 def _unknown_name(provider: Provider, model: str) -> str | None:
     """Why a model's name may be none, where this machine can tell: the provider itself says it only for a job."""
     if provider.trains_folders:
-        here = Path(model).is_dir()
-        return None if here else f"{model!r} is no folder here; it is looked for on the Hugging Face Hub"
+        is_plain = Path(model).is_dir() or "/" in model
+        return None if is_plain else f"{model!r} is no folder here; it is looked for on the Hugging Face Hub"
     from langsmith_finetune.dataset.prices import models_of  # noqa: PLC0415
     from langsmith_finetune.providers.lifecycle import host_name, is_listed  # noqa: PLC0415
 

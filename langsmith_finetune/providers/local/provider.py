@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from langsmith_finetune.providers.local.chat import LocalChatModel
 
 _JOB_ID = re.compile(r"ft-[0-9a-f]{16}-[1-9][0-9]{0,5}")
+_ON_THE_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96})?")
 _SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -195,7 +196,7 @@ class LocalProvider(Provider):
         """The model as the training process can find it, wherever that runs."""
         if Path(model).is_dir():
             return str(Path(model).absolute())
-        if model.startswith((".", "~", "/")) or "\\" in model:
+        if not _ON_THE_HUB.fullmatch(model):
             raise ProviderError(
                 self.name,
                 f"there is no model folder {model!r}. Give a folder, or a name on the Hugging Face Hub",
