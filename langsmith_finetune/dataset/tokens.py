@@ -135,6 +135,7 @@ def counter_for(target: Any = None, *, download: bool = False) -> TokenCounter:
     Raises:
         ImportError: A model folder is given, and transformers is not installed.
         OSError: A model folder holds no tokenizer.
+        ProviderError: The tokenizer is code of its own, which is not run.
         TypeError: The target is none of these.
 
     Example:
