@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from langsmith_finetune.arguments import check_many
+from langsmith_finetune.dataset.sound import is_example, line_of, name_of
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
@@ -23,8 +24,6 @@ from langsmith_finetune.targets.mend import mended
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.read_lines import (
     NO_EXAMPLES,
-    NOT_FINITE,
-    TOO_DEEP,
     WRITE_JSONL,
     Fault,
     read_lines,
@@ -190,7 +189,8 @@ def check(
         path = Path(path_or_examples)
         name, found = path.name, checker.read_file(path)
     else:
-        name, found = "examples", _lines_of(path_or_examples)
+        check_many("examples", path_or_examples, "examples or lines")
+        name, found = "examples", checker.take_examples(path_or_examples)
     if fixed_path is None:
         for line in found:
             checker.line(*line)
@@ -225,35 +225,28 @@ def mend_examples(
     check_many("examples", examples, "examples or lines")
     rules = rules_of(target)
     for index, example in enumerate(examples):
-        line, changes = mended(_line_of(example), rules)
+        where = name_of(example, index)
+        try:
+            line, changes = mended(line_of(where, example), rules)
+        except InvalidExampleError as error:
+            if on_skip is None:
+                raise
+            on_skip(error)
+            continue
         if on_skip is not None:
             errors = [problem for problem in line_problems(line, rules) if problem.severity == "error"]
             if errors:
                 first = errors[0]
-                on_skip(InvalidExampleError(_where(example, index), first.field, first.found, first.fix))
+                on_skip(InvalidExampleError(where, first.field, first.found, first.fix))
                 continue
-        if isinstance(example, TrainingExample | PreferenceExample):
+        if is_example(example):
             yield replace(example, line=cast("Any", line), changes=(*example.changes, *changes))
         else:
             yield line
 
 
-def _line_of(example: Example) -> Mapping[str, Any]:
-    return example.line if isinstance(example, TrainingExample | PreferenceExample) else example
-
-
-def _where(example: Example, index: int) -> str:
-    source = None if isinstance(example, Mapping) else example.source
-    return f"example {index}" if source is None else source.run_id
-
-
 _Found: TypeAlias = tuple[int, Mapping[str, Any] | None, bytes]
 """A line's number, the line where it could be read, and its bytes where it came from a file."""
-
-
-def _lines_of(examples: Iterable[Example]) -> Iterator[_Found]:
-    check_many("examples", examples, "examples or lines")
-    return ((number, _line_of(example), b"") for number, example in enumerate(examples, start=1))
 
 
 class Checker:
@@ -344,13 +337,6 @@ class Checker:
         self.lines += 1
         if line is None:
             return data
-        try:
-            return self._read(number, line, data)
-        except RecursionError:  # an example: the lines of files are not as deep
-            self._fault(number, TOO_DEEP)
-            return data
-
-    def _read(self, number: int, line: Mapping[str, Any], data: bytes) -> bytes:
         canonical, changes = self._canonical(number, line)
         if canonical is None:
             return data
@@ -363,17 +349,7 @@ class Checker:
             self.changes.update(change.split(" (")[0] for change in changes)
             if len(self.mended) < self.keep:
                 self.mended.append((number, changes))
-        return self._encoded(number, canonical) if changes or not data else data
-
-    def _encoded(self, number: int, line: Mapping[str, Any]) -> bytes:
-        try:
-            return line_json(line) + b"\n"
-        except ValueError:
-            self._fault(number, NOT_FINITE)
-        except TypeError:
-            found, fix = "holds a value that JSON does not have", "Use text, numbers, lists and dicts only"
-            self._fault(number, Fault("json", found, fix))
-        return b""
+        return line_json(canonical) + b"\n" if changes or not data else data
 
     def _length(self, number: int, line: Mapping[str, Any], problems: list[Problem], data: bytes) -> None:
         """Count the tokens of a line that is sound enough to be counted."""
@@ -417,6 +393,15 @@ class Checker:
             kinds = {True: "a preference line", False: "a supervised line"}
             found = f"is {kinds[preference]} in a file that begins with {kinds[self.first_kind]}"
             self.say("mixed_kinds", number, found, "Write a file of each kind")
+
+    def take_examples(self, examples: Iterable[Example]) -> Iterator[_Found]:
+        """The lines of examples, with a problem for each that JSON has no form for."""
+        for number, example in enumerate(examples, start=1):
+            try:
+                yield number, line_of("", example), b""
+            except InvalidExampleError as error:
+                self.say("json", number, error.reason, error.fix, field=error.field)
+                yield number, None, b""
 
     def read_file(self, path: Path) -> Iterator[_Found]:
         """The lines of a file, with a problem for each that cannot be read."""

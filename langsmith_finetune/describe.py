@@ -17,10 +17,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.arguments import check_many
-from langsmith_finetune.dataset.sound import check_line
+from langsmith_finetune.dataset.sound import check_form, is_example, line_of, name_of
 from langsmith_finetune.dataset.tokens import counter_for
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.extras import missing
 from langsmith_finetune.printable import printable, printable_line
 from langsmith_finetune.shapes import conversation_from_run
@@ -216,9 +215,9 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
     tokens = counter_for(counter)
     found, exact = Description(what="examples"), True
     for example in examples:
-        is_example = isinstance(example, (TrainingExample, PreferenceExample))
-        line, source = (example.line, example.source) if is_example else (example, None)
-        check_line(source.run_id if source else f"example {found.count}", line)
+        where = name_of(example, found.count)
+        line = check_form(where, line_of(where, example))
+        source = example.source if is_example(example) else None
         prompt = line.get("input", line)
         messages = [
             *prompt["messages"], *line.get("preferred_output", ()), *line.get("non_preferred_output", ())

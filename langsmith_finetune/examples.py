@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, cast
 from uuid import UUID
@@ -153,9 +153,9 @@ def training_examples(
     def made() -> Iterator[TrainingExample]:
         skipped = 0
         for index, given in enumerate(sessions):
-            session, source = _session(index, given)
+            where, session, source = _session(index, given)
             try:
-                conversation = _conversation(source.run_id if source else f"session {index}", session)
+                conversation = _conversation(where, session)
             except InvalidExampleError as error:
                 skipped += 1
                 if on_skip is not None:
@@ -290,30 +290,37 @@ def _leave_out_if_no_answer(error: InvalidExampleError) -> None:
 _NO_ANSWER = "has no assistant message, so there is nothing to learn"
 
 
-def _session(index: int, given: Any) -> tuple[ChatSession, RunSource | None]:
-    """A session in the form of LangChain's: also a bare list of messages is one."""
-    session = {"messages": given} if isinstance(given, (list, tuple)) and not _is_pair(given) else given
-    if not isinstance(session, dict) or "messages" not in session:
+def _session(index: int, given: Any) -> tuple[str, dict[str, Any], RunSource | None]:
+    """A session in the form of LangChain's, and what to call it: also a bare list of messages is one."""
+    session = _plain_session(given)
+    if session is None or "messages" not in session:
+        found = "one without" if session is not None else f"of type {type(given).__name__}"
         raise TypeError(
-            f"session {index} is not a chat session, a dict with messages, but {_named(given)}. Runs "
+            f"session {index} is not a chat session, a dict with messages, but {found}. Runs "
             "go through LangSmithRunChatLoader, or straight into examples_from_runs; a single session into a list"
         )
     source = session.get("source")
-    if source is not None and not isinstance(source, RunSource):
+    if type(source) not in (RunSource, type(None)):
         raise TypeError(f"session {index}: source must be a RunSource, not {type(source).__name__}")
-    return cast("ChatSession", session), source
+    run_id = source.run_id if source is not None else None
+    return str(run_id) if type(run_id) in (str, UUID) else f"session {index}", session, source
 
 
-def _named(given: Any) -> str:
-    return "one without" if isinstance(given, dict) else f"of type {type(given).__name__}"
+def _plain_session(given: Any) -> dict[str, Any] | None:
+    """The session as a dict, by the methods of the built-in types alone: others may raise anything."""
+    kind = type(given)
+    if issubclass(kind, dict):
+        return given if kind is dict else dict(dict.items(given))
+    if not issubclass(kind, (list, tuple)):
+        return None
+    messages = [*(list if issubclass(kind, list) else tuple).__iter__(given)]
+    is_pair = bool(messages) and issubclass(
+        type(messages[0]), str
+    )  # a role and a text: no session, a message
+    return None if is_pair else {"messages": messages}
 
 
-def _is_pair(given: Sequence[Any]) -> bool:
-    """A role and a text, which is a message and no session."""
-    return len(given) > 0 and isinstance(given[0], str)
-
-
-def _conversation(where: str, session: ChatSession) -> Conversation:
+def _conversation(where: str, session: Mapping[str, Any]) -> Conversation:
     """What a session's messages and tools say, as they stand."""
     # The notes of the run were taken when it was read; what thinking the messages hold is there on request.
     notes = Notes(keep_reasoning=True)
@@ -335,7 +342,7 @@ def _conversation(where: str, session: ChatSession) -> Conversation:
     if all(message["role"] != "assistant" for message in conversation.messages):
         raise InvalidExampleError(where, "messages", _NO_ANSWER, "Leave the session out")
     parallel = session.get("parallel_tool_calls")
-    if isinstance(parallel, bool):
+    if type(parallel) is bool:
         conversation.parallel_tool_calls = parallel
     return conversation
 

@@ -121,9 +121,9 @@ def _source_row(source: RunSource) -> SourceRow:
     return cast("SourceRow", {key: value for key, value in row.items() if value is not None})
 
 
-def hashed(value: str | None) -> str | None:
+def hashed(value: object) -> str | None:
     """What stands in a ledger in place of a user's or a thread's id."""
-    return None if value is None else hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
+    return None if value is None else hashlib.sha256(str(value).encode(errors="surrogatepass")).hexdigest()
 
 
 def ledgers_of(path: Path) -> list[Path]:

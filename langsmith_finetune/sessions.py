@@ -34,7 +34,7 @@ from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.projects import fetch_dataset_lines
 from langsmith_finetune.runs.select import afetch_runs, fetch_runs, not_found
 from langsmith_finetune.runs.versions import PAGE_SIZE
-from langsmith_finetune.shapes import Reading, begin_reading, conversation_from_run
+from langsmith_finetune.shapes import Reading, begin_reading, conversation_from_run, refusal
 from langsmith_finetune.shapes.canonical import (
     Content,
     Conversation,
@@ -43,7 +43,6 @@ from langsmith_finetune.shapes.canonical import (
     NoteKind,
     Notes,
     Tool,
-    Unreadable,
     list_at,
     mapping_at,
     object_of,
@@ -383,9 +382,9 @@ def _session_from_line(where: str, line: Any) -> RunChatSession:
                 for i, function in enumerate(list_at("functions", line.get("functions") or []))
             ],
         )
-    except Unreadable as why:
-        raise RunNotUsableError(where, why.reason, why.detail) from None
-    return session_from_conversation(conversation)
+        return session_from_conversation(conversation)
+    except Exception as error:  # noqa: BLE001 - as for runs, what is no JSON can raise anything
+        raise refusal(where, error) from None
 
 
 def _decoded(line: str) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +42,14 @@ def knotted_list() -> list[Any]:
     return knot
 
 
+def many_times() -> list[Any]:
+    """One list in 2**60 places."""
+    inner: list[Any] = []
+    for _ in range(60):
+        inner = [inner, inner]
+    return inner
+
+
 class RaisesAll:
     """Whatever is asked of it."""
 
@@ -71,6 +81,64 @@ class RaisesText(str):
 
     def lower(self) -> str:
         raise OSError(SECRET)
+
+
+class RaisesAsText(str):
+    """Text that no set and no comparison takes."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        raise OSError(SECRET)
+
+    def __hash__(self) -> int:
+        raise OSError(SECRET)
+
+    def __str__(self) -> str:
+        raise OSError(SECRET)
+
+
+class RaisesAsDict(dict[str, Any]):
+    """A dict whose own methods all raise."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise OSError(SECRET)
+
+    def __contains__(self, key: object) -> bool:
+        raise OSError(SECRET)
+
+    def __iter__(self) -> Iterator[str]:
+        raise OSError(SECRET)
+
+    def items(self) -> Any:
+        raise OSError(SECRET)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        raise OSError(SECRET)
+
+
+class RaisesAsList(list[Any]):
+    def __iter__(self) -> Iterator[Any]:
+        raise OSError(SECRET)
+
+    def __len__(self) -> int:
+        raise OSError(SECRET)
+
+    def __getitem__(self, index: Any) -> Any:
+        raise OSError(SECRET)
+
+
+class Endless(Mapping[str, Any]):
+    """An object without a last key."""
+
+    def __getitem__(self, key: str) -> Any:
+        return None
+
+    def __iter__(self) -> Iterator[str]:
+        yield from map(str, itertools.count())
+
+    def __len__(self) -> int:
+        return 1
 
 
 class RaisesTruth:
@@ -120,6 +188,12 @@ STRANGE: dict[str, Callable[[], Any]] = {
     "raises items": RaisesItems,
     "raises its length": lambda: RaisesText("x"),
     "raises its truth": RaisesTruth,
+    "raises as text": lambda: RaisesAsText("x"),
+    "raises as a dict": lambda: RaisesAsDict(a=1),
+    "raises as a list": lambda: RaisesAsList([1]),
+    "a decimal number": lambda: Decimal("0.1"),
+    "many times the same": many_times,
+    "a huge text": lambda: "x" * 100_000,
     "JSON text of depth": lambda: "[" * (DEEP // 20),
     "JSON text of deep objects": lambda: '{"a":' * (DEEP // 20),
     "JSON text of 5000 digits": lambda: "9" * 5000,

@@ -272,7 +272,6 @@ def test_conditions_must_be_texts(option):
 
 
 LINES = {
-    "line: is a list, not an object with messages": [],
     "messages: is null, not a list of messages": {"text": "Hi"},
     "messages: is a list, not a list of messages": {"messages": []},
     "messages[0]: is a str, not a message": {"messages": ["Hi"]},
@@ -290,8 +289,9 @@ LINES = {
     },
     "tools[0].function: is null, not an object": HELLO | {"tools": [{"name": "f"}]},
     "input: is a str, not an object with messages": {"input": "Hi", "preferred_output": []},
-    "the line is not JSON (ValueError)": HELLO | {"weight": float("nan")},
-    "the line is not JSON (TypeError)": HELLO | {"metadata": {1, 2}},
+    "messages[0].tool_calls[0].id: is a int, not text": {
+        "messages": [{"role": "assistant", "tool_calls": [{"id": 5, "function": {"name": "f", "arguments": {}}}]}]
+    },
 }  # fmt: skip
 
 

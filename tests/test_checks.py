@@ -790,8 +790,8 @@ def deep(levels):
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (float("nan"), "holds NaN or an infinity, which JSON does not have (error: json). Write null, or leave the value out"),
-        ({1, 2}, "holds a value that JSON does not have (error: json). Use text, numbers, lists and dicts only"),
+        (float("nan"), "value: holds NaN or an infinity, which JSON does not have (error: json). Write null, or leave the value out"),
+        ({1, 2}, "value: is of type set, which JSON does not have (error: json). Use text, numbers, lists and dicts only"),
         (deep(5000), "is nested deeper than 100 levels (error: json). Leave the line out"),
     ],
 )  # fmt: skip

@@ -166,7 +166,8 @@ def test_a_line_that_is_no_json_is_not_written(tmp_path):
     with pytest.raises(InvalidExampleError) as caught:
         write_jsonl([HELLO, line], tmp_path / "train.jsonl")
     assert str(caught.value) == (
-        "train.jsonl:2: the line is not JSON (TypeError). Use text, numbers, lists and dicts only"
+        "train.jsonl:2: messages[0].content: is of type set, which JSON does not have. "
+        "Use text, numbers, lists and dicts only"
     )
     assert list(tmp_path.iterdir()) == []
 

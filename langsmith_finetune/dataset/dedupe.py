@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import Any, Literal
 
 from langsmith_finetune.arguments import check_many
-from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
+from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.sound import name_of
 from langsmith_finetune.examples import TrainingExample, TrainingLine, TrainingMessage
 from langsmith_finetune.extras import missing
 from langsmith_finetune.shapes.canonical import nameless
@@ -217,7 +218,7 @@ def as_compared(messages: Iterable[TrainingMessage]) -> list[dict[str, Any]]:
     are left out: LangChain gives an agent's name to an answer once it is recorded, so that only its copies in
     later prompts have it.
     """
-    ids: dict[str, str] = {}
+    ids: dict[str | None, str] = {}
     renamed = []
     for message in messages:
         told = nameless(message)
@@ -225,7 +226,8 @@ def as_compared(messages: Iterable[TrainingMessage]) -> list[dict[str, Any]]:
             del told["weight"]
         if "tool_calls" in told:
             told["tool_calls"] = [
-                {**call, "id": ids.setdefault(call["id"], f"call_{len(ids)}")} for call in told["tool_calls"]
+                {**call, "id": ids.setdefault(call.get("id"), f"call_{len(ids)}")}
+                for call in told["tool_calls"]
             ]
         if "tool_call_id" in told:
             told["tool_call_id"] = ids.setdefault(told["tool_call_id"], f"call_{len(ids)}")

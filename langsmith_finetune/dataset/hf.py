@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import to_builtins
 
 from langsmith_finetune.arguments import check_many
-from langsmith_finetune.dataset.sound import check_line
+from langsmith_finetune.dataset.sound import check_form, is_example, line_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.extras import missing
 from langsmith_finetune.shapes.canonical import Note, json_bytes
 from langsmith_finetune.shapes.run import RunSource
+from langsmith_finetune.targets.describe import KNOWN, described
 from langsmith_finetune.targets.schemas import holds_nothing
 
 if TYPE_CHECKING:
@@ -98,29 +99,44 @@ def examples_from_hf(dataset: Dataset) -> Iterator[TrainingExample | PreferenceE
             "Give it a column messages, or input, preferred_output and non_preferred_output",
         )
     # As Arrow holds it: datasets' own decoder rounds numbers and drops halves of surrogate pairs.
+    index = -1
     for batch in dataset.with_format("arrow").iter(batch_size=1000):
         for row in batch.to_pylist():
-            yield _example(row)
+            index += 1
+            yield _example_at(f"row {index}", row)
+
+
+def _example_at(where: str, row: Mapping[str, Any]) -> TrainingExample | PreferenceExample:
+    try:
+        example = _example(row)
+    except Exception as error:  # noqa: BLE001 - columns of others can hold anything
+        fix = "Make the dataset with to_hf_dataset(examples), or with messages as structs"
+        raise InvalidExampleError(where, "", f"reading it raised {type(error).__name__}", fix) from None
+    line_of(where, example)
+    return example
 
 
 def _row(where: str, example: TrainingExample | PreferenceExample | Mapping[str, Any]) -> dict[str, Any]:
-    is_example = isinstance(example, (TrainingExample, PreferenceExample))
-    line: Mapping[str, Any] = cast("Any", example).line if is_example else cast("Any", example)
-    check_line(where, line)
+    line = check_form(where, line_of(where, example))
     known = _PREFERENCE if "input" in line else _PROMPT
     prompt = line.get("input", line)
     if unknown := sorted({*line} - {*known} | {*prompt} - {*_PROMPT, *known}):
         fix = "Leave it out: what is beside the line belongs into source"
-        raise InvalidExampleError(where, unknown[0], "is no key of such a line", fix)
+        key = unknown[0] if unknown[0] in KNOWN else "a key"  # another may be somebody's data
+        raise InvalidExampleError(where, key, "is no key of such a line", fix)
+    parallel = prompt.get("parallel_tool_calls")
+    if not isinstance(parallel, bool | None):
+        found = f"is {described(parallel)}, not true or false"
+        raise InvalidExampleError(where, "parallel_tool_calls", found, "Leave it out")
     row: dict[str, Any] = {
         "messages": _texts(prompt["messages"]),
         "tools": _text(prompt["tools"]) if "tools" in prompt else None,
-        "parallel_tool_calls": prompt.get("parallel_tool_calls"),
+        "parallel_tool_calls": parallel,
     }
     if "input" in line:
         row = {"input": row} | {key: _texts(line[key]) for key in _PREFERENCE[1:]}
     row["source"] = None
-    if not isinstance(example, Mapping):
+    if is_example(example):
         told = {key: value for key in _SOURCES if (value := getattr(example, key, None))}
         row["source"] = _text(to_builtins(told)) if told else None
     return row
@@ -167,7 +183,7 @@ def _messages(messages: Iterable[Any]) -> list[dict[str, Any]]:
                 for key, value in message.items()
                 if key == "content" or not holds_nothing(value)
             }
-        found.append(read)
+        found.append({**read})
     return found
 
 

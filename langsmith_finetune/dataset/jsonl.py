@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from langsmith_finetune.arguments import check_many
+from langsmith_finetune.dataset.sound import is_example, line_of
 from langsmith_finetune.dataset.whole_file import whole_pair
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, PreferenceLine, TrainingExample, TrainingLine
@@ -92,14 +93,14 @@ def write_jsonl(
         file.write(prefix)
         for example in examples:
             where = f"{path.name}:{count + 1}"
-            line = example.line if isinstance(example, (TrainingExample, PreferenceExample)) else example
+            line = line_of(where, example)
             kind = _check(where, line, kind)
-            data = _encode(where, converted(line, where))
+            data = line_json(converted(line, where)) + b"\n"
             file.write(data)
             digest.update(data)
             count, size = count + 1, size + len(data)
             if ledger is not False:
-                row, has_source = ledger_row(data, example)
+                row, has_source = ledger_row(data, example if is_example(example) else None)
                 rows.write(row)
                 keep_ledger = keep_ledger or has_source
         sha256 = digest.hexdigest()
@@ -147,24 +148,8 @@ def _converter(
     return lambda line, where: targets.to_target(line, rules, where=where), rules.file_prefix
 
 
-def _encode(where: str, line: Mapping[str, Any]) -> bytes:
-    try:
-        return line_json(line) + b"\n"
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidExampleError(
-            where,
-            "",
-            f"the line is not JSON ({type(error).__name__})",
-            "Use text, numbers, lists and dicts only",
-        ) from error
-
-
-def _check(where: str, line: Any, before: str | None) -> str:
+def _check(where: str, line: Mapping[str, Any], before: str | None) -> str:
     """See that a line is one to train on or a preference, as those before it are, and say which."""
-    if not isinstance(line, Mapping):
-        raise InvalidExampleError(
-            where, "", f"the line is a JSON {type(line).__name__}, not an object", "Write one object a line"
-        )
     # By value: a table that holds both kinds has null in place of what a line lacks.
     if line.get("preferred_output") is not None or line.get("non_preferred_output") is not None:
         kind = "a preference"

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.dedupe import as_compared, digest_of
-from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
+from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.sound import name_of
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples import (
     PreferenceExample,

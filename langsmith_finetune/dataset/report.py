@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from langsmith_finetune.dataset.sound import Example, sound_example
-from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.printable import printable_line
 from langsmith_finetune.sessions import FirstThousand
 
@@ -99,11 +98,6 @@ class DatasetReport:
         counts = self.changes[step].counts if step in self.changes else Counter[str]()
         said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
         return f"{step}: {self.read[step]:,} in, {self.written[step]:,} out" + (f"; {said}" if said else "")
-
-
-def name_of(example: TrainingExample | PreferenceExample, index: int) -> str:
-    """What a report calls an example: its run, or else its place."""
-    return example.source.run_id if example.source else f"example {index}"
 
 
 def _counted(counter: Counter[str], step: str, things: Iterable[T]) -> Iterator[T]:

@@ -1,19 +1,49 @@
-"""What a dataset step must be able to rely on: that an example is one, and its line of the form that all have."""
+"""What whoever takes examples must be able to rely on: that an example is one, and its line of the form that all have."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, TypeGuard, TypeVar
+from uuid import UUID
 
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.shapes.canonical import Note
 from langsmith_finetune.shapes.run import RunSource
+from langsmith_finetune.targets.given_lines import json_line
 
 Example = TypeVar("Example", bound=TrainingExample | PreferenceExample)
 _FIX = "Mend the line, or leave it out; check(lines, target) tells more"
 _TEXTS = {"name", "tool_call_id", "refusal", "reasoning_content"}
 _ANSWERS = {"preferred_output", "non_preferred_output"}
+
+
+def is_example(given: Any) -> TypeGuard[TrainingExample | PreferenceExample]:
+    """Whether this is an example. `isinstance` asks the object itself, which may raise anything."""
+    return issubclass(type(given), (TrainingExample, PreferenceExample))
+
+
+def name_of(given: Any, index: int) -> str:
+    """What a report or an error calls an example: its run, or else its place."""
+    source = given.source if is_example(given) else None
+    run_id = source.run_id if type(source) is RunSource else None
+    return str(run_id) if type(run_id) in (str, UUID) and run_id else f"example {index}"
+
+
+def line_of(where: str, given: Any) -> dict[str, Any]:
+    """The line of an example, or a bare one, as JSON has it.
+
+    Args:
+        where: What to call it in errors.
+        given: An example or a line; or anything else.
+
+    Raises:
+        InvalidExampleError: It has no form in JSON, or what is beside the line is of another type.
+    """
+    if not is_example(given):
+        return json_line(where, given)
+    _check_sources(where, given)
+    return json_line(where, given.line)
 
 
 def sound_example(step: str, index: int, example: Example, *, preferences: bool) -> Example:
@@ -30,52 +60,107 @@ def sound_example(step: str, index: int, example: Example, *, preferences: bool)
         InvalidExampleError: Its line has another form.
     """
     kinds = (TrainingExample, PreferenceExample) if preferences else (TrainingExample,)
-    if not isinstance(example, kinds):
+    if not issubclass(type(example), kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
-        made = ": TrainingExample(line=line) makes one of a line" if isinstance(example, Mapping) else ""
+        made = ": TrainingExample(line=line) makes one of a line" if issubclass(type(example), dict) else ""
         raise TypeError(f"{step} takes {wanted}, but example {index} is a {type(example).__name__}{made}")
-    source = example.source
-    if not isinstance(source, RunSource | None):
-        raise TypeError(
-            f"{step}: the source of example {index} must be a RunSource, not {type(source).__name__}"
-        )
-    check_line(source.run_id if source else f"example {index}", example.line)
-    return example
+    source: Any = example.source
+    if type(source) not in (RunSource, type(None)):
+        found = type(source).__name__
+        raise TypeError(f"{step}: the source of example {index} must be a RunSource, not {found}")
+    where = name_of(example, index)
+    is_preference = issubclass(type(example), PreferenceExample)
+    line: Any = check_form(where, line_of(where, example), is_preference=is_preference)
+    return example if line is example.line else replace(example, line=line)
 
 
-def check_line(where: str, line: Any) -> None:
-    """See that a line has the form of a training line or of a preference, and is JSON.
+def check_form(where: str, line: dict[str, Any], *, is_preference: bool | None = None) -> dict[str, Any]:
+    """The line, once it is seen that it has the form of a training line or of a preference.
 
     Args:
         where: What to call it: a run, or `"example 3"`.
-        line: The line.
+        line: The line, as JSON has it.
+        is_preference: Which of both it must be; by default what its keys say.
 
     Raises:
         InvalidExampleError: It has not; names the field and what was found, never content.
     """
-    if type(line) is dict and len(line) == 1 and _is_plain(line.get("messages")):
-        return
+    if is_preference is None:
+        is_preference = "input" in line or not _ANSWERS.isdisjoint(line)
+    if not is_preference and len(line) == 1 and _is_plain(line.get("messages")):
+        return line
     see = _Sight(where)
-    see.that(type(line) is dict, "line", line, "an object with messages")
-    if "input" in line or not _ANSWERS.isdisjoint(line):
+    if is_preference:
         prompt = line.get("input")
         see.that(type(prompt) is dict, "input", prompt, "an object with messages")
-        see.messages("input.messages", prompt.get("messages"))
+        see.messages("input.messages", prompt.get("messages"))  # type: ignore[union-attr]
         for key in sorted(_ANSWERS):
             see.messages(key, line.get(key), at_least=0)
     else:
         prompt = line
         see.messages("messages", line.get("messages"))
-    tools = prompt.get("tools")
+    tools = prompt.get("tools")  # type: ignore[union-attr]
     if tools is not None:
         see.calls("tools", tools, "name")
-    try:
-        _ENCODER.encode(line)
-    except Exception as error:  # noqa: BLE001 - objects that are no JSON can raise anything
-        raise InvalidExampleError(where, "", f"the line is not JSON ({type(error).__name__})", _FIX) from None
+    return line
 
 
-_ENCODER = json.JSONEncoder(sort_keys=True, allow_nan=False)
+_OF_SOURCE: dict[str, tuple[type, ...]] = {
+    field: (str, UUID) if field.endswith("_id") else (int,) if field.endswith("_tokens") else (str,)
+    for field in RunSource.__struct_fields__
+    if field not in ("scores", "notes")
+}
+
+
+def _check_sources(where: str, example: TrainingExample | PreferenceExample) -> None:
+    """See that what is beside a line is of the types that it says."""
+    for name in ("source", "rejected_source"):
+        source = getattr(example, name, None)
+        if source is not None:
+            _check_source(where, name, source)
+    for name, check in (("merged", _check_source), ("changes", _check_text)):
+        several = getattr(example, name, ())
+        if type(several) not in (tuple, list):
+            raise _wrong(where, name, several, "a tuple")
+        for index, one in enumerate(several):
+            check(where, f"{name}[{index}]", one)
+
+
+def _check_source(where: str, name: str, source: Any) -> None:
+    if type(source) is not RunSource:
+        raise _wrong(where, name, source, "a RunSource")
+    for field, kinds in _OF_SOURCE.items():
+        value = getattr(source, field)
+        if value is None and field != "run_id":
+            continue
+        if type(value) not in kinds or (kinds == (int,) and not 0 <= value < 2**63):
+            raise _wrong(where, f"{name}.{field}", value, "a number of tokens" if kinds == (int,) else "text")
+    scores: Any = source.scores
+    if type(scores) is not dict or not all(
+        type(key) is str and (type(score) is float or (type(score) is int and abs(score) < 2**63))
+        for key, score in scores.items()
+    ):
+        raise _wrong(where, f"{name}.scores", scores, "a dict of numbers")
+    notes: Any = source.notes
+    if type(notes) is not tuple or any(
+        type(note) is not Note or {type(note.kind), type(note.detail)} != {str} for note in notes
+    ):
+        raise _wrong(where, f"{name}.notes", source.notes, "a tuple of notes")
+
+
+def _check_text(where: str, name: str, value: Any) -> None:
+    if type(value) is not str:
+        raise _wrong(where, name, value, "text")
+
+
+def _wrong(where: str, field: str, found: Any, wanted: str) -> InvalidExampleError:
+    return InvalidExampleError(
+        where, field, f"is {_a(found)}, not {wanted}", "Make examples with examples_from_runs"
+    )
+
+
+def _a(found: Any) -> str:
+    return "null" if found is None else f"a {type(found).__name__}"
 
 
 def _is_plain(messages: Any) -> bool:
@@ -101,8 +186,7 @@ class _Sight:
 
     def that(self, is_so: bool, field: str, found: Any, wanted: str) -> None:  # noqa: FBT001 - see check_line
         if not is_so:
-            what = "null" if found is None else f"a {type(found).__name__}"
-            raise InvalidExampleError(self._where, field, f"is {what}, not {wanted}", _FIX)
+            raise InvalidExampleError(self._where, field, f"is {_a(found)}, not {wanted}", _FIX)
 
     def messages(self, field: str, messages: Any, *, at_least: int = 1) -> None:
         self.that(type(messages) is list and len(messages) >= at_least, field, messages, "a list of messages")
@@ -122,6 +206,7 @@ class _Sight:
         for index, call in enumerate(calls):
             at = f"{field}[{index}]"
             self.that(type(call) is dict, at, call, "an object with a function")
+            self.that(type(call.get("id")) in (str, type(None)), f"{at}.id", call.get("id"), "text")
             function = call.get("function")
             self.that(type(function) is dict, f"{at}.function", function, "an object")
             self.that(

@@ -9,7 +9,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from langsmith_finetune.arguments import check_many
 from langsmith_finetune.dataset.dedupe import Seen, digest_of
-from langsmith_finetune.dataset.report import Change, DatasetReport, name_of
+from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.sound import name_of, sound_example
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
 from langsmith_finetune.printable import logger_of
 from langsmith_finetune.shapes.canonical import nameless
@@ -108,10 +109,12 @@ def split_of(
         salt: As for `split`.
 
     Raises:
+        InvalidExampleError: The line of the example has another form than lines have.
+        TypeError: It is no example.
         ValueError: `validation` or `by` cannot be.
     """
     _check(validation, by)
-    return _side(example, validation, by, salt)
+    return _side(sound_example("split_of", 0, example, preferences=True), validation, by, salt)
 
 
 def _check(validation: float, by: GroupBy) -> None:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from langsmith_finetune.arguments import check_many
-from langsmith_finetune.dataset.sound import check_line
+from langsmith_finetune.dataset.sound import check_form, line_of, name_of
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.examples import TrainingExample
 from langsmith_finetune.extras import missing
 from langsmith_finetune.shapes.canonical import compact_json
 
@@ -91,11 +91,14 @@ def count_tokens(example: Any, target: Any = None, *, download: bool = False) ->
         (False, 'estimated by characters')
     """
     counter = counter_for(target, download=download)
-    line = example.line if isinstance(example, (TrainingExample, PreferenceExample)) else example
-    check_line("the example", line)
+    return _counted(counter, "the example", example)
+
+
+def _counted(counter: TokenCounter, where: str, example: Any) -> TokenCount:
+    line = check_form(where, line_of(where, example))
     count = counter.count(line)
-    if isinstance(counter, _ByCharacters) and isinstance(example, TrainingExample):
-        return _reported(example, count) or count
+    if isinstance(counter, _ByCharacters) and issubclass(type(example), TrainingExample):
+        return _reported(example, line, count) or count
     return count
 
 
@@ -115,8 +118,8 @@ def total_tokens(examples: Iterable[Any], target: Any = None, *, download: bool 
     check_many("examples", examples, "examples or lines")
     counter = counter_for(target, download=download)
     total: TokenCount | None = None
-    for example in examples:
-        count = count_tokens(example, counter)
+    for index, example in enumerate(examples):
+        count = _counted(counter, name_of(example, index), example)
         total = count if total is None else total + count
     return total or TokenCount(total=0, trained=0, exact=True, how="nothing to count")
 
@@ -358,17 +361,17 @@ def _is_trained(message: Mapping[str, Any]) -> bool:
     return message.get("role") == "assistant" and message.get("weight", 1) != 0
 
 
-def _reported(example: TrainingExample, estimated: TokenCount) -> TokenCount | None:
+def _reported(example: TrainingExample, line: Mapping[str, Any], estimated: TokenCount) -> TokenCount | None:
     """What the provider counted when the run was made, if the line is still what it was made of."""
     source = example.source
-    if source is None or example.merged or example.changes:
+    if source is None or example.merged or example.changes or "messages" not in line:
         return None
     asked, said = source.prompt_tokens, source.completion_tokens
     if asked is None or said is None or asked + said == 0:
         return None
     total = asked + said
-    turns = [m for m in example.line["messages"] if _is_trained(m)]
-    only_answer = len(turns) == 1 and turns[0] is example.line["messages"][-1]
+    turns = [m for m in line["messages"] if _is_trained(m)]
+    only_answer = len(turns) == 1 and turns[0] is line["messages"][-1]
     trained = said if only_answer else round(total * (estimated.trained or 0) / max(estimated.total, 1))
     how = f"estimated: what {source.model or 'the model of the run'} counted for the run"
     return TokenCount(total=total, trained=min(trained, total), exact=False, how=how)

@@ -226,7 +226,7 @@ def _json_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) 
     number = 0
     try:
         with _reading(file) as lines:
-            for number, data in enumerate(lines, start=1):
+            for number, data in enumerate(_bounded(lines), start=1):
                 text = data.removeprefix(b"\xef\xbb\xbf") if number == 1 else data
                 if not text.strip():
                     continue
@@ -245,6 +245,18 @@ def _json_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) 
         on_skip(InvalidExampleError(f"{file.path}:{number + 1}", "", why, "Write or copy it again"))
 
 
+LONGEST_LINE = 1 << 28
+"""Bytes of a line, ten times what LangSmith takes in one run: a small archive may hold a line of any size."""
+
+
+def _bounded(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long, no more than shows that it is."""
+    while data := file.readline(LONGEST_LINE + 1):
+        yield data
+        while len(data) > LONGEST_LINE and not data.endswith(b"\n"):
+            data = file.readline(LONGEST_LINE + 1)
+
+
 def is_of_the_system(file: RunFile, error: OSError) -> bool:
     """Whether reading failed for another reason than damage, or may have: that must not cost runs.
 
@@ -253,22 +265,30 @@ def is_of_the_system(file: RunFile, error: OSError) -> bool:
     return file.filesystem is not None or error.errno is not None
 
 
-def _reading(file: RunFile) -> AbstractContextManager[Iterable[bytes]]:
+def _reading(file: RunFile) -> AbstractContextManager[BinaryIO]:
     if file.filesystem is None and not file.path.endswith(".zst"):
         return cast("BinaryIO", (gzip.open if file.path.endswith(".gz") else open)(file.path, "rb"))
     from langsmith_finetune.runs.parquet import byte_stream  # noqa: PLC0415 - needs pyarrow
 
-    return io.BufferedReader(byte_stream(file), 1 << 20)
+    return cast("BinaryIO", io.BufferedReader(byte_stream(file), 1 << 20))
 
 
 def _row(where: str, data: bytes, wanted: Wanted, *, decode: bool) -> dict[str, Any] | None:
     """The run that a line holds, or None if it is not wanted."""
+    if len(data) > LONGEST_LINE:
+        found = f"the line has more than {LONGEST_LINE:,} bytes, which no run of LangSmith's has"
+        raise InvalidExampleError(where, "", found, "Write one run a line")
     try:
         row = _fields(data, decode=decode)
     except (ValueError, RecursionError) as error:
         # The decoder's own text may quote the line; its column does not.
         at = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise InvalidExampleError(where, "", f"the line is not JSON{at}", "Write one run a line") from None
+        found = (
+            "is nested deeper than Python can follow"
+            if isinstance(error, RecursionError)
+            else f"is not JSON{at}"
+        )
+        raise InvalidExampleError(where, "", f"the line {found}", "Write one run a line") from None
     if isinstance(row, dict) and "run_id" in row:
         _name_as_langsmith_does(row)
     if not isinstance(row, dict) or not row.keys() >= {"id", "run_type"}:
@@ -284,6 +304,8 @@ def _row(where: str, data: bytes, wanted: Wanted, *, decode: bool) -> dict[str, 
         field = str(missing.args[0])
         fix = f"Export {field} too, or do not ask for it"
         raise InvalidExampleError(where, field, "is not there, and is asked for", fix) from None
+    except (ValueError, RecursionError):
+        raise InvalidExampleError(where, "extra", "is not JSON", "Leave the run out with on_skip=") from None
 
 
 _LINE = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -316,7 +338,7 @@ def decoded(text: Any) -> Any:
         return text
     try:
         return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeError):  # half of a surrogate pair is a fault of encoding
         return json.loads(text)
 
 
@@ -324,8 +346,9 @@ def _name_as_langsmith_does(row: dict[str, Any]) -> None:
     """LangSmith's command line renames some fields: `langsmith run export --full`."""
     row["id"] = row.pop("run_id")
     row["metadata"] = row.pop("custom_metadata", None)
-    row.update(row.pop("token_usage", None) or {})
-    row.pop("total_tokens", None)
+    usage = row.pop("token_usage", None)
+    if isinstance(usage, dict):
+        row.update({name: usage[name] for name in ("prompt_tokens", "completion_tokens") if name in usage})
 
 
 def _moment(value: Any) -> datetime | None:

@@ -118,7 +118,7 @@ def parquet_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip
     except InvalidExampleError as error:
         on_skip(error)
         return
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         _skip_if_broken(file, where, error, on_skip)
         return
     folders = ds.get_partition_keys(_FOLDERS.parse(file.path))
@@ -158,6 +158,8 @@ def _columns(where: str, schema: Any, wanted: Wanted) -> list[str]:
         raise InvalidExampleError(where, "", f"lacks the columns {', '.join(missing)}", fix)
     columns = [name for name in FIELDS if name in schema.names]
     for name in columns:
+        if schema.names.count(name) > 1:
+            raise InvalidExampleError(where, name, "is the name of several columns", "Keep one of them")
         kind = schema.field(name).type
         if not _fits(name, kind):
             # A nested type would spell out names from the payload.
@@ -195,6 +197,8 @@ def _condition(schema: Any, wanted: Wanted) -> Any:
         # Beside a folder named session_id=... there may be no such column: the folder's name decides.
         if value is not None:
             asked.append(ds.field(column) == value)
+    if (wanted.start_time or wanted.end_time) and pa.types.is_null(schema.field("start_time").type):
+        return ds.field("start_time").is_valid()  # which none is
     if wanted.start_time is not None:
         asked.append(ds.field("start_time") >= _scalar(wanted.start_time, schema))
     if wanted.end_time is not None:

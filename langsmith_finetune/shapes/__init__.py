@@ -100,7 +100,7 @@ def begin_reading(run: Any, trace_runs: Iterable[Any] = (), *, keep_reasoning: b
         reading = Reading(run, payload, conversation, notes, list(trace_runs))
         reading.look_up(())
     except Exception as error:  # noqa: BLE001 - objects that are no JSON can raise anything; the stream goes on
-        raise _refusal(run_id, error) from None
+        raise refusal(run_id, error) from None
     return reading
 
 
@@ -128,7 +128,7 @@ class Reading:
         try:
             self.look_up(above)
         except Exception as error:  # noqa: BLE001 - as above
-            raise _refusal(self.payload.id, error) from None
+            raise refusal(self.payload.id, error) from None
 
     def look_up(self, above: Iterable[Any]) -> None:
         """`add_from_trace`, with whatever it raises."""
@@ -158,10 +158,10 @@ class Reading:
 
             return conversation, source_of(self.run, said_of)
         except Exception as error:  # noqa: BLE001 - as above
-            raise _refusal(payload.id, error) from None
+            raise refusal(payload.id, error) from None
 
 
-def _refusal(run_id: str, error: Exception) -> RunNotUsableError:
+def refusal(run_id: str, error: Exception) -> RunNotUsableError:
     """Why a run cannot be used, in our own words."""
     if isinstance(error, RunNotUsableError):
         return error

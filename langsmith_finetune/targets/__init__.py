@@ -18,12 +18,12 @@ from langsmith_finetune.targets.bedrock import BEDROCK
 from langsmith_finetune.targets.crusoe import CRUSOE
 from langsmith_finetune.targets.fireworks import FIREWORKS
 from langsmith_finetune.targets.gemini import GEMINI
+from langsmith_finetune.targets.given_lines import json_line
 from langsmith_finetune.targets.lines import line_problems
 from langsmith_finetune.targets.local import HUGGINGFACE, LOCAL
 from langsmith_finetune.targets.mend import mended
 from langsmith_finetune.targets.nebius import NEBIUS
 from langsmith_finetune.targets.openai import OPENAI
-from langsmith_finetune.targets.read_lines import TOO_DEEP
 from langsmith_finetune.targets.rules import Problem, RuleName, Target, TargetRules
 from langsmith_finetune.targets.together import TOGETHER
 from langsmith_finetune.targets.trl import TRL
@@ -88,14 +88,11 @@ def to_target(
         {'role': 'model', 'parts': [{'text': 'Hello!'}]}
     """
     rules = rules_of(target)
-    try:
-        line, _ = mended(line, rules)
-        for problem in line_problems(line, rules):
-            if problem.severity == "error" and problem.rule not in _TEXT_RULES:
-                raise InvalidExampleError(where, problem.field, problem.found, problem.fix)
-        return rules.to_row(line)
-    except RecursionError:
-        raise InvalidExampleError(where, "", TOO_DEEP.found, TOO_DEEP.fix) from None
+    line, _ = mended(json_line(where, line), rules)
+    for problem in line_problems(line, rules):
+        if problem.severity == "error" and problem.rule not in _TEXT_RULES:
+            raise InvalidExampleError(where, problem.field, problem.found, problem.fix)
+    return rules.to_row(line)
 
 
 def from_target(
@@ -120,8 +117,9 @@ def from_target(
         >>> from_target(row, "gemini")
         {'messages': [{'role': 'user', 'content': 'Hi'}]}
     """
+    rules, row = rules_of(target), json_line(where, row)
     try:
-        return rules_of(target).from_row(row)
+        return rules.from_row(row)
     except InvalidExampleError as error:
         raise InvalidExampleError(where, error.field, error.reason, error.fix) from None
 

@@ -199,8 +199,7 @@ def _decoded_slowly(data: bytes, *, show_content: bool) -> tuple[dict[str, Any] 
     except RecursionError:
         fault = TOO_DEEP
     except ValueError:
-        found = "holds an integer of more digits than Python reads"
-        fault = Fault("json", found, "Leave the line out")
+        fault = TOO_LONG
     else:
         return _object_of(data, value, show_content=show_content)
     return None, (fault,)
@@ -227,6 +226,7 @@ def _object_of(
 
 
 TOO_DEEP = Fault("json", f"is nested deeper than {DEEPEST} levels", "Leave the line out")
+TOO_LONG = Fault("json", "holds an integer of more digits than Python reads", "Leave the line out")
 NOT_FINITE = Fault(
     "json", "holds NaN or an infinity, which JSON does not have", "Write null, or leave the value out"
 )

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from langsmith_finetune.shapes.canonical import OBJECT
+from langsmith_finetune.shapes.canonical import DEEPEST, OBJECT, depth_of
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.schemas import json_schema
 from langsmith_finetune.targets.surrogates import HALF, WHOLE, has_halves_in_json
@@ -70,6 +70,9 @@ def _arguments(arguments: Any, field: str, problems: Problems) -> None:
     if isinstance(arguments, str):
         if arguments == "":
             problems.say("arguments", field, "is empty text", "Write {}; fix=True does it")
+        elif _is_deep(arguments):
+            found = f"is JSON text nested deeper than {DEEPEST} levels"
+            problems.say("arguments", field, found, "Leave the line out")
         elif not _is_object(arguments):
             fix = "Leave the line out, or correct it: a model trained on it would learn to fail"
             problems.say("arguments", field, "is not the JSON text of an object", fix)
@@ -125,6 +128,11 @@ def _is_name(name: Any, field: str, problems: Problems) -> bool:
     what = f"is {problems.what(name)} that does not match {wanted}"
     problems.say("function_name", field, what, "Rename the function, in tools and calls alike")
     return False
+
+
+def _is_deep(text: str) -> bool:
+    """Whether it is deeper than can be opened again wherever somebody writes it as an object."""
+    return text.count("{") + text.count("[") > DEEPEST and depth_of(text) > DEEPEST
 
 
 def _is_object(text: str) -> bool:

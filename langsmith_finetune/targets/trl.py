@@ -13,6 +13,7 @@ from typing import Any
 
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.shapes.canonical import compact_json
+from langsmith_finetune.targets.given_lines import json_line
 from langsmith_finetune.targets.rules import Line, TargetRules
 
 _FORMATS = "https://huggingface.co/docs/trl/dataset_formats"
@@ -51,8 +52,9 @@ def from_row(row: Line) -> dict[str, Any]:
     if isinstance(tools, str):
         try:
             tools = json.loads(tools)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _bad("tools", "is not JSON text") from None
+        json_line("row", {"tools": tools})  # a text may say NaN, or go deep
     offered = {"tools": tools} if tools else {}
     prompt = _from_messages("prompt", row.get("prompt"))
     if "chosen" in row:
