@@ -43,6 +43,7 @@ from langsmith_finetune.shapes.canonical import (
     NoteKind,
     Notes,
     Tool,
+    Unreadable,
     list_at,
     mapping_at,
     object_of,

@@ -288,7 +288,6 @@ LINES = {
         "messages": [{"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f"}}]}]
     },
     "tools[0].function: is null, not an object": HELLO | {"tools": [{"name": "f"}]},
-    "input: is a str, not an object with messages": {"input": "Hi", "preferred_output": []},
     "messages[0].tool_calls[0].id: is a int, not text": {
         "messages": [{"role": "assistant", "tool_calls": [{"id": 5, "function": {"name": "f", "arguments": {}}}]}]
     },
@@ -310,3 +309,16 @@ def test_a_line_of_another_form_is_refused_by_example_and_field(fault):
     for call in (lambda: count_tokens(line), lambda: to_hf_dataset([example])):
         with pytest.raises(InvalidExampleError, match="Mend the line, or leave it out"):
             call()
+
+
+def test_a_line_of_the_other_kind_is_refused_by_its_field():
+    fix = "Mend the line, or leave it out; check(lines, target) tells more"
+    for example, said in (
+        (TrainingExample(line=PREFERENCE.line), "messages: is null, not a list of messages"),
+        (PreferenceExample(line=HELLO), "input: is null, not an object with messages"),
+        (PreferenceExample(line={"input": "Hi"}), "input: is a str, not an object with messages"),
+    ):
+        for step in (redact, lambda given: split(given)[0]):
+            with pytest.raises(InvalidExampleError) as caught:
+                list(step([example]))
+            assert str(caught.value) == f"example 0: {said}. {fix}"
