@@ -188,12 +188,6 @@ STRANGE: dict[str, Callable[[], Any]] = {
     "raises items": RaisesItems,
     "raises its length": lambda: RaisesText("x"),
     "raises its truth": RaisesTruth,
-    "raises as text": lambda: RaisesAsText("x"),
-    "raises as a dict": lambda: RaisesAsDict(a=1),
-    "raises as a list": lambda: RaisesAsList([1]),
-    "a decimal number": lambda: Decimal("0.1"),
-    "many times the same": many_times,
-    "a huge text": lambda: "x" * 100_000,
     "JSON text of depth": lambda: "[" * (DEEP // 20),
     "JSON text of deep objects": lambda: '{"a":' * (DEEP // 20),
     "JSON text of 5000 digits": lambda: "9" * 5000,
@@ -202,6 +196,17 @@ STRANGE: dict[str, Callable[[], Any]] = {
     "JSON text with NaN": lambda: '{"a":NaN}',
 }
 """What to make, by what it is."""
+
+STRANGE_IN_LINES: dict[str, Callable[[], Any]] = {
+    **STRANGE,
+    "raises as text": lambda: RaisesAsText("x"),
+    "raises as a dict": lambda: RaisesAsDict(a=1),
+    "raises as a list": lambda: RaisesAsList([1]),
+    "a decimal number": lambda: Decimal("0.1"),
+    "many times the same": many_times,
+    "a huge text": lambda: "x" * 100_000,
+}
+"""And what else somebody may put into a line by hand."""
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

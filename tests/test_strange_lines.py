@@ -49,7 +49,7 @@ from langsmith_finetune.targets import given_lines
 from langsmith_finetune.targets.read_lines import sound_lines
 from tests.strange import (
     SECRET,
-    STRANGE,
+    STRANGE_IN_LINES,
     Endless,
     RaisesAttributes,
     RaisesItems,
@@ -164,19 +164,19 @@ def told(call: Callable[[], Any]) -> str:
     return ""
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", STRANGE_IN_LINES)
 @pytest.mark.parametrize("door", DOORS)
 def test_a_line_with_a_strange_value_is_taken_or_refused_by_name(door, name, tmp_path):
-    for line in strange_lines(STRANGE[name]()):
+    for line in strange_lines(STRANGE_IN_LINES[name]()):
         said = told(lambda line=line: DOORS[door](line, tmp_path))
         assert said.startswith(("", "r-1:", "the example: ", "example 1: "))
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", STRANGE_IN_LINES)
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_row_with_a_strange_value_is_read_back_or_refused_by_name(target, name):
     row = to_target(PLAIN if target == "bedrock" else LINE, target)
-    for strange in strange_values_in(row, STRANGE[name]()):
+    for strange in strange_values_in(row, STRANGE_IN_LINES[name]()):
         assert told(lambda row=strange: from_target(row, target, where="r-1")).startswith(("", "r-1:"))
         assert check([strange], target).lines == 1
 
@@ -198,10 +198,10 @@ def test_arguments_of_any_depth_are_written_or_refused(target, levels, tmp_path)
         )
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", STRANGE_IN_LINES)
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_line_with_a_strange_value_is_checked_and_mended(target, name):
-    for line in strange_lines(STRANGE[name]()):
+    for line in strange_lines(STRANGE_IN_LINES[name]()):
         for fix in (False, True):
             report = check([line, GOOD], target, fix=fix)
             assert report.lines == 2
@@ -213,9 +213,9 @@ def test_a_line_with_a_strange_value_is_checked_and_mended(target, name):
         assert not any(SECRET in str(error) for error in skipped)
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", STRANGE_IN_LINES)
 def test_a_strange_value_beside_a_line_is_taken_or_refused_by_name(name, tmp_path):
-    value = STRANGE[name]()
+    value = STRANGE_IN_LINES[name]()
     sources = [structs.replace(SOURCE, **{field: value}) for field in RunSource.__struct_fields__]
     sources += [value, structs.replace(SOURCE, scores={"k": value})]
     notes = (Note(run_id="r-1", kind=value, detail="x"), Note(run_id="r-1", kind="redacted", detail=value))
@@ -237,9 +237,9 @@ def test_a_strange_value_beside_a_line_is_taken_or_refused_by_name(name, tmp_pat
         assert check([example], "trl").lines == 1
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", STRANGE_IN_LINES)
 def test_a_strange_value_in_place_of_an_example_is_refused_by_its_place(name, tmp_path):
-    value = STRANGE[name]()
+    value = STRANGE_IN_LINES[name]()
     for step in STEPS.values():
         with pytest.raises(TypeError, match=r"^\w+ takes TrainingExample.*, but example 0 is a"):
             step([value])
@@ -252,18 +252,18 @@ def test_a_strange_value_in_place_of_an_example_is_refused_by_its_place(name, tm
     assert check([value], "trl").errors
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", STRANGE_IN_LINES)
 def test_a_dataset_is_made_of_a_strange_line_or_refused_by_name(name):
     pytest.importorskip("datasets")
-    value = STRANGE[name]()
+    value = STRANGE_IN_LINES[name]()
     for at in places(LINE):
         line = replaced(LINE, at, value)
         assert told(lambda line=line: to_hf_dataset([by_hand(line)])).startswith(("", "example 0: "))
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", STRANGE_IN_LINES)
 def test_a_session_with_a_strange_value_is_skipped_and_the_stream_goes_on(name):
-    value = STRANGE[name]()
+    value = STRANGE_IN_LINES[name]()
     dicts = {key: LINE[key] for key in ("messages", "tools", "parallel_tool_calls")}
     sessions = [replaced(dicts, at, value) for at in places(dicts) if at]
     sessions += [{"messages": [["user", "Hi"], ["assistant", value]]}, {"messages": [value]}]
@@ -296,9 +296,9 @@ class ChatDataset:
         return self.lines
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", STRANGE_IN_LINES)
 def test_a_strange_line_of_a_dataset_is_skipped_and_the_stream_goes_on(name):
-    lines = [line for strange in strange_lines(STRANGE[name]()) for line in (strange, PLAIN)]
+    lines = [line for strange in strange_lines(STRANGE_IN_LINES[name]()) for line in (strange, PLAIN)]
     loader = LangSmithDatasetChatLoader(dataset_name="chats", client=ChatDataset(lines))
     assert len(loader.load()) + loader.skipped.total == len(lines)
     assert loader.skipped.total <= len(lines) // 2

@@ -20,16 +20,8 @@ from langsmith_finetune import (
     save_runs,
     training_examples,
 )
-from langsmith_finetune.shapes import canonical
 from tests.payloads import langchain_run, wrap_openai_run
 from tests.strange import SECRET, STRANGE, places, replaced
-
-
-@pytest.fixture(autouse=True)
-def small_limit(monkeypatch):
-    """What has no end is given up sooner than in earnest, for there are many places to put it."""
-    monkeypatch.setattr(canonical, "LARGEST", 20_000)
-
 
 LINE = {
     "messages": [
