@@ -43,12 +43,17 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
     "LangChain, Python: `ChatLiteLLM`": ("langchain-litellm 0.11.2", [], ("lc_litellm",)),
     "LangChain, Python: 2023": ("langchain 0.0.310", ["legacy_langchain_0_0"], ()),
     "LangChain, Python: text completions": ("langchain-openai 1.7.3", ["langchain_openai_completion"], ()),
-    "LangChain, Python, 2026: messages put together, or tools changed": (
-        "langchain-anthropic 1.7.10, -aws 1.9.1, -google-genai 4.4.3, -ollama 1.1.0, -mistralai 1.1.6, -deepseek 1.1.1, "
-        "-perplexity 1.4.2, -cohere 0.6.0", [], ("lc2026_",),
+    "LangChain, Python: all of 2026": (
+        "langchain-anthropic 1.7.10, -aws 1.4.5 and 1.9.1, -google-genai 4.4.3, -ollama 1.1.0, -mistralai 1.1.6, "
+        "-deepseek 1.1.1, -perplexity 1.4.2, -cohere 0.6.0", [], ("lc2026_",),
     ),
-    "LangChain, Python, 2025: messages put together, or tools changed": (
-        "langchain-anthropic 0.3.10, -aws 1.1.0, -google-genai 3.2.0, -ollama 1.0.0, -openai 0.3.28", [], ("lc2025_",),
+    "LangChain, Python: all of 2025": (
+        "langchain-openai 0.3.28, -anthropic 0.3.10, -aws 0.2.17 and 1.1.0, -google-genai 3.2.0, -ollama 1.0.0, "
+        "-mistralai 0.2.9, -groq 0.3.1, -fireworks 0.2.8, -together 0.3.0", [], ("lc2025_",),
+    ),
+    "LangChain, Python: all of 2024": (
+        "langchain-openai 0.1.6, -anthropic 0.3.1, -aws 0.1.17 and 0.2.10, -google-genai 1.0.10 and 2.1.0, "
+        "-mistralai 0.2.4, -groq 0.2.2, -fireworks 0.2.6, -together 0.2.0", [], ("lc2024_",),
     ),
     "LangChain.js: `ChatOpenAI`": ("@langchain/openai 1.5.8, @langchain/core 1.4.0", ["js_langchain"], ("jslc_",)),
     "LangChain.js: `ChatAnthropic`": ("@langchain/anthropic 1.5.11", [], ("jslc_anthropic",)),
@@ -80,6 +85,9 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
     ),
     "`wrap_anthropic`, 2025": ("langsmith 0.4.28 with anthropic 0.67", [], ("wa2025_",)),
     "OpenAI Agents SDK": ("openai-agents 0.24", ["openai_agents"], ("agents_",)),
+    "OpenAI Agents SDK, 2025": (
+        "openai-agents 0.3.0 and 0.6.2 with langsmith 0.4.28 and 0.4.58", [], ("agents2025",)
+    ),
     "OpenAI Agents SDK, JavaScript": ("@openai/agents 0.20", [], ("jsagents_",)),
     "Claude Agent SDK": ("claude-agent-sdk 0.2.187", ["claude_agent_sdk"], ()),
     "Google ADK": ("google-adk 2.13", [], ("adk_",)),
@@ -124,6 +132,7 @@ Some versions lose parts of a call before they post it; these are known, and no 
 - `messages.stream()` of `wrap_anthropic` to langsmith 0.4, streams of `wrap_gemini` and LangChain's `ChatPerplexity`
   leave text alone: noted where tools were offered.
 - `with_raw_response` of `wrap_openai` to langsmith 0.4 is posted as Python's name for the response: refused.
+- LangChain's `ChatBedrock` of 2024 drops the text beside calls: noted. OpenAI's agents of late 2025 post no tools: noted.
 - LangChain's `ChatGoogleGenerativeAI` takes the spaces off the end of an answer, and `wrap_gemini` joins the texts of a
   message by line breaks: neither shows.
 - LangSmith's `AISDKExporter` posts calls without the text beside them: always noted. `wrapAnthropic` and `wrapGemini`

@@ -50,7 +50,7 @@ def test_what_is_read_the_quick_way_is_what_the_readers_read():
 def test_the_common_runs_of_langchain_and_openai_are_read_the_quick_way():
     names = {name for name, run, _ in wire.cases("") if read_plain(run) is not None}
     assert names == {
-        "jslc_plain[0]", "jslc_stream[0]", "jswo_plain[0]", "lc_async[0]", "lc_plain[0]", "lc_stream[0]",
+        "jslc_plain[0]", "jslc_stream[0]", "jswo_plain[0]", "lc2024_others[2]", "lc2025_others[2]", "lc_async[0]", "lc_plain[0]", "lc_stream[0]",
         "wo_plain[0]", "wo_raw[0]", "wo_stream[0]",
     }  # fmt: skip
 

@@ -10,6 +10,7 @@ import pytest
 from langsmith_finetune import RunNotUsableError, examples_from_runs
 from langsmith_finetune.shapes import conversation_from_run, read_with_care
 from langsmith_finetune.shapes.lost import is_repr
+from langsmith_finetune.shapes.schema import json_schema
 from tests.payloads import langchain_run, wrap_openai_run
 from tests.wire import cases
 
@@ -119,3 +120,47 @@ def test_a_stream_left_early_is_noted_on_both_ways():
     run = WIRE["wo2024_chat[1]"]
     for read in (conversation_from_run, read_with_care):
         assert [note.kind for note in read(run)[1].notes] == ["answer_cut_off"]
+
+
+def test_the_system_prompt_of_early_gemini_is_what_the_user_says_first():
+    run = asked("chat-google-generative-ai", ("system", "one"), ("user", "two"))
+    run["serialized"] = {"kwargs": {"convert_system_message_to_human": True}}
+    assert request(run) == [("user", TEXTS)]
+    run["serialized"]["kwargs"]["convert_system_message_to_human"] = False
+    assert request(run) == [("system", "one"), ("user", "two")]
+
+
+def test_a_schema_of_protocol_buffers_loses_nothing_but_what_is_empty():
+    empty = {
+        "format_": "",
+        "description": "",
+        "nullable": False,
+        "enum": [],
+        "properties": {},
+        "required": [],
+    }
+    inner = {
+        **empty,
+        "type_": 5,
+        "items": {**empty, "type_": 1, "enum": ["a"]},
+        "max_items": "3",
+        "min_items": "0",
+    }
+    schema = {**empty, "type_": 6, "properties": {"type_": inner}, "required": ["type_"]}
+    assert json_schema(schema) == {
+        "type": "object",
+        "properties": {
+            "type_": {"type": "array", "items": {"type": "string", "enum": ["a"]}, "maxItems": 3},
+        },
+        "required": ["type_"],
+    }
+
+
+def test_several_types_of_a_property_stay_as_they_are_for_gemini():
+    schema = {"type": "object", "properties": {"a": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}}
+    run = asked("chat-google-generative-ai", ("user", "?"))
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    run["extra"]["invocation_params"]["tools"] = [tool]
+    conversation, source = conversation_from_run(run)
+    assert conversation.tools == [tool]
+    assert [note.kind for note in source.notes] == ["schema_changed"]

@@ -289,15 +289,22 @@ def _declared_parameters(declared: dict[str, Any]) -> Any:
 
 
 def _lowered(schema: Any) -> Any:
-    """Gemini writes the names of types in capitals."""
+    """Gemini writes the names of types in capitals; over protocol buffers, their numbers."""
     if isinstance(schema, list):
         return [_lowered(item) for item in schema]
     if isinstance(schema, dict):
         return {
-            key: value.lower() if key == "type" and isinstance(value, str) else _lowered(value)
+            key: _type(value) if key == "type" and isinstance(value, (str, int)) else _lowered(value)
             for key, value in schema.items()
         }
     return schema
+
+
+def _type(name: str | int) -> str:
+    return name.lower() if isinstance(name, str) else _TYPES[name]
+
+
+_TYPES = ("", "string", "number", "integer", "boolean", "array", "object")
 
 
 def _arguments(text: str) -> Any:

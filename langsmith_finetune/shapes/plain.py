@@ -20,7 +20,7 @@ from langsmith_finetune.shapes.given import is_placeholder
 from langsmith_finetune.shapes.lost import CUT
 from langsmith_finetune.shapes.roles import SIDE_CALLS, role_from
 from langsmith_finetune.shapes.run import RunSource, count_from, given_text, scores_from, time_text
-from langsmith_finetune.shapes.sent_by_python import JOINING, may_be_joined
+from langsmith_finetune.shapes.sent_by_python import JOINING, SYSTEM_AS_USER, may_be_joined
 from langsmith_finetune.shapes.tools import SETTINGS
 
 _Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
@@ -388,7 +388,7 @@ def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001
     return (is_choice and answer.message.kwargs is not None) or bool(made_with and _is_made_with(made_with))
 
 
-_LOOKED_AT = SETTINGS | KEPT | HOSTED | NESTED | {"documents", "instructions", "prompt"}
+_LOOKED_AT = SETTINGS | KEPT | HOSTED | NESTED | {"documents", "instructions", "prompt", SYSTEM_AS_USER}
 
 
 def _has_settings(extra: _ExtraOfRun | None) -> bool:

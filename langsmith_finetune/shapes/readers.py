@@ -31,7 +31,7 @@ from langsmith_finetune.shapes.lost import is_repr
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import as_sent
-from langsmith_finetune.shapes.sent_by_python import fields_as_sent, messages_as_sent
+from langsmith_finetune.shapes.sent_by_python import fields_as_sent, messages_as_sent, note_lost_text
 from langsmith_finetune.shapes.sent_tools import tools_as_sent
 from langsmith_finetune.shapes.tools import add_request_settings, note_missing_calls, note_missing_tools
 
@@ -61,9 +61,10 @@ def read_generations(run: RunPayload, notes: Notes) -> Conversation:
         said = text_at("invocation_params.instructions", instructions)
         turns.messages.insert(0, {"role": "system", "content": said})
     conversation = _conversation(run, notes, turns, answer, whole_request=True)
-    asked = messages_as_sent(conversation.messages[:-1], run)
+    asked = messages_as_sent(conversation.messages[:-1], run, notes)
     conversation.messages = [*as_sent(asked, run, notes), conversation.messages[-1]]
     tools_as_sent(conversation, run, notes)
+    note_lost_text(conversation.messages[-1], run, notes)
     if run.metadata.get("ls_provider") == "perplexity":
         note_missing_calls(conversation, notes)  # its chat model reads none
     if not (conversation.tools or conversation.functions or run.has_settings):
@@ -174,6 +175,8 @@ def _read_objects(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conve
         return _conversation(run, notes, turns, [answer])
     if "candidates" in first:
         return _read_candidates(where, output, run, notes)
+    if first.get("object") == "response" and len(output) == 1:  # streamed by OpenAI's agents of 2025
+        run = replace(run, outputs=first)
     if events.is_of_response(first) or events.is_stream(first):
         return _read_events(where, output, run, notes)
     if "done" in first and "message" in first:
@@ -221,9 +224,15 @@ def _read_responses(run: RunPayload, notes: Notes) -> Conversation:
 
 
 def _note_agents(run: RunPayload, conversation: Conversation, notes: Notes) -> None:
-    """OpenAI's agents over chat completions: messages under `input`, and no tools anywhere."""
+    """OpenAI's agents over chat completions: messages under `input`, and no tools anywhere.
+
+    Those of 2025 do not name themselves, but the span that each run was.
+    """
     if run.invocation("tools") is None and not conversation.tools:
-        notes.add("tools_missing", "OpenAI's agents do not post the tools of a chat completion")
+        notes.add(
+            "tools_missing",
+            "OpenAI's agents do not post the tools of a chat completion, nor of any call in late 2025",
+        )
     note_ending("metadata", {key: run.metadata.get(key) for key in ("incomplete_details", "status")}, notes)
     settings = run.invocation("model_config")
     if isinstance(settings, OBJECT) and settings.get("tool_choice") not in (None, "auto"):
@@ -366,7 +375,7 @@ def _conversation(
     if "contents" in run.inputs and run.inputs.get("messages") is None:
         gemini.add_settings(conversation, run, notes)
     note_missing_tools(conversation, notes, in_history=not whole_request)
-    if run.metadata.get("ls_integration") == "openai-agents-sdk":
+    if run.metadata.get("ls_integration") == "openai-agents-sdk" or "openai_span_id" in run.metadata:
         _note_agents(run, conversation, notes)
     return conversation
 

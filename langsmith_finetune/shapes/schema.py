@@ -1,5 +1,6 @@
 """Gemini's schemas as JSON Schema: its types are in capitals, and Python's SDK writes keywords_so.
 
+LangChain of 2024 posts them as protocol buffers: types are numbers, under `type_`, and what is not there is empty.
 Source: https://ai.google.dev/api/caching#Schema
 """
 
@@ -35,6 +36,8 @@ def json_schema(schema: Any, *, of_gemini: bool = False) -> Any:
     """
     if not isinstance(schema, dict):
         return schema
+    if isinstance(schema.get("type_"), int):
+        return _of_protocol_buffers(schema)
     named = schema.get("type")
     of_gemini = of_gemini or (isinstance(named, str) and named in _TYPES)
     found: dict[str, Any] = {}
@@ -52,6 +55,29 @@ def json_schema(schema: Any, *, of_gemini: bool = False) -> Any:
             found[key] = json_schema(value, of_gemini=of_gemini)
         else:
             found[key] = value
+    return found
+
+
+_BY_NUMBER = ("", "string", "number", "integer", "boolean", "array", "object", "null")
+
+
+def _of_protocol_buffers(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose every field is there, most of them empty."""
+    number = schema["type_"]
+    found: dict[str, Any] = {}
+    if 0 < number < len(_BY_NUMBER):
+        found["type"] = _BY_NUMBER[number]
+    for written, value in schema.items():
+        key = written.removesuffix("_")
+        if key == "type" or value in (None, "", [], {}, False, 0, "0"):
+            continue
+        if key == "properties" and isinstance(value, dict):
+            found[key] = {name: json_schema(inner, of_gemini=True) for name, inner in value.items()}
+        else:
+            is_count = key in ("max_items", "min_items") and isinstance(value, str) and value.isdigit()
+            found[str(KEYWORDS.get(key, key))] = (
+                int(value) if is_count else json_schema(value, of_gemini=True)
+            )
     return found
 
 

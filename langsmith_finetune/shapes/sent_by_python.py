@@ -171,20 +171,34 @@ _FIELDS: dict[str, Callable[[str, _Fields], _Fields | None]] = {
 }
 
 
-def messages_as_sent(history: list[Message], run: RunPayload) -> list[Message]:
+def messages_as_sent(history: list[Message], run: RunPayload, notes: Notes) -> list[Message]:
     """The messages of a request as the chat model put them together."""
     match model_type(run):
-        case "amazon_bedrock_chat" if "lc_versions" not in run.metadata:
-            return _joined(_system_first(history), _on_lines)  # before langchain-aws 1.6
+        case "amazon_bedrock_chat" if "ls_integration" not in run.metadata:
+            return _joined(_system_first(history), _on_lines)  # before 2026
         case "anthropic-chat" | "amazon_bedrock_chat" | "chat-anthropic-vertexai":
             return _joined(_system_first(history), _parts)
         case "amazon_bedrock_converse_chat":
             return _system_joined(_joined(history, _on_lines))
         case "chat-google-generative-ai":
-            return _system_joined(history)
+            _leave_out_texts_beside_calls(history, run, notes)
+            history = _system_joined(history)
+            return _system_as_user(history) if _made_with(run, SYSTEM_AS_USER) else history
         case "mistralai-chat":
             return _with_ids_of_mistral(history)
     return history
+
+
+def note_lost_text(answer: Message, run: RunPayload, notes: Notes) -> None:
+    """Note calls of Bedrock's older chat model, which to langchain-aws 0.2.10 dropped the text beside them."""
+    if model_type(run) != "amazon_bedrock_chat" or "tool_calls" not in answer or answer["content"]:
+        return
+    fields = answered_fields(run)
+    extra, response = fields.get("additional_kwargs"), fields.get("response_metadata")
+    is_later = isinstance(extra, OBJECT) and "thinking" in extra
+    is_later = is_later or (isinstance(response, OBJECT) and "model_provider" in response)
+    if fields.get("content") == "" and not is_later:
+        notes.add("text_missing", "langchain-aws of 2024 drops the text beside calls")
 
 
 JOINING = frozenset({
@@ -242,6 +256,35 @@ def _on_lines(one: Content, other: Content) -> Content:
 
 def _as_parts(content: Content) -> list[dict[str, Any]]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+
+
+SYSTEM_AS_USER = "convert_system_message_to_human"
+"""A setting of Gemini's chat model, from the time when its models had no system prompt."""
+
+
+def _made_with(run: RunPayload, setting: str) -> bool:
+    return any(place.get(setting) is True for place in run.settings_everywhere)
+
+
+def _system_as_user(history: list[Message]) -> list[Message]:
+    """The system prompt as the first part of what the user says first."""
+    if len(history) < 2 or [one["role"] for one in history[:2]] != ["system", "user"]:
+        return history
+    first, second, *others = history
+    return [{**second, "content": _parts(first["content"], second["content"])}, *others]
+
+
+def _leave_out_texts_beside_calls(history: list[Message], run: RunPayload, notes: Notes) -> None:
+    """langchain-google-genai to 4.2, from before runs told versions, sends the calls of a turn alone."""
+    if "lc_versions" in run.metadata:
+        return
+    for message in history:
+        if message.get("tool_calls") and message["content"]:
+            message["content"] = None
+            notes.add(
+                "unsent",
+                "earlier turns hold text beside calls, which langchain-google-genai to 4.2 leaves out",
+            )
 
 
 def _with_ids_of_mistral(history: list[Message]) -> list[Message]:

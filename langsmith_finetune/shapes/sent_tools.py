@@ -30,13 +30,15 @@ def tools_as_sent(conversation: Conversation, run: RunPayload, notes: Notes) -> 
     if known is None:
         return
     keywords, change = known
+    if change is _by_gemini and "ls_integration" in run.metadata:
+        change = _by_gemini_of_2026
     for index, tool in enumerate(conversation.tools):
         function = tool["function"]
         schema = function.get("parameters")
         if schema is None or _is_plain(schema, keywords):
             continue
         notes.add("schema_changed", f"tools[{index}]")
-        if change is not None and (change is not _by_bedrock or "lc_versions" in run.metadata):
+        if change is not _by_bedrock or "lc_versions" in run.metadata:
             function["parameters"] = change(schema)
 
 
@@ -102,12 +104,65 @@ def _inside(value: Any) -> Any:
     return _by_bedrock(value) if isinstance(value, dict) else value
 
 
+def _by_gemini_of_2026(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, but that only the parameters themselves may be null, and no property of theirs."""
+    found = _by_gemini(schema)
+    for one in found.get("properties", {}).values():
+        for key in ("properties", "items"):
+            if key in one:
+                one[key] = _without_null(one[key])
+    return found
+
+
+def _without_null(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _without_null(inner) for key, inner in value.items() if not (key == "nullable" and inner is True)
+    }
+
+
+def _by_gemini(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as langchain-google-genai has them since 2.1: types, descriptions and enums alone."""
+    found = {key: schema[key] for key in ("type", "description", "required") if schema.get(key)}
+    if isinstance(schema.get("properties"), Mapping):
+        found["properties"] = {
+            name: _property_by_gemini(one)
+            for name, one in schema["properties"].items()
+            if isinstance(one, dict)
+        }
+    return found
+
+
+def _property_by_gemini(given: dict[str, Any]) -> dict[str, Any]:
+    kinds = [one for one in given.get("anyOf") or () if isinstance(one, dict)]
+    others = [one for one in kinds if one.get("type") != "null"]
+    if kinds and len(others) == len(kinds):
+        return given  # several types, none of them null
+    schema = others[-1] if others else given
+    found = {key: schema.get(key) or given.get(key) for key in ("type", "enum", "description")}
+    found = {key: value for key, value in found.items() if value}
+    if len(others) < len(kinds):
+        found["nullable"] = True
+    if found.get("type") == "array" and isinstance(schema.get("items"), dict):
+        found["items"] = _property_by_gemini(schema["items"])
+    inner = schema.get("properties")
+    if found.get("type") == "object" and isinstance(inner, Mapping):
+        found["properties"] = {
+            name: _property_by_gemini(one) for name, one in inner.items() if isinstance(one, dict)
+        }
+        found["required"] = [
+            name for name, one in inner.items() if isinstance(one, dict) and "default" not in one
+        ]
+    return found
+
+
 _OF_PARAMETERS = frozenset({"type", "$defs", "items", "required", "properties"})
 _OF_PROPERTY = frozenset({"type", "items", "description", "enum"})
 
 
-_KNOWN: dict[str, tuple[frozenset[str] | None, Callable[[Mapping[str, Any]], dict[str, Any]] | None]] = {
+_KNOWN: dict[str, tuple[frozenset[str] | None, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "amazon_bedrock_converse_chat": (None, _by_bedrock),
-    "chat-google-generative-ai": (_PLAIN, None),
+    "chat-google-generative-ai": (_PLAIN, _by_gemini),
     "chat-ollama": (_PLAIN - {"items", "enum"}, _by_ollama),
 }
