@@ -661,3 +661,22 @@ def test_the_events_of_an_old_job_are_all_told(tmp_path):
         lie(server, "GET", path, events)
         assert len(provider.job_events(job.id)) == 2500
         assert len(provider.job_events(job.id, newest=700)) == 700
+
+
+@pytest.mark.parametrize("name", SHAPED)
+def test_a_model_on_a_further_page_of_models_is_there(tmp_path, name):
+    host = HOSTS[name]
+    with host.running() as (server, provider):
+        job = created(provider, make(tmp_path, model=host.model))
+        while job.fine_tuned_model is None:
+            job = provider.retrieve_job(job.id)
+        others = [{"id": f"model-{n}"} for n in range(5)]
+
+        def models(request, _answer):
+            if "after" in request.query:
+                return Response(200, {"data": [{"id": job.fine_tuned_model}], "has_more": False})
+            return Response(200, {"data": others, "has_more": True})
+
+        lie(server, "GET", "/v1/models", models)
+        assert [model.id for model in provider.list_models()] == [job.fine_tuned_model]
+        assert server.count("GET", "/v1/models") == 2

@@ -47,7 +47,6 @@ from langsmith_finetune.providers.values import (
     id_from,
     number_from,
     object_from,
-    objects_from,
     text_from,
     time_from,
     word_from,
@@ -373,8 +372,11 @@ class OpenAIProvider(Provider):
             and METADATA_KEY in (object_from(job.get("metadata")) or {METADATA_KEY})
         ]
         try:
-            listed = self._api.ask(self._models.list, has_id=False).get("data")  # all at once
-            there = {id_from(model.get("id")) for model in objects_from(listed)}
+            # OpenAI shows all at once, so the SDK has no argument for a further page.
+            listed = self._api.pages(
+                "models", lambda **after: self._models.list(extra_query=after or None), silence_ends=True
+            )
+            there = {model["id"] for model in listed}
         except ProviderError as error:
             if status_code(error) not in NO_SUCH_PATH:
                 raise

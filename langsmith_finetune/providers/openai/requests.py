@@ -44,7 +44,13 @@ class OpenAIRequests:
         remember_key(client.api_key)
 
     def pages(
-        self, what: str, ask: Callable[..., Any], *args: Any, whole: bool = True, **query: Any
+        self,
+        what: str,
+        ask: Callable[..., Any],
+        *args: Any,
+        whole: bool = True,
+        silence_ends: bool = False,
+        **query: Any,
     ) -> Iterator[dict[str, Any]]:
         """The items of a list, page by page; each id once.
 
@@ -54,6 +60,7 @@ class OpenAIRequests:
             *args: Its arguments.
             whole: What the list does not show is paid for again. Where False, it is only looked at: a page without
                 anything new ends it, whatever the host says, and nothing else does.
+            silence_ends: A host that does not say whether more follows has said all. Where False, it is asked.
             **query: What else to ask.
 
         Raises:
@@ -67,7 +74,8 @@ class OpenAIRequests:
             data = [] if is_empty else page.get("data")
             more, last = page.get("has_more"), data[-1] if isinstance(data, list) and data else None
             following = id_from(object_from(last).get("id")) or cursor or ("" if more is True else None)
-            return Page(data, None if more is False else following, promised=whole and more is True)
+            ends = more is False or (silence_ends and more is not True)
+            return Page(data, None if ends else following, promised=whole and more is True)
 
         if not whole:
             return read_pages(self.name, what, read)
