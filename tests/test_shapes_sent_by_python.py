@@ -164,3 +164,23 @@ def test_several_types_of_a_property_stay_as_they_are_for_gemini():
     conversation, source = conversation_from_run(run)
     assert conversation.tools == [tool]
     assert [note.kind for note in source.notes] == ["schema_changed"]
+
+
+@pytest.mark.parametrize("block", [{"json": {"k": 1}}, {"type": "json", "json": {"k": 1}}])
+def test_json_in_what_a_tool_answered_is_its_text(block):
+    run = copy.deepcopy(WIRE["lc2026_deepseek[0]"])
+    run["extra"]["invocation_params"]["_type"] = "amazon_bedrock_converse_chat"
+    run["inputs"]["messages"][0][2]["kwargs"]["content"] = [{"type": "text", "text": "a"}, block]
+    conversation, _ = conversation_from_run(run)
+    assert conversation.messages[2]["content"] == [
+        {"type": "text", "text": "a"},
+        {"type": "text", "text": '{"k":1}'},
+    ]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_bedrock_is_sent_a_dot_for_no_text_since_langchain_aws_1(told):
+    run = asked("amazon_bedrock_converse_chat", ("system", " "), ("user", ""))
+    fields = run["outputs"]["generations"][0][0]["message"]["kwargs"]
+    fields["response_metadata"] = {"model_provider": "bedrock_converse"} if told else {}
+    assert request(run) == [("system", " "), ("user", "." if told else "")]

@@ -205,6 +205,11 @@ def _cache_point(where: str, point: Mapping[str, Any], notes: Notes) -> _Block: 
     return None
 
 
+def _json_of_bedrock(where: str, value: Mapping[str, Any], notes: Notes) -> _Block:
+    """What a tool answered that was no text."""
+    return {"type": "text", "text": compact_json(json_at(where, value, notes))}
+
+
 def _called_by_gemini(where: str, call: Mapping[str, Any], notes: Notes) -> _Block:  # noqa: ARG001
     if call.get("partial_args") or call.get("partialArgs"):
         raise Unreadable("lost_at_source", f"{where} is a piece of a call")
@@ -249,6 +254,7 @@ _READERS: dict[str, Callable[[str, Mapping[str, Any], Notes], _Block]] = {
     "guard_content": _guarded,
     "citationsContent": _cited,
     "cachePoint": _cache_point,
+    "json": _json_of_bedrock,
     "functionCall": _called_by_gemini,
     "function_call": _called_by_gemini,
     "functionResponse": _answered_to_gemini,

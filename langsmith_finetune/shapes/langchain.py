@@ -56,7 +56,7 @@ _EXTRAS = frozenset({
     # The answer's envelope, and the answer once more, as it came or as it was parsed.
     "id", "type", "role", "model", "model_id", "index", "usage", "stop_sequence", "stop_details", "container",
     "logprobs", "created", "created_at", "service_tier", "system_fingerprint", "context_management", "parsed",
-    "token_count", "generation_id", "originalTextContentBlock", "thought_signature", "thoughtSignature", "signature", "signatures",
+    "token_count", "generation_id", "model_name", "originalTextContentBlock", "thought_signature", "thoughtSignature", "signature", "signatures",
     *ENDINGS,
 })  # fmt: skip
 _ROLE = {"human": "user", "system": "system", "ai": "assistant", "tool": "tool", "function": "function"}

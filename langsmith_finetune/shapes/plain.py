@@ -280,11 +280,7 @@ def read_plain(run: Any) -> tuple[list[Message], RunSource] | None:
 
 def _is_sent_otherwise(settings: Any, messages: list[Message]) -> bool:
     """Whether LangChain's chat model may put messages together, or change their order."""
-    return (
-        type(settings) is dict
-        and settings.get("_type") in JOINING
-        and may_be_joined([message["role"] for message in messages[:-1]])
-    )
+    return type(settings) is dict and settings.get("_type") in JOINING and may_be_joined(messages[:-1])
 
 
 def offers_tools(run: Any) -> bool:

@@ -179,7 +179,7 @@ def messages_as_sent(history: list[Message], run: RunPayload, notes: Notes) -> l
         case "anthropic-chat" | "amazon_bedrock_chat" | "chat-anthropic-vertexai":
             return _joined(_system_first(history), _parts)
         case "amazon_bedrock_converse_chat":
-            return _system_joined(_joined(history, _on_lines))
+            return _system_joined(_joined(_with_dots(history, run), _on_lines))
         case "chat-google-generative-ai":
             _leave_out_texts_beside_calls(history, run, notes)
             history = _system_joined(history)
@@ -208,9 +208,18 @@ JOINING = frozenset({
 """The models that put messages together."""
 
 
-def may_be_joined(roles: Sequence[str]) -> bool:
-    """Whether a model of `JOINING` may send these messages otherwise than one by one."""
-    return "system" in roles[1:] or any(one == other for one, other in itertools.pairwise(roles))
+def may_be_joined(history: Sequence[Message]) -> bool:
+    """Whether a model of `JOINING` may send these texts otherwise than one by one, and as they are."""
+    roles = [message["role"] for message in history]
+    return (
+        "system" in roles[1:]
+        or any(one == other for one, other in itertools.pairwise(roles))
+        or any(_is_blank(message["content"]) for message in history)
+    )
+
+
+def _is_blank(content: Any) -> bool:
+    return isinstance(content, str) and (not content or content.isspace())
 
 
 def _system_first(history: list[Message]) -> list[Message]:
@@ -257,6 +266,19 @@ def _on_lines(one: Content, other: Content) -> Content:
 def _as_parts(content: Content) -> list[dict[str, Any]]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content or []
 
+
+def _with_dots(history: list[Message], run: RunPayload) -> list[Message]:
+    """Bedrock takes no empty text: langchain-aws since 1.0, which says who answered, sends a dot in its place."""
+    response = answered_fields(run).get("response_metadata")
+    if not (isinstance(response, OBJECT) and "model_provider" in response):
+        return history
+    for message in history:
+        if message["role"] != "system" and _is_blank(message["content"]):
+            message["content"] = _DOT
+    return history
+
+
+_DOT = "."
 
 SYSTEM_AS_USER = "convert_system_message_to_human"
 """A setting of Gemini's chat model, from the time when its models had no system prompt."""
