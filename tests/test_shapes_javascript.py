@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -80,3 +81,89 @@ def test_mark_for_a_cache_is_left_out_without_a_note():
     conversation, source = conversation_from_run(run)
     assert conversation.messages[-2]["content"] == "Hi"
     assert source.notes == ()
+
+
+def of_google(schema: dict[str, Any]) -> Any:
+    """What becomes of a tool's parameters, and the notes."""
+    run = copy.deepcopy(CASES["jsai_google[0]"])
+    run["inputs"]["tools"] = [{"type": "function", "name": "look", "inputSchema": schema}]
+    conversation, source = conversation_from_run(run)
+    return conversation.tools[0]["function"].get("parameters"), [note.kind for note in source.notes]
+
+
+def test_parameters_are_as_the_ai_sdk_sends_them_to_google():
+    plain = {"type": "string", "description": "The city.", "enum": ["a", "b"]}
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "properties": {
+            "city": {**plain, "default": "a"},
+            "more": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+            "none": {"type": "object", "properties": {}, "additionalProperties": False},
+            "told": {"type": "object", "description": "Nothing."},
+            "any": {},
+        },
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    properties = {
+        "city": plain,
+        "more": {"type": "array", "items": {"type": "integer"}},
+        "none": {"type": "object"},
+        "told": {"type": "object", "description": "Nothing."},
+        "any": {},
+    }
+    assert of_google(schema) == ({"type": "object", "required": ["city"], "properties": properties}, [])
+    assert of_google({"type": "object", "properties": {}}) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [{"$ref": "#/$defs/x"}, {"anyOf": [{"type": "null"}]}, {"type": ["string", "null"]}, {"enum": [1]}, True],
+)
+def test_parameters_that_versions_of_the_ai_sdk_send_differently_are_noted(inner):
+    for schema in (
+        {"type": "object", "properties": {"x": inner}},
+        {"type": "object", "properties": {"x": {"items": inner}}},
+    ):
+        assert of_google(schema) == (schema, ["schema_changed"])
+
+
+def test_provider_of_the_ai_sdk_is_told_by_the_answer_or_by_the_runs_name():
+    run = copy.deepcopy(CASES["jsai_providers[0]"])
+    names = [m.get("name") for m in conversation_from_run(run)[0].messages if m["role"] == "tool"]
+    assert names == ["get_weather", "get_weather"]
+    run["name"] = "my model"
+    assert not any("name" in message for message in conversation_from_run(run)[0].messages)
+    run = copy.deepcopy(CASES["jsai_providers[1]"])
+    run["name"] = "my model"
+    assert [part["text"] for part in conversation_from_run(run)[0].messages[-1]["content"]] == ["one ", "two"]
+    del run["outputs"]["providerMetadata"]
+    assert conversation_from_run(run)[0].messages[-1]["content"] == "one two"
+
+
+@pytest.mark.parametrize("value", [[], [{"type": "image-data", "data": "iVBO"}], "text", None])
+def test_answers_of_tools_that_are_no_texts_or_media_stay_json(value):
+    run = copy.deepcopy(CASES["jsai_providers[2]"])
+    answer = next(m for m in run["inputs"]["messages"] if m["role"] == "tool")
+    answer["content"][0]["output"] = {"type": "content", "value": value}
+    content = next(m["content"] for m in conversation_from_run(run)[0].messages if m["role"] == "tool")
+    assert content == json.dumps(value, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("image", [{"id": "file-1"}, {"url": "https://example.org/a.png"}])
+def test_image_of_an_agents_by_file_id_is_refused(image):
+    run = {
+        "id": "r",
+        "run_type": "llm",
+        "outputs": {"output": [{"type": "message", "role": "assistant", "content": "ok"}]},
+    }
+    run["inputs"] = {"input": [{"role": "user", "content": [{"type": "input_image", "image": image}]}]}
+    with pytest.raises(RunNotUsableError, match="is an image by file id"):
+        conversation_from_run(run)
+    run["inputs"]["input"][0]["content"] = [
+        {"type": "input_file", "file": "data:application/pdf;base64,JVBERi0=", "filename": "a"}
+    ]
+    file = {"filename": "a", "file_data": "data:application/pdf;base64,JVBERi0="}
+    content = [{"type": "file", "file": file}]
+    assert conversation_from_run(run)[0].messages[0]["content"] == content

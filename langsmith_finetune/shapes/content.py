@@ -135,7 +135,7 @@ def _counted(text: str, notes: Notes) -> str:
 _TEXT_KEYS = frozenset({
     "type", "text", "id", "index", "annotations", "cache_control",
     # What SDKs add to an answer, and what carries no word of it: never sent to a model, or a signature.
-    "parsed", "parsed_output", "logprobs", "phase", "providerMetadata", "thoughtSignature", "thought",
+    "parsed", "parsed_output", "logprobs", "phase", "providerMetadata", "providerData", "thoughtSignature", "thought",
 })  # fmt: skip
 
 
@@ -165,7 +165,10 @@ def _input_image(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str
 
     Source: https://platform.openai.com/docs/guides/images-vision
     """
-    if block.get("image_url") is None and block.get("file_id") is not None:
+    image = block.get("image")  # OpenAI's agents in JavaScript
+    if isinstance(image, str):
+        return _image_url(where, {"url": image, "detail": block.get("detail")}, notes)
+    if block.get("image_url") is None and (block.get("file_id") is not None or isinstance(image, Mapping)):
         raise Unreadable(
             "not_expressible", f"{where} is an image by file id, which a chat message cannot name"
         )
@@ -231,6 +234,8 @@ def _file(where: str, block: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     file_id = block.get("file_id") or block.get("fileId") or block.get("id")
     if isinstance(block.get("file"), Mapping):
         file = json_at(where, block["file"], notes)
+    elif isinstance(block.get("file"), str) and block["file"].startswith("data:"):
+        file = {"file_data": _counted(block["file"], notes)}  # OpenAI's agents in JavaScript
     elif isinstance(block.get("file_data"), str):
         file = {"file_data": _counted(block["file_data"], notes)}
     elif isinstance(file_id, str) and not (block.get("base64") or block.get("source")):

@@ -32,6 +32,7 @@ from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import as_sent
 from langsmith_finetune.shapes.sent_by_python import fields_as_sent, messages_as_sent, note_lost_text
+from langsmith_finetune.shapes.sent_by_vercel import provider_of
 from langsmith_finetune.shapes.sent_tools import tools_as_sent
 from langsmith_finetune.shapes.tools import add_request_settings, note_missing_calls, note_missing_tools
 
@@ -269,7 +270,7 @@ def _of_gemini(run: RunPayload, notes: Notes, turns: Turns) -> Conversation:
 def _read_vercel(run: RunPayload, notes: Notes) -> Conversation:
     turns = Turns(notes)
     vercel.add_request(run, turns)
-    vercel.add_answer(_message_of(run.outputs), turns)
+    vercel.add_answer(_message_of(run.outputs), turns, provider_of(run))
     conversation = _conversation(run, notes, turns, [], whole_request=True)
     vercel.add_settings(conversation, run, notes)
     return conversation

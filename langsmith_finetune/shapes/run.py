@@ -71,6 +71,7 @@ class RunPayload:
     attached: bool = False
     first_token_time: Any = None
     serialized: Any = None
+    name: str = ""
 
     def invocation(self, key: str) -> Any:
         """A setting of the call, from the places where producers put it."""
@@ -137,6 +138,7 @@ def payload_of(run: Any) -> RunPayload:
         bool(get("attachments")),
         get("first_token_time"),
         get("serialized") or get("manifest"),
+        short_text(get("name")) or "",
     )
 
 

@@ -20,6 +20,13 @@ from langsmith_finetune.shapes.canonical import Conversation, Message, Notes, li
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import with_one_system_prompt
+from langsmith_finetune.shapes.sent_by_vercel import (
+    KEEP_PARTS,
+    change_schemas,
+    name_answers,
+    provider_of,
+    with_answers_in_parts,
+)
 from langsmith_finetune.shapes.tools import refuse_kept_elsewhere
 
 
@@ -34,63 +41,36 @@ def add_request(run: RunPayload, turns: Turns) -> None:
             if message:
                 told = {"role": "system", "content": message} if isinstance(message, str) else message
                 turns.add(f"invocation_params.{key}", told)
-    provider = _provider(run)
+    provider = provider_of(run)
     for index, found in enumerate(list_at("inputs.messages", run.inputs.get("messages"))):
         where = f"inputs.messages[{index}]"
         message = {k: v for k, v in mapping_at(where, found).items() if k != "providerOptions"}
         if provider in ("anthropic", "bedrock", "responses"):
-            message = _with_answers_in_parts(message)
-        add_message(where, message, turns)
+            message = with_answers_in_parts(message)
+        add_message(where, message, turns, provider)
     if provider in ("anthropic", "bedrock", "google"):
         turns.messages = with_one_system_prompt(turns.messages)
+    elif provider == "mistral":
+        name_answers(turns.messages)
 
 
-def _provider(run: RunPayload) -> str | None:
-    """Who answered, where the answer tells; OpenAI's Responses API by its name."""
-    told = run.outputs.get("providerMetadata")
-    if not isinstance(told, Mapping):
-        return None
-    if "responseId" in _openai(told):
-        return "responses"
-    return next((name for name in ("anthropic", "bedrock", "google") if name in told), None)
-
-
-def _with_answers_in_parts(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answers of tools that are parts as parts, where the provider's API takes them; others take JSON text."""
-    content = message.get("content")
-    if message.get("role") != "tool" or not isinstance(content, (list, tuple)):
-        return message
-    return {**message, "content": [_in_parts(part) for part in content]}
-
-
-def _in_parts(part: Any) -> Any:
-    output = part.get("output") if isinstance(part, Mapping) else None
-    if not isinstance(output, Mapping) or output.get("type") != "content":
-        return part
-    value = output.get("value")
-    kinds = [one.get("type") if isinstance(one, Mapping) else None for one in value or ()]
-    if not kinds or any(kind not in ("text", "media") for kind in kinds):
-        return part
-    return {**{key: told for key, told in part.items() if key != "output"}, "content": value}
-
-
-def add_message(where: str, message: Mapping[str, Any], turns: Turns) -> None:
-    """Read one message, with files as what they are on the wire, and an assistant's texts as one."""
+def add_message(where: str, message: Mapping[str, Any], turns: Turns, provider: str | None) -> None:
+    """Read one message, with files as what they are on the wire, and an assistant's texts as one in chat completions."""
     content = message.get("content")
     if isinstance(content, (list, tuple)):
         parts = [_on_the_wire(place, part, turns.notes) for place, part in enumerate(content)]
         message = {**message, "content": parts}
     turns.add(where, message)
-    if message.get("role") == "assistant":
+    if message.get("role") == "assistant" and provider not in KEEP_PARTS:
         _join_texts(turns.messages[-1])
 
 
-def add_answer(message: Mapping[str, Any], turns: Turns) -> None:
+def add_answer(message: Mapping[str, Any], turns: Turns, provider: str | None) -> None:
     """Read what the model said, without what its tools answered in the same step."""
     content = message.get("content")
     if isinstance(content, (list, tuple)):
         message = {**message, "content": [part for part in content if not _is_answer_of_tool(part)]}
-    add_message("outputs", message, turns)
+    add_message("outputs", message, turns, provider)
 
 
 def _is_answer_of_tool(part: Any) -> bool:
@@ -103,6 +83,8 @@ def _is_answer_of_tool(part: Any) -> bool:
 
 def add_settings(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
     """Note what the SDK's settings ask for beyond a training line."""
+    if provider_of(run) == "google":
+        change_schemas(conversation, notes)
     choice = run.inputs.get("toolChoice") or run.invocation("toolChoice")
     if choice not in (None, "auto") and not (isinstance(choice, Mapping) and choice.get("type") == "auto"):
         notes.add("tool_choice", "the call named a toolChoice")
