@@ -352,7 +352,10 @@ def _messages(given: Any, notes: Notes) -> list[Message]:
     turns = Turns(Notes(keep_reasoning=True))
     for index, message in enumerate(list_at("messages", given)):
         if isinstance(message, BaseMessage):
-            turns.messages.append(_plain(message) or _read(index, message, notes))
+            if plain := _plain(message):
+                turns.messages.append(plain)
+                continue
+            turns.messages.append(_read(index, message, notes))
             turns.give_ids(f"messages[{index}]", turns.messages[-1])
             continue
         turns.add(f"messages[{index}]", message)
