@@ -377,7 +377,7 @@ def test_wait_ends_when_the_provider_refuses(server, create, clock, status):
     server.fault("GET", f"{JOBS}/{job.id}", error(status, "No."))
     with pytest.raises(ProviderError, match=rf"openai: HTTP {status}: No\.") as caught:
         job.wait(progress=False)
-    assert isinstance(caught.value.__cause__, openai.APIStatusError)
+    assert str(caught.value.__cause__) == f"HTTP {status}"
     assert clock.slept == []
 
 

@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.rest import RestClient, answer_of, retry_after_seconds, status_of
+from langsmith_finetune.providers.rest import RestClient, ids_of, retry_after_seconds, status_of
 
 KEY = "fw_made-up-0123456789"
 
@@ -51,14 +51,15 @@ def failure(answer, *, creates=False):
     ],
 )
 def test_each_http_status_says_whether_to_try_again(status, temporary, ambiguous):
-    answer = httpx2.Response(status, json={"error": {"message": "Words."}}, headers={"retry-after": "7"})
+    said = {"error": {"message": "Words."}, "file_id": "file-1", "text": "of the data"}
+    answer = httpx2.Response(status, json=said, headers={"retry-after": "7"})
     look, creation = failure(answer), failure(answer, creates=True)
     assert (creation.temporary, creation.ambiguous) == (temporary, ambiguous)
     assert (look.temporary, look.ambiguous) == (temporary, False)
     assert str(look) == f"host: HTTP {status}: Words."
     assert look.retry_after_seconds == 7
     assert status_of(look) == status
-    assert answer_of(look) == {"error": {"message": "Words."}}
+    assert ids_of(look) == {"file_id": "file-1"}
 
 
 @pytest.mark.parametrize(

@@ -294,15 +294,18 @@ def _is_name(content: str) -> bool:
     return all(part in KNOWN or part in _SETTINGS or part.isdigit() for part in parts if part)
 
 
-def masked_chain(error: BaseException) -> BaseException:
-    """An error of a library's, and those behind it, with `host_words` in place of what they say.
+class HttpFault(Exception):  # noqa: N818 - the cause of an error, never raised by itself
+    """What an HTTP library said of a request, masked. The library's own errors hold the request, and so its key."""
 
-    Tracebacks show the whole chain, and HTTP libraries quote a header that they refuse.
+
+def fault_of(error: BaseException) -> HttpFault:
+    """What a library's error and those behind it say, as a cause for one of ours.
+
+    Raise ours outside of the `except`, or Python keeps the library's as its context.
     """
+    said: list[str] = []
     link: BaseException | None = error
     while link is not None:
-        link.args = tuple(host_words(arg) if isinstance(arg, str) else arg for arg in link.args)
-        if isinstance(getattr(link, "message", None), str):
-            link.message = host_words(link.message)  # type: ignore[attr-defined]
+        said.append(f"{type(link).__name__}: {host_words(str(link))}".removesuffix(": "))
         link = link.__cause__ or link.__context__
-    return error
+    return HttpFault(", from ".join(dict.fromkeys(said)))

@@ -15,11 +15,11 @@ import httpx2
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.keys import sendable_key
-from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
+from langsmith_finetune.providers.masking import fault_of, host_words, remember_key
 from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.sending import Stretch
 from langsmith_finetune.providers.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
-from langsmith_finetune.providers.values import json_object, text_from, time_from, word_from
+from langsmith_finetune.providers.values import id_from, json_object, text_from, time_from, word_from
 
 Told: TypeAlias = Callable[[int, int], None]
 
@@ -101,10 +101,12 @@ class RestClient:
                 method, self.base_url + path, headers=headers, follow_redirects=False, **request
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise self._connection_error(error, self.base_url, creates=creates) from masked_chain(error)
-        if response.status_code >= 400:
-            raise self._refusal(response, creates=creates)
-        return response
+            failure = self._connection_error(error, self.base_url, creates=creates)
+        else:
+            if response.status_code < 400:
+                return response
+            failure = self._refusal(response, creates=creates)
+        raise failure
 
     def pages(
         self,
@@ -175,15 +177,17 @@ class RestClient:
             blocks = iter(partial(content.read, _BLOCK), b"")
             response = self._http.put(url, content=blocks, headers=sent, follow_redirects=False)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise self._connection_error(error, "the storage", creates=False) from None
-        if response.status_code >= 300:
-            raise ProviderError(
+            failure = self._connection_error(error, "the storage", creates=False)
+        else:
+            if response.status_code < 300:
+                return response.headers
+            failure = ProviderError(
                 self.name,
                 f"HTTP {response.status_code} from the storage that takes the upload",
                 temporary=response.status_code >= 500 or response.status_code in {403, 408, 429},
                 retry_after_seconds=retry_after_seconds(response.headers),
             )
-        return response.headers
+        raise failure
 
     def fetch(self, url: str, path: Path, *, signed: bool, params: Mapping[str, Any] | None = None) -> None:
         """Stream an answer into a file, which has its name only when it is whole.
@@ -211,7 +215,10 @@ class RestClient:
                 with whole_file(path) as file:
                     file.writelines(response.iter_bytes(_BLOCK))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise self._connection_error(error, where, creates=False) from None
+            failure = self._connection_error(error, where, creates=False)
+        else:
+            return
+        raise failure
 
     def read(self, url: str, most_bytes: int = 64 << 20) -> bytes:
         """The content at a signed address, which gets no key; a very long one is cut."""
@@ -228,8 +235,10 @@ class RestClient:
                     if len(content) >= most_bytes:
                         break
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise self._connection_error(error, "the storage", creates=False) from None
-        return bytes(content[:most_bytes])
+            failure = self._connection_error(error, "the storage", creates=False)
+        else:
+            return bytes(content[:most_bytes])
+        raise failure
 
     def odd_answer(self, what: str, *, creates: bool) -> ProviderError:
         """The error of a host that says yes in a way that cannot be read."""
@@ -249,10 +258,20 @@ class RestClient:
             ambiguous=creates and (code == 408 or code >= 500),
             retry_after_seconds=retry_after_seconds(response.headers),
         )
-        error.__cause__ = HttpRefusal(code, _object(response))
+        ids = {
+            name: id_
+            for name, value in _object(response).items()
+            if name.endswith("_id") and (id_ := id_from(value))
+        }
+        error.__cause__ = HttpRefusal(code, ids)
         return error
 
     def _connection_error(self, error: Exception, where: str, *, creates: bool) -> ProviderError:
+        failure = self._told(error, where, creates=creates)
+        failure.__cause__ = fault_of(error)
+        return failure
+
+    def _told(self, error: Exception, where: str, *, creates: bool) -> ProviderError:
         kind = type(error).__name__
         if isinstance(error, _NEVER_SENDABLE):
             return ProviderError(self.name, f"cannot send to {where}: {host_words(str(error))}")
@@ -275,13 +294,16 @@ class HttpRefusal(Exception):  # noqa: N818 - the cause of an error, never raise
 
     Args:
         status: The HTTP status.
-        answer: The JSON object that came with it. Kept out of the text: a host may quote what it was sent.
+        ids: The ids in the answer that came with it, by their names. No more is kept: a host may quote what it was sent.
     """
 
-    def __init__(self, status: int, answer: Mapping[str, Any]) -> None:
-        super().__init__(status)
+    def __init__(self, status: int, ids: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, ids or {})
         self.status = status
-        self.answer = answer
+        self.ids = ids or {}
+
+    def __str__(self) -> str:
+        return f"HTTP {self.status}"
 
 
 def status_of(error: ProviderError) -> int | None:
@@ -289,9 +311,9 @@ def status_of(error: ProviderError) -> int | None:
     return error.__cause__.status if isinstance(error.__cause__, HttpRefusal) else None
 
 
-def answer_of(error: ProviderError) -> Mapping[str, Any]:
-    """The JSON object that a host refused with; empty where there was none."""
-    return error.__cause__.answer if isinstance(error.__cause__, HttpRefusal) else {}
+def ids_of(error: ProviderError) -> Mapping[str, str]:
+    """The ids that a host refused with, by their names."""
+    return error.__cause__.ids if isinstance(error.__cause__, HttpRefusal) else {}
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

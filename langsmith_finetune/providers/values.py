@@ -34,13 +34,16 @@ def json_value(content: bytes) -> Any:
         >>> json_value(b'{"train_loss": NaN}')
         {'train_loss': None}
     """
+    problem = None
     try:
         text = content.decode(json.detect_encoding(content))
         value = json.loads(text, parse_constant=lambda _: None)
-    except ValueError as error:
-        raise ValueError("is not JSON") from error
+    except ValueError:
+        problem = "is not JSON"
     except RecursionError:
-        raise ValueError("is nested too deeply") from None
+        problem = "is nested too deeply"
+    if problem is not None:  # here, since json's own error holds the whole answer
+        raise ValueError(problem)
     _refuse_depth(value)
     return _whole_characters(value) if r"\u" in text else value
 

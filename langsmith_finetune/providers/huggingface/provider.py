@@ -42,7 +42,7 @@ from langsmith_finetune.providers.keys import ApiKey
 from langsmith_finetune.providers.likeness import text_agrees
 from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
 from langsmith_finetune.providers.local.rows import rows_of_line
-from langsmith_finetune.providers.masking import host_words, remember_key
+from langsmith_finetune.providers.masking import fault_of, host_words, remember_key
 from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.rest import retry_after_seconds
 from langsmith_finetune.providers.sending import Sending, Stretch
@@ -383,30 +383,32 @@ class HuggingFaceProvider(Provider):
         try:
             return ask()
         except HfHubHTTPError as error:
-            raise self._refusal(error, creates=creates) from None
+            failure = self._refusal(error, creates=creates)
         except (HFValidationError, LocalTokenNotFoundError) as error:
-            raise ProviderError(self.name, f"{str(error).splitlines()[0]}") from None
+            failure = ProviderError(self.name, f"{str(error).splitlines()[0]}")
         except AnswerRefusedError as error:
             text = f"the answer of {self._api.endpoint} {host_words(str(error))}"
-            raise ProviderError(self.name, text, ambiguous=creates) from None
+            failure = ProviderError(self.name, text, ambiguous=creates)
         except httpx2.HTTPError as error:
             kind, timed_out = type(error).__name__, isinstance(error, httpx2.TimeoutException)
             sent = kind not in _NEVER_SENT
-            raise ProviderError(
+            failure = ProviderError(
                 self.name,
                 f"{'no answer in time' if timed_out else 'the connection failed'} ({kind})",
                 # After a time-out they may still be at work on it: sent again it could be paid for twice.
                 temporary=not (timed_out and sent and creates),
                 ambiguous=creates and sent,
-            ) from None
+            )
+            failure.__cause__ = fault_of(error)
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             # Their client reads an answer without checking it first.
-            raise ProviderError(
+            failure = ProviderError(
                 self.name,
                 f"the answer cannot be read ({type(error).__name__})",
                 temporary=not creates,
                 ambiguous=creates,
-            ) from None
+            )
+        raise failure  # here, since their errors hold the request and the answer
 
     def _refusal(self, error: Any, *, creates: bool) -> ProviderError:
         response = error.response

@@ -9,9 +9,9 @@ import httpx2
 import openai
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.masking import host_words, masked_chain, remember_key
+from langsmith_finetune.providers.masking import fault_of, host_words, remember_key
 from langsmith_finetune.providers.pages import Page, read_pages
-from langsmith_finetune.providers.rest import retry_after_seconds
+from langsmith_finetune.providers.rest import HttpRefusal, retry_after_seconds, status_of
 from langsmith_finetune.providers.sending import FileChangedError
 from langsmith_finetune.providers.transport import AnswerRefusedError, BoundedTransport
 from langsmith_finetune.providers.values import (
@@ -123,7 +123,8 @@ class OpenAIRequests:
         try:
             return ask(*args, **kwargs)
         except openai.OpenAIError as error:
-            raise self._provider_error(error, creates=creates) from error
+            failure = self._provider_error(error, creates=creates)
+        raise failure
 
     def odd_answer(self, what: str, *, creates: bool) -> ProviderError:
         """The error of a host that says yes in a way that cannot be read."""
@@ -136,8 +137,15 @@ class OpenAIRequests:
         )
 
     def _provider_error(self, error: openai.OpenAIError, *, creates: bool) -> ProviderError:
-        """What the SDK raised, in our words."""
-        masked_chain(error)
+        """What the SDK raised, in our words, without the request and the answer that it holds."""
+        failure = self._told(error, creates=creates)
+        if isinstance(error, openai.APIStatusError):
+            failure.__cause__ = HttpRefusal(error.status_code)
+        else:
+            failure.__cause__ = fault_of(error)
+        return failure
+
+    def _told(self, error: openai.OpenAIError, *, creates: bool) -> ProviderError:
         if isinstance(error.__cause__, FileChangedError):
             return error.__cause__.again()
         if isinstance(error, openai.APIConnectionError):
@@ -184,8 +192,7 @@ class OpenAIRequests:
 
 def status_code(error: ProviderError) -> int | None:
     """The HTTP status behind an error, if there is one."""
-    cause = error.__cause__
-    return cause.status_code if isinstance(cause, openai.APIStatusError) else None
+    return status_of(error)
 
 
 def _reason(error: openai.APIStatusError) -> str:

@@ -14,7 +14,7 @@ from langsmith_finetune.jobs.rejections import rejected_line
 from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import PreparedFile, Provider, UploadedFile
 from langsmith_finetune.providers.masking import host_words
-from langsmith_finetune.providers.rest import RestClient, Told, answer_of, status_of
+from langsmith_finetune.providers.rest import RestClient, Told, ids_of, status_of
 from langsmith_finetune.providers.sending import FileChangedError, Sending
 from langsmith_finetune.providers.values import (
     count_from,
@@ -172,7 +172,7 @@ class TogetherFiles(Provider):
 
     def _uploaded_before(self, conflict: ProviderError, size: int) -> dict[str, Any]:
         """The upload of the same bytes that Together already has, by their checksum."""
-        file_id = id_from(answer_of(conflict).get("file_id"))
+        file_id = ids_of(conflict).get("file_id")
         if not file_id:
             raise conflict
         file = self._look(file_id)
