@@ -12,7 +12,7 @@ from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.likeness import contradicts
 from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.sending import FileChangedError
-from langsmith_finetune.testing import ProviderContract
+from langsmith_finetune.testing import FakeProvider, ProviderContract
 from tests.by_hand import created
 from tests.hosts import HOSTS, KEY, copy_of, lie
 from tests.standins.clock import FakeClock
@@ -680,3 +680,20 @@ def test_a_model_on_a_further_page_of_models_is_there(tmp_path, name):
         lie(server, "GET", "/v1/models", models)
         assert [model.id for model in provider.list_models()] == [job.fine_tuned_model]
         assert server.count("GET", "/v1/models") == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "is not JSON; remove it"),
+        (b"[" * 200_000, "is nested too deeply; remove it"),
+        (b"\xff", "is not JSON; remove it"),
+        (b"[1]", "is not a JSON object; remove it"),
+        (b'{"id": "x"}', "is not a job of this provider; remove it"),
+    ],
+    ids=["empty", "deep", "no UTF-8", "a list", "something else"],
+)
+def test_a_broken_file_in_the_folder_of_a_fake_is_named(tmp_path, content, text):
+    (tmp_path / "fake-x.json").write_bytes(content)
+    with pytest.raises(ProviderError, match=rf"fake: .*fake-x\.json {text}"):
+        FakeProvider(tmp_path).find_jobs(make(tmp_path))

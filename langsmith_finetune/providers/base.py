@@ -367,8 +367,11 @@ class Provider(ABC):
     def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
         """The jobs created from a request with the same fingerprint, newest first.
 
+        A job that shows something else than was asked for is not one of them.
+
         Raises:
             NotSupportedError: This provider cannot look jobs up.
+            ProviderError: Its list cannot be read whole: a job that is not found is created, and paid for, again.
         """
 
     def upload(

@@ -28,6 +28,7 @@ from langsmith_finetune.providers.base import (
 )
 from langsmith_finetune.providers.sending import Sending
 from langsmith_finetune.providers.submission import check_names
+from langsmith_finetune.providers.values import json_object
 from langsmith_finetune.targets.openai import OPENAI
 
 if TYPE_CHECKING:
@@ -276,7 +277,23 @@ class FakeProvider(Provider):
     def _jobs(self) -> list[dict[str, Any]]:
         if self.folder is None:
             return list(self._memory.values())
-        found = [json.loads(path.read_text(encoding="utf-8")) for path in self.folder.glob("fake-*.json")]
+        found = []
+        for path in self.folder.glob("fake-*.json"):
+            try:
+                job = json_object(path.read_bytes())
+            except ValueError as error:
+                raise ProviderError(self.name, f"{path} {error}; remove it") from None
+            if not job.keys() >= {
+                "id",
+                "fingerprint",
+                "model",
+                "suffix",
+                "created_at",
+                "number",
+                "cancelled_at",
+            }:
+                raise ProviderError(self.name, f"{path} is not a job of this provider; remove it")
+            found.append(job)
         return sorted(found, key=lambda job: (job["created_at"], job["number"]))
 
     def _keep(self, job: dict[str, Any]) -> None:
