@@ -2,7 +2,7 @@ import httpx2
 import openai
 import pytest
 
-from langsmith_finetune.errors import NotSupportedError
+from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.testing import FakeClock, ProviderContract
@@ -98,6 +98,12 @@ def test_nebius_registers_an_adapter_and_serves_it(connect):
         assert (made.status, made.provider_status, made.usd_per_hour) == ("unknown", "validating", 0.0)
         assert server.model["source"] == "ftjob-1:ftckpt-2"
         assert provider.retrieve_deployment("bot").serves_as == "meta-llama/Llama-LoRa:bot-x1y2"
+        assert provider.retrieve_deployment("bot").id == "bot"
+        with pytest.raises(ProviderError) as refused:
+            provider.retrieve_deployment("other")
+        assert str(refused.value) == (
+            "nebius: asked for model other, it answered with meta-llama/Llama-LoRa:bot-x1y2"
+        )
         assert provider.retrieve_deployment("bot").status == "ready"
         provider.delete_deployment("bot")
         assert server.model is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypedDict
 
@@ -115,9 +116,10 @@ class NebiusProvider(OpenAIProvider):
     def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
         """Where a registered adapter stands now."""
         found = self._registered(self._rest.ask("GET", f"/v0/models/{deployment_id}"))
-        if found.id != deployment_id:
+        # Registered as `bot`, it is served as `meta-llama/Llama-LoRa:bot-x1y2`.
+        if found.id != deployment_id and f":{deployment_id}-" not in found.id:
             raise ProviderError(self.name, f"asked for model {deployment_id}, it answered with {found.id}")
-        return found
+        return replace(found, id=deployment_id)
 
     def delete_deployment(self, deployment_id: str) -> None:
         """Take an adapter out of service."""
