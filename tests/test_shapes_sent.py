@@ -141,3 +141,14 @@ def test_pieces_of_a_streamed_text_are_joined_but_not_with_a_text_of_its_own():
     del fields["tool_call_chunks"]  # not of a stream
     parts = conversation_from_run(run)[0].messages[-1]["content"]
     assert [part["text"] for part in parts] == ["4", "2", "!"]
+
+
+def test_system_prompt_that_old_gemini_joined_to_the_user_is_noted():
+    run = copy.deepcopy(CASES["jslc_old_gemini[0]"])
+    assert kinds(run) == ["turns_joined"]
+    assert kinds(CASES["jslc_old_gemini[1]"]) == []  # of 2025
+    run["outputs"]["llmOutput"] = {"tokenUsage": {}}
+    assert kinds(run) == []
+    del run["outputs"]["llmOutput"]
+    run["inputs"]["messages"][0].pop(0)
+    assert kinds(run) == []

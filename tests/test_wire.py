@@ -91,7 +91,9 @@ LOSSY = {
     "jsai4_text_missing[0]",
     "jslc_rounded[0]",
     "jslc_rounded[1]",
+    "jslc_old_gemini[0]",
     "jslc_unsent_calls[0]",
+    "jslc_unsent_calls[1]",
     "jstr_arguments[1]",
     "jswo_pushed[0]",
     "jswo_stream_parallel[0]",
@@ -104,7 +106,7 @@ LOSSY = {
 
 
 def test_the_corpus_is_whole():
-    assert len(CASES) == 265
+    assert len(CASES) == 268
     assert (REFUSED.keys() | NOTED.keys() | LOSSY) <= CASES.keys()
 
 

@@ -160,7 +160,7 @@ NoteKind: TypeAlias = Literal[
 - `tool_choice`: the call forced or forbade tools; a training line cannot say so.
 - `tools_missing`: the producer does not post tool definitions, or calls occur though the run names no tools.
 - `turns_joined`: the producer posts texts of the user's in a row alike, whether they went out as one message or as
-  several; the line says one.
+  several; the line says one. Or it is of those that joined the system prompt to the first, and the line does not.
 - `unsent`: earlier turns hold text beside calls, or calls, that versions of LangChain's chat models leave out of
   the request; these were not, or may not have been, read by the model.
 """

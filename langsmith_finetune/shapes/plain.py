@@ -350,7 +350,7 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
             role, text = _ROLE_OF_CLASS.get(message.id[-1] if message.id else ""), fields.content
             if message.type is None or message.role is not None or message.content is not None:
                 raise _NotPlain
-            if role == "system" and messages:
+            if role == "system" and (messages or _is_of_old_javascript(run, message)):
                 raise _NotPlain  # some chat models join it to another
         if (
             role is None
@@ -370,6 +370,10 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
 _NO_ANSWER = ("", "redacted-by-litellm")
 
 
+def _is_of_old_javascript(run: _Run, message: _Message) -> bool:
+    return message.id is not None and message.id[0] == "langchain_core" and run.outputs.llm_output_js is None
+
+
 def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001 - told once, right above
     """Whether there is anything beside the texts that a reader would look at."""
     if type(answer) is list or run.error or run.attachments:
@@ -384,7 +388,9 @@ def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001
     return (is_choice and answer.message.kwargs is not None) or bool(made_with and _is_made_with(made_with))
 
 
-_LOOKED_AT = SETTINGS | KEPT | HOSTED | NESTED | {"documents", "instructions", "prompt", SYSTEM_AS_USER}
+_LOOKED_AT = (
+    SETTINGS | KEPT | HOSTED | NESTED | {"documents", "instructions", "prompt", "think", SYSTEM_AS_USER}
+)
 
 
 def _has_settings(extra: _ExtraOfRun | None) -> bool:

@@ -37,6 +37,8 @@ def as_sent(history: list[Message], run: RunPayload, notes: Notes) -> list[Messa
     _leave_out_names(history, provider, javascript=javascript, response=response)
     if provider.startswith(_ONE_SYSTEM_PROMPT):
         history = with_one_system_prompt(history)
+    if javascript and provider == "google_genai":
+        _note_of_old_gemini(history, run, notes)
     if javascript and provider == "ollama":
         history = [one for message in history for one in _a_message_each(message)]
         if not _tells_provider(run):
@@ -80,6 +82,23 @@ def _a_message_each(message: Message) -> Iterator[Message]:
     for part in content:
         alone = part["text"] if part["type"] == "text" else [part]
         yield {**message, "content": alone}
+
+
+def _note_of_old_gemini(history: list[Message], run: RunPayload, notes: Notes) -> None:
+    """@langchain/google-genai to 0.1.4, of 2024, makes the system prompt a part of what the user says first.
+
+    Runs of those and of some that came after have no counts of tokens beside the generations.
+    """
+    if history[:1] and history[0]["role"] == "system" and not _counts_tokens(run):
+        notes.add(
+            "turns_joined",
+            "@langchain/google-genai of 2024 joins the system prompt to the user's first words",
+        )
+
+
+def _counts_tokens(run: RunPayload) -> bool:
+    beside, told = run.outputs.get("llmOutput"), answered_fields(run).get("response_metadata")
+    return any("tokenUsage" in place for place in (beside, told) if isinstance(place, OBJECT))
 
 
 def _note_of_old_ollama(history: list[Message], run: RunPayload, notes: Notes) -> None:
