@@ -49,7 +49,7 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
     ),
     "LangChain, Python: all of 2025": (
         "langchain-openai 0.3.28, -anthropic 0.3.10, -aws 0.2.17 and 1.1.0, -google-genai 3.2.0, -ollama 1.0.0, "
-        "-mistralai 0.2.9, -groq 0.3.1, -fireworks 0.2.8, -together 0.3.0", [], ("lc2025_",),
+        "-mistralai 0.2.9, -groq 0.3.1, -fireworks 0.2.8, -together 0.3.0, -cohere 0.4.3", [], ("lc2025_",),
     ),
     "LangChain, Python: all of 2024": (
         "langchain-openai 0.1.6, -anthropic 0.3.1, -aws 0.1.17 and 0.2.10, -google-genai 1.0.10 and 2.1.0, "
@@ -132,6 +132,7 @@ Some versions lose parts of a call before they post it; these are known, and no 
 - `messages.stream()` of `wrap_anthropic` to langsmith 0.4, streams of `wrap_gemini` and LangChain's `ChatPerplexity`
   leave text alone: noted where tools were offered.
 - `with_raw_response` of `wrap_openai` to langsmith 0.4 is posted as Python's name for the response: refused.
+- Streamed calls of LangChain's `ChatCohere` get ids or names that the model did not give: refused.
 - LangChain's `ChatBedrock` of 2024 drops the text beside calls: noted. OpenAI's agents of late 2025 post no tools: noted.
 - LangChain's `ChatGoogleGenerativeAI` takes the spaces off the end of an answer, and `wrap_gemini` joins the texts of a
   message by line breaks: neither shows.

@@ -184,3 +184,19 @@ def test_bedrock_is_sent_a_dot_for_no_text_since_langchain_aws_1(told):
     fields = run["outputs"]["generations"][0][0]["message"]["kwargs"]
     fields["response_metadata"] = {"model_provider": "bedrock_converse"} if told else {}
     assert request(run) == [("system", " "), ("user", "." if told else "")]
+
+
+def test_cohere_is_sent_a_plan_beside_calls_without_text():
+    run = copy.deepcopy(WIRE["lc2026_cohere[3]"])
+    run["inputs"]["messages"][0][1]["kwargs"]["content"] = ""
+    assert request(run)[1] == ("assistant", "I will assist you using the tools provided.")
+    extra = run["outputs"]["generations"][0][0]["message"]["kwargs"]["additional_kwargs"]
+    extra["generation_id"] = "g"  # the first API, which has no plans
+    assert request(run)[1] == ("assistant", None)
+
+
+def test_a_plan_that_is_not_what_the_answer_says_is_noted():
+    run = copy.deepcopy(WIRE["lc2026_cohere[2]"])
+    assert conversation_from_run(run)[1].notes == ()
+    run["outputs"]["generations"][0][0]["message"]["kwargs"]["additional_kwargs"]["tool_plan"] = "Other."
+    assert [note.kind for note in conversation_from_run(run)[1].notes] == ["keys_dropped"]

@@ -276,7 +276,20 @@ def _ollama(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any
 
 
 def _cohere(request: dict[str, Any], response: dict[str, Any]) -> tuple[list[Any], list[Any]]:
-    return [*request["messages"], response["message"]], request.get("tools") or []
+    messages = []
+    for message in [*request["messages"], response["message"]]:
+        content = message.get("content") or message.get("tool_plan")  # what the model says before it calls
+        if message["role"] == "tool":  # documents, each in an envelope
+            content = "".join(_document(part) for part in content)
+        messages.append({**message, "content": content})
+    return messages, request.get("tools") or []
+
+
+def _document(part: dict[str, Any]) -> str:
+    data = part["document"]["data"] if "document" in part else part["text"]
+    data = json.loads(data) if isinstance(data, str) else data
+    output: str = data["output"]
+    return output
 
 
 def _compact(value: Any) -> str:

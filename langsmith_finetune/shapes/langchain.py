@@ -96,7 +96,11 @@ def answer_message(where: str, message: Any, notes: Notes) -> Message:
         read = message_from_fields(where, kind, fields, notes, is_answer=True)
         note_unknown(where, fields, _FIELDS, notes)
         extra = fields.get("additional_kwargs")
-        note_unknown(f"{where}.additional_kwargs", extra if isinstance(extra, OBJECT) else {}, _EXTRAS, notes)
+        extra = extra if isinstance(extra, OBJECT) else {}
+        told = {
+            key for key in ("content", "tool_plan") if extra.get(key) == fields.get("content")
+        }  # Cohere's, again
+        note_unknown(f"{where}.additional_kwargs", extra, _EXTRAS | told if told else _EXTRAS, notes)
         for key in ("response_metadata", "additional_kwargs"):
             note_ending(f"{where}.{key}", fields.get(key), notes)
         _note_unfinished(where, fields.get("response_metadata"), notes)

@@ -4,6 +4,7 @@
     [user, assistant, system, user]       Gemini, Bedrock, Anthropic: the system prompt comes first
     {"content": [text, text]}             Ollama: one text, each part on a line of its own
     ToolMessage(content=[...])            DeepSeek, OpenAI's Responses API before langchain-openai 0.3.34: JSON text
+    {"content": "", "tool_calls": [...]}  Cohere: a plan of its own beside the calls; Bedrock: a dot for no text
     tool_calls[0].id                      Mistral: nine letters, made from any other id
 
 Each model is told by its own word for itself, `_type`; LangChain.js has other words.
@@ -174,18 +175,21 @@ _FIELDS: dict[str, Callable[[str, _Fields], _Fields | None]] = {
 def messages_as_sent(history: list[Message], run: RunPayload, notes: Notes) -> list[Message]:
     """The messages of a request as the chat model put them together."""
     match model_type(run):
-        case "amazon_bedrock_chat" if "ls_integration" not in run.metadata:
-            return _joined(_system_first(history), _on_lines)  # before 2026
+        case "amazon_bedrock_chat" if "ls_integration" not in run.metadata:  # before 2026
+            history = _joined(_system_first(history), _on_lines)
         case "anthropic-chat" | "amazon_bedrock_chat" | "chat-anthropic-vertexai":
-            return _joined(_system_first(history), _parts)
+            history = _joined(_system_first(history), _parts)
         case "amazon_bedrock_converse_chat":
-            return _system_joined(_joined(_with_dots(history, run), _on_lines))
+            history = _system_joined(_joined(_with_dots(history, run), _on_lines))
         case "chat-google-generative-ai":
             _leave_out_texts_beside_calls(history, run, notes)
             history = _system_joined(history)
-            return _system_as_user(history) if _made_with(run, SYSTEM_AS_USER) else history
+            if _made_with(run, SYSTEM_AS_USER):
+                history = _system_as_user(history)
+        case "cohere-chat":
+            _plan(history, run)
         case "mistralai-chat":
-            return _with_ids_of_mistral(history)
+            _give_ids_of_mistral(history)
     return history
 
 
@@ -309,13 +313,25 @@ def _leave_out_texts_beside_calls(history: list[Message], run: RunPayload, notes
             )
 
 
-def _with_ids_of_mistral(history: list[Message]) -> list[Message]:
+def _plan(history: list[Message], run: RunPayload) -> None:
+    """Cohere's second API takes a plan beside calls: langchain-cohere sends one of its own where there is no text."""
+    extra = answered_fields(run).get("additional_kwargs")
+    if not isinstance(extra, OBJECT) or "generation_id" in extra:
+        return
+    for message in history:
+        if message.get("tool_calls") and not message["content"]:
+            message["content"] = _PLAN
+
+
+_PLAN = "I will assist you using the tools provided."
+
+
+def _give_ids_of_mistral(history: list[Message]) -> None:
     for message in history:
         for call in message.get("tool_calls", ()):
             call["id"] = _id_of_mistral(call["id"])
         if "tool_call_id" in message:
             message["tool_call_id"] = _id_of_mistral(message["tool_call_id"])
-    return history
 
 
 def _id_of_mistral(call_id: str) -> str:

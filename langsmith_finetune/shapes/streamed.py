@@ -34,6 +34,7 @@ _SHORTEST_NAME = 3
 _JOINED_IDS = re.compile(
     r"((?:call|toolu|tooluse|fc|chatcmpl-tool)[_-])[\w.:-]{4,}?\1[\w.:-]{4,}"
     r"|([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}){2,}"
+    r"|\w{0,40}?(?:[0-9a-f]{32}){2,}"  # langchain-cohere and -mistralai, which make an id for every piece
 )
 _DECODER = json.JSONDecoder()
 
