@@ -9,6 +9,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import socket
+import threading
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -34,6 +37,35 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "langsmith_finetune"
+
+
+def sockets_take_a_number_that_is_asked_for_at_each_read():
+    class Less:
+        asked = 0
+
+        def __index__(self):
+            self.asked += 1
+            return 5
+
+    less, answers = Less(), [b"HTTP/1.1 20", b"0 OK\r\ncontent-length: 2\r\n", b"\r\n{", b"}"]
+    with socket.create_server(("127.0.0.1", 0)) as server, httpx2.Client() as client:
+
+        def serve():
+            with server.accept()[0] as connection:
+                connection.recv(65536)
+                for answer in answers:
+                    connection.sendall(answer)
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = server.getsockname()[1]
+        request = client.build_request(
+            "GET", f"http://127.0.0.1:{port}", extensions={"timeout": {"read": less}}
+        )
+        assert client.send(request).content == b"{}"
+        thread.join()
+    assert less.asked >= 3
 
 
 def response_template():
@@ -179,6 +211,9 @@ INTERNALS = [
     ),
     Internal(
         "openai", "_api_key_provider", "providers/openai/requests.py", openai_keeps_a_function_for_a_key
+    ),
+    Internal(
+        "httpx2", "__index__", "providers/transport.py", sockets_take_a_number_that_is_asked_for_at_each_read
     ),
     Internal("openai", "_client", "providers/openai/requests.py", openai_clients_keep_their_http_client),
     Internal("openai", "PoolTimeout", "providers/openai/requests.py", openai_and_huggingface_speak_httpx2),

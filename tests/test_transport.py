@@ -158,6 +158,39 @@ def test_dripping_answer_ends_without_a_deadline_too(client, monkeypatch):
             client.get(url)
 
 
+CHUNKED = head(transfer_encoding="chunked")
+DRIPS = {
+    "a header": (b"HTTP/1.1 200 OK\r\n", b"x"),
+    "a status line": (b"", b"H"),
+    "interim answers": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "the size of a chunk": (CHUNKED, b"0"),
+    "the extension of a chunk": (CHUNKED + b"1;a", b"x"),
+    "a trailer": (CHUNKED + b"2\r\n{}\r\n0\r\n", b"x"),
+}
+
+
+@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
+def test_answer_that_drips_outside_of_its_body_ends_with_its_deadline(client, monkeypatch, drip):
+    monkeypatch.setattr(transport, "_LEAST_SECONDS", 0.2)
+    with host(drip[0], *[drip[1]] * 400, pause=0.02) as (url, _):
+        with answers_within(0.2), pytest.raises(httpx2.ReadTimeout):
+            client.get(url)
+
+
+@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
+def test_answer_that_drips_outside_of_its_body_ends_without_a_deadline_too(client, monkeypatch, drip):
+    monkeypatch.setattr(transport, "LONGEST_ANSWER_SECONDS", 0.2)
+    with host(drip[0], *[drip[1]] * 400, pause=0.02) as (url, _):
+        with pytest.raises(httpx2.ReadTimeout):
+            client.get(url)
+
+
+def test_download_may_take_longer_than_an_answer(client, monkeypatch):
+    monkeypatch.setattr(transport, "LONGEST_ANSWER_SECONDS", 0.2)
+    with host(head(content_length=30), *[b"x"] * 30, pause=0.02) as (url, _):
+        assert client.get(url, extensions={DOWNLOAD: True}).content == b"x" * 30
+
+
 def test_silent_host_is_left_at_the_deadline(client, monkeypatch):
     monkeypatch.setattr(transport, "_LEAST_SECONDS", 0.2)
     with host(*[b""] * 2, pause=2) as (url, _), answers_within(0), pytest.raises(httpx2.ReadTimeout):

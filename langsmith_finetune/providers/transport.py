@@ -6,6 +6,7 @@ request that carries a key or a training file. None of this reaches the client a
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ import httpx2
 LONGEST_ANSWER_BYTES = 64 << 20
 LONGEST_ANSWER_SECONDS = 300.0
 _LEAST_SECONDS = 1.0
+_LONGEST_READ_SECONDS = 86_400.0
 _BLOCK = 1 << 20
 
 DOWNLOAD = "langsmith_finetune.download"
@@ -67,15 +69,20 @@ class BoundedTransport(httpx2.BaseTransport):
         """
         request.headers["accept-encoding"] = "identity"
         ends_at = _deadline.get()
+        timeout = dict(request.extensions.get("timeout") or {})
+        if isinstance(timeout.get("read"), _Reading):  # after a redirect, which inherits it
+            timeout["read"] = timeout["read"].pause
         if ends_at is not None:
-            timeout = dict(request.extensions.get("timeout") or {})
             left = max(ends_at - time.monotonic(), _LEAST_SECONDS)
             for step in ("connect", "read", "write", "pool"):
                 timeout[step] = min(timeout.get(step) or left, left)
-            request.extensions = {**request.extensions, "timeout": timeout}
             ends_at = time.monotonic() + left
+        reading = _Reading(timeout.get("read"), ends_at)
+        request.extensions = {**request.extensions, "timeout": timeout | {"read": reading}}
         answer = self._inner.send(request, stream=True, follow_redirects=False)
         try:
+            if DOWNLOAD in request.extensions and ends_at is None:
+                reading.ends_at = math.inf
             if not self._returns_redirects:
                 _refuse_redirect(request, answer)
             return _bounded(request, answer, ends_at)
@@ -91,6 +98,30 @@ class BoundedTransport(httpx2.BaseTransport):
     def __del__(self) -> None:
         with suppress(Exception):  # at the end of the program, half of it is gone
             self.close()
+
+
+class _Reading:
+    """The seconds that the next read may take, as a number that gets less.
+
+    A client takes its time-out for each read anew: bytes of a header, of the size of a chunk or of interim answers, one by
+    one, would never end. The socket asks for the number at each read.
+
+    Args:
+        pause: The most seconds for one read; None where there is no limit.
+        ends_at: When all reads must have ended; None for `LONGEST_ANSWER_SECONDS` from the first one on.
+    """
+
+    def __init__(self, pause: float | None, ends_at: float | None) -> None:
+        self.pause, self.ends_at = pause, ends_at
+
+    def __index__(self) -> int:
+        now = time.monotonic()
+        if self.ends_at is None:
+            self.ends_at = now + LONGEST_ANSWER_SECONDS
+        left = self.ends_at - now
+        if left <= 0:
+            raise TimeoutError("the answer did not end in time")
+        return math.ceil(min(left, left if self.pause is None else self.pause, _LONGEST_READ_SECONDS))
 
 
 def _refuse_redirect(request: httpx2.Request, answer: httpx2.Response) -> None:
