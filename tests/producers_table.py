@@ -65,7 +65,7 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
     "LangChain.js of 2024 to 2026, any chat model": (
         "@langchain/core 0.2, 0.3 and 1.4, and the chat models of their time",
         [],
-        ("jslc_blocks", "jslc_names", "jslc_no_arguments", "jslc_old_gemini", "jslc_one_system", "jslc_pieces", "jslc_rounded", "jslc_texts"),
+        ("jslc_answers_json", "jslc_blocks", "jslc_names", "jslc_no_arguments", "jslc_old_gemini", "jslc_one_system", "jslc_pieces", "jslc_rounded", "jslc_texts"),
     ),
     "`wrap_openai`: chat completions": (
         "langsmith 0.3 with openai 1.109; 0.15 with 3.54", ["wrap_openai_chat"], ("wo_",)

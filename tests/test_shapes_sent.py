@@ -152,3 +152,15 @@ def test_system_prompt_that_old_gemini_joined_to_the_user_is_noted():
     del run["outputs"]["llmOutput"]
     run["inputs"]["messages"][0].pop(0)
     assert kinds(run) == []
+
+
+def test_answers_in_blocks_are_json_text_in_the_responses_api_from_javascript():
+    run = copy.deepcopy(CASES["jslc_answers_json[0]"])
+    answer = run["inputs"]["messages"][0][2]["kwargs"]
+    answer["content"] = [{"type": "text", "text": "北京"}]
+    assert conversation_from_run(run)[0].messages[2]["content"] == '[{"type":"text","text":"北京"}]'
+    answer["content"] = "plain"
+    assert conversation_from_run(run)[0].messages[2]["content"] == "plain"
+    answer["content"] = [{"type": "text", "text": "a"}]
+    run["extra"]["runtime"] = {"sdk": "langsmith-py"}
+    assert conversation_from_run(run)[0].messages[2]["content"] == "a"

@@ -3,6 +3,7 @@
     names              left out, where the provider's API or the chat model has no place for them
     system messages    joined at the start, where the API takes one system prompt beside the messages
     parts of a message a message each, to Ollama from JavaScript
+    answers of tools   as JSON text, where they are blocks of text, to the Responses API from JavaScript
     text beside calls  left out of a history, to Mistral and by OpenAI's chat model before 1.2, in JavaScript
     calls              left out of a history, by Ollama's chat model before 1.0, in JavaScript
 
@@ -15,7 +16,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import OBJECT, Message, Notes, mapping_at
+from langsmith_finetune.shapes.canonical import OBJECT, Message, Notes, compact_json, json_at, mapping_at
 from langsmith_finetune.shapes.run import RunPayload
 
 _WITHOUT_NAMES = ("anthropic", "google", "amazon_bedrock", "bedrock", "vertex")  # their APIs have no place
@@ -43,7 +44,9 @@ def as_sent(history: list[Message], run: RunPayload, notes: Notes) -> list[Messa
         history = [one for message in history for one in _a_message_each(message)]
         if not _tells_provider(run):
             _note_of_old_ollama(history, run, notes)
-    if javascript and not response:
+    if javascript and response:
+        _write_answers_as_json(history, run, notes)
+    elif javascript:
         _leave_out_texts_beside_calls(history, provider, run, notes)
     return history
 
@@ -82,6 +85,30 @@ def _a_message_each(message: Message) -> Iterator[Message]:
     for part in content:
         alone = part["text"] if part["type"] == "text" else [part]
         yield {**message, "content": alone}
+
+
+def _write_answers_as_json(history: list[Message], run: RunPayload, notes: Notes) -> None:
+    """What a tool answered in blocks of text goes to the Responses API as the JSON text of the blocks."""
+    if not any(message["role"] == "tool" for message in history):
+        return
+    texts: dict[Any, str] = {}
+    batch = run.inputs.get("messages")
+    for message in batch[0] if isinstance(batch, list) and batch and isinstance(batch[0], list) else ():
+        fields = message.get("kwargs") if isinstance(message, OBJECT) else None
+        if not isinstance(fields, OBJECT):
+            continue
+        blocks = fields.get("content")
+        if isinstance(blocks, list) and blocks and all(_is_text(block) for block in blocks):
+            call_id = fields.get("tool_call_id")
+            if isinstance(call_id, str):
+                texts[call_id] = compact_json(json_at("inputs.messages", blocks, notes))
+    for message in history:
+        if message["role"] == "tool":
+            message["content"] = texts.get(message["tool_call_id"], message["content"])
+
+
+def _is_text(block: Any) -> bool:
+    return isinstance(block, OBJECT) and block.get("type") == "text" and isinstance(block.get("text"), str)
 
 
 def _note_of_old_gemini(history: list[Message], run: RunPayload, notes: Notes) -> None:
