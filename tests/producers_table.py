@@ -52,7 +52,7 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
         "-mistralai 0.2.9, -groq 0.3.1, -fireworks 0.2.8, -together 0.3.0, -cohere 0.4.3", [], ("lc2025_",),
     ),
     "LangChain, Python: all of 2024": (
-        "langchain-openai 0.1.6, -anthropic 0.3.1, -aws 0.1.17 and 0.2.10, -google-genai 1.0.10 and 2.1.0, "
+        "langchain-openai 0.1.6, -anthropic 0.1.11 and 0.3.1, -community 0.0.38 with Ollama, -aws 0.1.17 and 0.2.10, -google-genai 1.0.10 and 2.1.0, "
         "-mistralai 0.2.4, -groq 0.2.2, -fireworks 0.2.6, -together 0.2.0", [], ("lc2024_",),
     ),
     "LangChain.js: `ChatOpenAI`": ("@langchain/openai 1.5.8, @langchain/core 1.4.0", ["js_langchain"], ("jslc_",)),

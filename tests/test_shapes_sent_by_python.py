@@ -200,3 +200,11 @@ def test_a_plan_that_is_not_what_the_answer_says_is_noted():
     assert conversation_from_run(run)[1].notes == ()
     run["outputs"]["generations"][0][0]["message"]["kwargs"]["additional_kwargs"]["tool_plan"] = "Other."
     assert [note.kind for note in conversation_from_run(run)[1].notes] == ["keys_dropped"]
+
+
+def test_runs_that_do_not_tell_the_provider_are_told_by_their_model():
+    names = {name: WIRE[name] for name in ("lc2024_may[0]", "lc2024_may[1]", "lc2024_may[2]")}
+    for run in names.values():
+        assert "ls_provider" not in run["extra"]["metadata"]
+        messages = conversation_from_run(run)[0].messages
+        assert all("name" not in message for message in messages)

@@ -32,8 +32,7 @@ _VERSION = re.compile(r"(\d+)\.(\d+)\.")
 
 def as_sent(history: list[Message], run: RunPayload, notes: Notes) -> list[Message]:
     """The messages of a call, as the chat model of its provider sends them."""
-    provider, javascript = run.metadata.get("ls_provider"), is_javascript(run)
-    provider = provider if isinstance(provider, str) else ""
+    provider, javascript = _provider(run), is_javascript(run)
     response = _is_response(run)
     _leave_out_names(history, provider, javascript=javascript, response=response)
     if provider.startswith(_ONE_SYSTEM_PROMPT):
@@ -49,6 +48,30 @@ def as_sent(history: list[Message], run: RunPayload, notes: Notes) -> list[Messa
     elif javascript:
         _leave_out_texts_beside_calls(history, provider, run, notes)
     return history
+
+
+def model_type(run: RunPayload) -> str | None:
+    """The word of a chat model of LangChain's for what it is."""
+    for place in ("invocation_params", "metadata"):
+        settings = run.extra.get(place)
+        if isinstance(settings, OBJECT) and isinstance(settings.get("_type"), str):
+            return str(settings["_type"])
+    return None
+
+
+def _provider(run: RunPayload) -> str:
+    """Who answers, which runs of before the middle of 2024 do not tell."""
+    provider = run.metadata.get("ls_provider")
+    if provider is None:
+        return _PROVIDER_OF.get(model_type(run) or "", "")
+    return provider if isinstance(provider, str) else ""
+
+
+_PROVIDER_OF = {
+    "amazon_bedrock_chat": "amazon_bedrock", "anthropic-chat": "anthropic", "chat-google-generative-ai": "google_genai",
+    "cohere-chat": "cohere", "fireworks-chat": "fireworks", "groq-chat": "groq", "mistralai-chat": "mistral",
+    "ollama-chat": "ollama",
+}  # fmt: skip
 
 
 def _leave_out_names(history: list[Message], provider: str, *, javascript: bool, response: bool) -> None:

@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 
 from langsmith_finetune.shapes.canonical import OBJECT, Content, Message, Notes, Unreadable
 from langsmith_finetune.shapes.run import RunPayload
-from langsmith_finetune.shapes.sent import answered_fields, is_javascript
+from langsmith_finetune.shapes.sent import answered_fields, is_javascript, model_type
 
 _Fields: TypeAlias = Mapping[str, Any]
 _JOINED_ROLES = ("system", "user")
@@ -67,15 +67,6 @@ def _each(
                 found[index] = {**message, "kwargs": fields}
     same = all(one is other for one, other in zip(found, messages, strict=True))
     return None if same else found
-
-
-def model_type(run: RunPayload) -> str | None:
-    """The word of a chat model of LangChain's for what it is."""
-    for place in ("invocation_params", "metadata"):
-        settings = run.extra.get(place)
-        if isinstance(settings, OBJECT) and isinstance(settings.get("_type"), str):
-            return str(settings["_type"])
-    return None
 
 
 def _of_ollama(kind: str, fields: _Fields) -> _Fields | None:  # noqa: ARG001
@@ -167,6 +158,7 @@ _FIELDS: dict[str, Callable[[str, _Fields], _Fields | None]] = {
     "anthropic-chat": _of_anthropic,
     "chat-anthropic-vertexai": _of_anthropic,
     "chat-ollama": _of_ollama,
+    "ollama-chat": _of_ollama,
     "chat-deepseek": _of_deepseek,
     "mistralai-chat": _of_mistral,
 }
@@ -188,7 +180,7 @@ def messages_as_sent(history: list[Message], run: RunPayload, notes: Notes) -> l
                 history = _system_as_user(history)
         case "cohere-chat":
             _plan(history, run)
-        case "mistralai-chat":
+        case "mistralai-chat" if "ls_provider" in run.metadata:  # since the middle of 2024
             _give_ids_of_mistral(history)
     return history
 

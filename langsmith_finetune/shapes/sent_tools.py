@@ -15,7 +15,7 @@ from typing import Any
 
 from langsmith_finetune.shapes.canonical import Conversation, Notes
 from langsmith_finetune.shapes.run import RunPayload
-from langsmith_finetune.shapes.sent_by_python import model_type
+from langsmith_finetune.shapes.sent import model_type
 
 
 def tools_as_sent(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
