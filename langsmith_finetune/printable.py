@@ -6,6 +6,7 @@ import logging
 import unicodedata
 from collections.abc import MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 # Controls, changes of direction, halves of surrogate pairs, line and paragraph separators. See UTR 36 and
 # CVE-2021-42574 for what the directions do.
@@ -43,6 +44,25 @@ def printable_line(text: str) -> str:
         done\nERROR: no
     """
     return printable(text).replace("\n", "\\n")
+
+
+def printable_address(url: str) -> str:
+    """An address without its user, password, query and fragment, any of which may be a key.
+
+    Args:
+        url: An address; any other text stays as it is.
+
+    Example:
+        >>> printable_address("https://me:secret@host.example/v1/?sig=secret")
+        'https://host.example/v1/'
+    """
+    if "://" not in url:
+        return url
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"{url.partition('://')[0]}://[unreadable]"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def _escape(code: int) -> str:

@@ -10,9 +10,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from huggingface_hub import HfApi
 
 from langsmith_finetune.errors import FineTuneError, JobFailedError
 from langsmith_finetune.jobs.job import FineTuneJob
+from langsmith_finetune.providers.azure import AzureProvider
+from langsmith_finetune.providers.fireworks import FireworksProvider
+from langsmith_finetune.providers.huggingface import HuggingFaceProvider
+from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.providers.together import TogetherProvider
 from tests.hosts import HOSTS, KEY, copy_of
 from tests.standins.clock import FakeClock
 from tests.standins.server import Response
@@ -213,3 +219,31 @@ def test_no_answer_leaks_what_it_says(look_everywhere, ends):
 
     errors, _ = look_everywhere(change=change)
     assert (ends == "well") or any(isinstance(error, JobFailedError) for error in errors)
+
+
+PASSWORD = "zqxjpassword1234"
+CONNECT = {
+    "openai": lambda url: OpenAIProvider(api_key=KEY, base_url=url),
+    "azure": lambda url: AzureProvider(url, api_key=KEY),
+    "together": lambda url: TogetherProvider(KEY, url),
+    "fireworks": lambda url: FireworksProvider(KEY, account_id="me", base_url=url),
+    "huggingface": lambda url: HuggingFaceProvider(namespace="me", api=HfApi(endpoint=url, token=KEY)),
+}
+
+
+@pytest.mark.parametrize("name", CONNECT)
+@pytest.mark.parametrize("where", ["http://me:{}@127.0.0.1:{}", "http://127.0.0.1:{1}/v1?sig={0}"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_no_address_shows_its_password(name, where, is_there, train, tmp_path):
+    host = HOSTS[name]
+    with host.running() as (server, _):
+        server.handle = lambda _request: Response(200, f"<html>{PASSWORD}".encode())
+        provider = CONNECT[name](where.format(PASSWORD, server.url.rpartition(":")[2] if is_there else 9))
+        errors = whole_way(host, provider, train, tmp_path / "out", [])
+        plan = FineTuneJob.create(train, model=host.model, provider=provider, dry_run=True)
+    shown = [repr(provider), provider.home, str(plan), repr(plan)]
+    for text in [*shown, *(text for error in errors for _, text in shown_by(error))]:
+        assert PASSWORD not in text
+    assert errors
+    for file in (tmp_path / "out").rglob("*.json"):
+        assert PASSWORD not in file.read_text()

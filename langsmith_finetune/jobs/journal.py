@@ -27,12 +27,11 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.jobs.locks import process_lock
 from langsmith_finetune.jobs.records import JobRecord, UnreadableError, json_of, record_of
-from langsmith_finetune.printable import logger_of
+from langsmith_finetune.printable import logger_of, printable_address
 from langsmith_finetune.providers.base import JobRequest, JobStatus, Provider
 
 logger = logger_of(__name__)
@@ -260,11 +259,7 @@ class _Memory(MutableMapping[str, Any]):
 
 def home_of(provider: Provider) -> str:
     """Where a provider keeps its jobs. A user and password in an address are left out."""
-    home = str(getattr(provider, "home", ""))
-    if "://" not in home:
-        return home
-    parts = urlsplit(home)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return printable_address(str(getattr(provider, "home", "")))
 
 
 def _short(*parts: str) -> str:

@@ -9,9 +9,10 @@ import base64
 import html
 import json
 import re
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from langsmith_finetune.printable import printable
 from langsmith_finetune.targets.describe import KNOWN
@@ -31,6 +32,14 @@ def remember_key(key: str | None) -> None:
     """
     if key and len(key) >= _SHORTEST_KEY:
         _keys.add(key)
+
+
+def remember_keys_in(url: str) -> None:
+    """Mask the password and the query of an address, which some hosts and proxies take keys in."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        for key in (parts.password, *(value for _, value in parse_qsl(parts.query))):
+            remember_key(key)
 
 
 def host_words(text: str, *, longest: int = 500) -> str:

@@ -14,6 +14,7 @@ import httpx2
 
 from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.printable import printable_address
 from langsmith_finetune.providers.keys import sendable_key
 from langsmith_finetune.providers.masking import fault_of, host_words, remember_key
 from langsmith_finetune.providers.pages import Page, read_pages
@@ -56,6 +57,7 @@ class RestClient:
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
+        self.address = printable_address(self.base_url)
         self._api_key = api_key
         if isinstance(api_key, str):
             remember_key(sendable_key(name, api_key, key_name))
@@ -101,7 +103,7 @@ class RestClient:
                 method, self.base_url + path, headers=headers, follow_redirects=False, **request
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            failure = self._connection_error(error, self.base_url, creates=creates)
+            failure = self._connection_error(error, self.address, creates=creates)
         else:
             if response.status_code < 400:
                 return response
@@ -198,7 +200,7 @@ class RestClient:
             signed: The address says itself that we may, and gets no key.
             params: The query.
         """
-        where = "the storage" if signed else self.base_url
+        where = "the storage" if signed else self.address
         try:
             with self._http.stream(
                 "GET",
@@ -244,7 +246,7 @@ class RestClient:
         """The error of a host that says yes in a way that cannot be read."""
         return ProviderError(
             self.name,
-            f"the answer {what}; is {self.base_url} the right base_url?",
+            f"the answer {what}; is {self.address} the right base_url?",
             temporary=not creates,
             ambiguous=creates,
         )

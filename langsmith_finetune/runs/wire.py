@@ -13,6 +13,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 # Its names are resolved on first use, so this import is cheap.
 import langsmith
 
+from langsmith_finetune.printable import printable_address
+
 LARGEST_ANSWER = 64_000_000
 """Bytes of an answer that are read. A page of runs that is larger is asked for in parts."""
 
@@ -128,7 +130,7 @@ async def afetch(client: Any, call: Call) -> Received:
 
 def address_of(client: Any) -> str:
     """Which server a client asks."""
-    return str(client.base_url).rstrip("/")
+    return printable_address(str(client.base_url)).rstrip("/")
 
 
 def _sent(client: Any, call: Call, url: str) -> Any:

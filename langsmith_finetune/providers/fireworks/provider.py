@@ -101,12 +101,12 @@ class FireworksProvider(FireworksDeployments):
         self._clock = clock or Clock()
 
     def __repr__(self) -> str:
-        return f"FireworksProvider({self._api.base_url!r}, account_id={self._account_id!r})"
+        return f"FireworksProvider({self._api.address!r}, account_id={self._account_id!r})"
 
     @property
     def home(self) -> str:
         """The host's address, and the account if it was given: what is found out later does not count."""
-        return f"{self._api.base_url}/{self._given_account or ''}"
+        return f"{self._api.address}/{self._given_account or ''}"
 
     # --- jobs ------------------------------------------------------------------------------------------
 

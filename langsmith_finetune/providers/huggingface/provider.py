@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.extras import missing
+from langsmith_finetune.printable import printable_address
 from langsmith_finetune.providers.base import (
     JobEvent,
     JobRequest,
@@ -124,7 +125,7 @@ class HuggingFaceProvider(Provider):
     @property
     def home(self) -> str:
         """The Hub's address, and the namespace if it was given: what is found out later does not count."""
-        return f"{self._api.endpoint}/{self._given_namespace or ''}"
+        return f"{printable_address(self._api.endpoint)}/{self._given_namespace or ''}"
 
     # --- jobs ------------------------------------------------------------------------------------------
 
@@ -387,7 +388,7 @@ class HuggingFaceProvider(Provider):
         except (HFValidationError, LocalTokenNotFoundError) as error:
             failure = ProviderError(self.name, f"{str(error).splitlines()[0]}")
         except AnswerRefusedError as error:
-            text = f"the answer of {self._api.endpoint} {host_words(str(error))}"
+            text = f"the answer of {printable_address(self._api.endpoint)} {host_words(str(error))}"
             failure = ProviderError(self.name, text, ambiguous=creates)
         except httpx2.HTTPError as error:
             kind, timed_out = type(error).__name__, isinstance(error, httpx2.TimeoutException)

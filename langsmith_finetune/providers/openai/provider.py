@@ -15,6 +15,7 @@ import openai
 from langsmith_finetune.clock import Clock
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
+from langsmith_finetune.printable import printable_address
 from langsmith_finetune.providers.base import (
     ENDED,
     Checkpoint,
@@ -185,12 +186,12 @@ class OpenAIProvider(Provider):
         self._models = brisk.models.with_raw_response
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.client.base_url)!r})"
+        return f"{type(self).__name__}({self.home!r})"
 
     @property
     def home(self) -> str:
         """The host's address."""
-        return str(self.client.base_url)
+        return printable_address(str(self.client.base_url))
 
     @property
     def key(self) -> str | Callable[[], str]:

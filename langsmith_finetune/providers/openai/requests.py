@@ -9,7 +9,8 @@ import httpx2
 import openai
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.masking import fault_of, host_words, remember_key
+from langsmith_finetune.printable import printable_address
+from langsmith_finetune.providers.masking import fault_of, host_words, remember_key, remember_keys_in
 from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.rest import HttpRefusal, retry_after_seconds, status_of
 from langsmith_finetune.providers.sending import FileChangedError
@@ -41,7 +42,9 @@ class OpenAIRequests:
     def __init__(self, name: str, client: openai.OpenAI) -> None:
         self.name = name
         self.client = client
+        self.address = printable_address(str(client.base_url))
         remember_key(client.api_key)
+        remember_keys_in(str(client.base_url))
 
     def pages(
         self,
@@ -131,7 +134,7 @@ class OpenAIRequests:
         # The host said yes, in a way: what was to be created may well be there, so it is not sent again.
         return ProviderError(
             self.name,
-            f"the answer {what}; is {self.client.base_url} the right base_url?",
+            f"the answer {what}; is {self.address} the right base_url?",
             temporary=not creates,
             ambiguous=creates,
         )
@@ -174,16 +177,16 @@ class OpenAIRequests:
         causes = {cls.__name__ for cls in type(error.__cause__).__mro__}
         if causes & _NEVER_SENDABLE:
             return ProviderError(
-                self.name, f"cannot send to {self.client.base_url}: {host_words(str(error.__cause__))}"
+                self.name, f"cannot send to {self.address}: {host_words(str(error.__cause__))}"
             )
         if isinstance(error.__cause__, AnswerRefusedError):
-            what = f"the answer of {self.client.base_url} {host_words(str(error.__cause__))}"
+            what = f"the answer of {self.address} {host_words(str(error.__cause__))}"
             return ProviderError(self.name, what, ambiguous=creates)
         sent = not causes & _NEVER_SENT
         what = "no answer in time" if timed_out else "the connection failed"
         return ProviderError(
             self.name,
-            f"{what} ({type(error.__cause__).__name__}) at {self.client.base_url}",
+            f"{what} ({type(error.__cause__).__name__}) at {self.address}",
             # After a time-out the host may still be at work on it: sent again it could be paid for twice.
             temporary=not (timed_out and sent and creates),
             ambiguous=creates and sent,

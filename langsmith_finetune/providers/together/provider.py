@@ -90,12 +90,12 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         self._clock = clock or Clock()
 
     def __repr__(self) -> str:
-        return f"TogetherProvider({self._api.base_url!r})"
+        return f"TogetherProvider({self._api.address!r})"
 
     @property
     def home(self) -> str:
         """The host's address."""
-        return self._api.base_url
+        return self._api.address
 
     # --- jobs ------------------------------------------------------------------------------------------
 
