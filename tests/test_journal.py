@@ -242,6 +242,15 @@ def test_record_of_wrong_types_is_not_read(journal, field):
     assert journal.unreadable(HOST, request()) == {path: "is not a record of a job"}
 
 
+@pytest.mark.parametrize("field", [{"stage": "hovering"}, {"status": "asleep"}])
+def test_record_with_a_word_of_a_later_version_is_not_read(journal, field):
+    journal.begin(HOST, request())
+    (path,) = journal.folder.glob("job-*.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **field}))
+    (word,) = field.values()
+    assert journal.unreadable(HOST, request()) == {path: f"was written by a later version ({word!r})"}
+
+
 def test_folder_in_a_record_s_place_is_named(journal):
     _, path = damaged(journal, None)
     assert journal.unreadable(HOST, request()) == {path: "cannot be read (Is a directory)"}

@@ -241,6 +241,39 @@ def test_deploy_again_returns_to_the_deployment_that_the_list_lacks(server, mode
     assert len(server.deployments) == 1
 
 
+@pytest.mark.parametrize("seconds", [45, 590])
+def test_a_known_deployment_that_nothing_shows_yet_is_waited_for(  # noqa: PLR0917
+    server, model, deploying, clock, monkeypatch, seconds
+):
+    first, kind, begun = model.deploy(), type(deploying), len(clock.slept)
+    list_deployments, retrieve = kind.list_deployments, kind.retrieve_deployment
+
+    def is_late():
+        return sum(clock.slept[begun:]) < seconds
+
+    def looked_up(self, deployment_id):
+        if is_late():
+            raise ProviderError(self.name, "HTTP 404: no such deployment")
+        return retrieve(self, deployment_id)
+
+    monkeypatch.setattr(
+        kind, "list_deployments", lambda *asked: [] if is_late() else list_deployments(*asked)
+    )
+    monkeypatch.setattr(kind, "retrieve_deployment", looked_up)
+    assert model.deploy().id == first.id
+    assert list(server.deployments) == [first.id]
+
+
+def test_a_known_deployment_that_was_deleted_elsewhere_is_made_anew_in_the_end(server, model, clock, caplog):
+    first, begun = model.deploy(), len(clock.slept)
+    del server.deployments[first.id]
+    second = model.deploy()
+    assert 599 < sum(clock.slept[begun:]) < 602
+    assert list(server.deployments) == [second.id]
+    assert f"deploying: deployment {first.id} is not there (yet); looking for it for up to" in caplog.text
+    assert "Where it was deleted, deploy(force_new=True) does so at once" in caplog.text
+
+
 @pytest.mark.parametrize("seconds", [45, 150, 590])
 def test_a_deployment_that_is_listed_late_is_never_paid_twice(  # noqa: PLR0917
     server, model, deploying, clock, monkeypatch, seconds

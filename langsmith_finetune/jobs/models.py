@@ -76,8 +76,8 @@ class FineTunedModel:
             record = self.journal.of_job(provider, self.job_id)
             before = self._deployments(record, force_new=force_new)
             living = [one for one in before if one.status not in _GONE]
-            if not living and not force_new and record is not None and record.stage == "deploying":
-                living = self._look_again(before, seconds_left(record.asked_at or record.created_at))
+            if not living and not force_new and record is not None and self._may_show_yet(record, before):
+                living = self._look_again(before, seconds_left(record.asked_at or record.created_at), record)
             if living and not force_new:
                 logger.warning("%s: deployment %s serves %s already", provider.name, living[0].id, self.id)
                 return self._noted(living[0])
@@ -143,12 +143,33 @@ class FineTunedModel:
             return found  # deleted
         return [*found, expect_id("deployment", known, remembered, self.provider)]
 
-    def _look_again(self, before: list[DeploymentStatus], seconds: float) -> list[DeploymentStatus]:
-        """The deployments that the provider lists later than those before."""
+    def _may_show_yet(self, record: JobRecord, before: list[DeploymentStatus]) -> bool:
+        """Whether a deployment that was asked for may still show: in a list, or at all where its id is known."""
+        if record.stage == "deploying":
+            return True
+        known = record.deployment_id
+        if record.stage != "deployed" or known is None or known in {one.id for one in before}:
+            return False
+        if seconds := seconds_left(record.asked_at or record.created_at):
+            logger.warning(
+                "%s: deployment %s is not there (yet); looking for it for up to %d s before %s is deployed again. Where it "
+                "was deleted, deploy(force_new=True) does so at once",
+                self.provider.name,
+                known,
+                seconds,
+                self.id,
+            )
+        return seconds > 0
+
+    def _look_again(
+        self, before: list[DeploymentStatus], seconds: float, record: JobRecord | None = None
+    ) -> list[DeploymentStatus]:
+        """The deployments that the provider shows later than those before."""
         seen = {one.id for one in before}
         for delay in look_again_delays(seconds):
             self.clock.sleep(delay)
-            new = [one for one in self._deployments(None) if one.id not in seen and one.status not in _GONE]
+            shown = self._deployments(record)
+            new = [one for one in shown if one.id not in seen and one.status not in _GONE]
             if new:
                 return new
         return []

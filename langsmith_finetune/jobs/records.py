@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from langsmith_finetune.providers.base import Status
 
@@ -89,6 +89,9 @@ def record_of(path: Path) -> JobRecord:
         raise UnreadableError("is not a record of a job") from None
     if not all(_is_of_kind(getattr(record, name), kind) for name, kind in _FIELDS.items()):
         raise UnreadableError("is not a record of a job")
+    for word, known in ((record.stage, get_args(Stage)), (record.status, (None, *get_args(Status)))):
+        if word not in known:
+            raise UnreadableError(f"was written by a later version ({word!r})")
     return record
 
 
