@@ -1,5 +1,6 @@
 """Canaries: a key and a line of data in whatever each host answers, looked for wherever an answer may go."""
 
+import asyncio
 import base64
 import json
 import logging
@@ -9,9 +10,11 @@ import traceback
 from functools import partial
 from pathlib import Path
 
+import langsmith
 import pytest
 from huggingface_hub import HfApi
 
+from langsmith_finetune import aselect_runs, select_runs
 from langsmith_finetune.errors import FineTuneError, JobFailedError
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.azure import AzureProvider
@@ -21,8 +24,9 @@ from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
 from tests.hosts import HOSTS, KEY, copy_of
 from tests.standins.clock import FakeClock
-from tests.standins.server import Response
+from tests.standins.server import Response, StandIn
 
+PROJECT = "0d1e2f30-0000-4000-8000-000000000001"
 CANARY = "zqxjcanary"
 LINE = json.dumps(
     {"messages": [{"role": "user", "content": CANARY}, {"role": "assistant", "content": "Vexilloid"}]}
@@ -247,3 +251,30 @@ def test_no_address_shows_its_password(name, where, is_there, train, tmp_path):
     assert errors
     for file in (tmp_path / "out").rglob("*.json"):
         assert PASSWORD not in file.read_text()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422, 429, 500])
+@pytest.mark.parametrize("kind", [langsmith.Langsmith, langsmith.AsyncLangsmith])
+def test_no_refusal_of_langsmith_leaks_what_it_says(kind, status):
+    class Refuses(StandIn):
+        def handle(self, request):
+            said = f"{SAID} {request.headers['x-api-key']}; the filter is not valid"
+            return Response(status, {"detail": said}, {"retry-after": "0.01"} | ECHOED)
+
+    async def collected(client):
+        async with client:
+            return [run async for run in aselect_runs(client, project_id=PROJECT, limit=1)]
+
+    def selected(client):
+        if kind is langsmith.AsyncLangsmith:
+            return asyncio.run(collected(client))
+        return list(select_runs(client, project_id=PROJECT, limit=1))
+
+    with Refuses() as server:
+        client = kind(api_key=KEY, base_url=server.url, max_retries=0)
+        with pytest.raises(langsmith.APIStatusError) as raised:
+            selected(client)
+    assert raised.value.status_code == status
+    assert str(raised.value).startswith(f"Error code: {status} - Example 3: bad")
+    for where, text in shown_by(raised.value):
+        assert_no_leak(where, text, steers="pickle" not in where)

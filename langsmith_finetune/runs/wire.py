@@ -95,6 +95,8 @@ def fetch(client: Any, call: Call) -> Received:
         except langsmith.APIStatusError as error:
             url = _redirected(error, client)
             continue
+        except langsmith.LangsmithError as error:
+            raise _masked(error, client)  # noqa: B904 - it is the same
         body = _Body(response, call)
         try:
             for piece in response.iter_bytes():
@@ -116,6 +118,8 @@ async def afetch(client: Any, call: Call) -> Received:
         except langsmith.APIStatusError as error:
             url = _redirected(error, client)
             continue
+        except langsmith.LangsmithError as error:
+            raise _masked(error, client)  # noqa: B904 - it is the same
         body = _Body(response, call)
         try:
             async for piece in response.iter_bytes():
@@ -149,6 +153,33 @@ def _lost_connection(error: Exception, response: Any) -> Exception:
     return langsmith.APITimeoutError(request) if timed_out else langsmith.APIConnectionError(request=request)
 
 
+def _masked(error: langsmith.LangsmithError, client: Any) -> langsmith.LangsmithError:
+    """The SDK's error without what must not be shown: LangSmith may quote the key, and runs."""
+    from langsmith_finetune.providers.masking import host_words, remember_key, remember_keys_in  # noqa: PLC0415
+
+    remember_key(client.api_key)
+    remember_keys_in(str(client.base_url))
+    link: BaseException | None = error
+    while link is not None:
+        link.args = tuple(host_words(arg) if isinstance(arg, str) else arg for arg in link.args)
+        link = link.__cause__
+    error.__context__ = None  # the HTTP library's, with the request and its headers
+    if isinstance(error, langsmith.APIStatusError):
+        body = error.body if isinstance(error.body, dict) else {}
+        said = next(
+            (body[name] for name in ("detail", "message", "error") if isinstance(body.get(name), str)),
+            "no message",
+        )
+        error.args = (f"Error code: {error.status_code} - {host_words(said)}",)
+        old = error.response
+        kept = {name: old.headers[name] for name in ("retry-after",) if name in old.headers}
+        error.request = type(old.request)(old.request.method, old.request.url)
+        error.response = type(old)(old.status_code, headers=kept, request=error.request)
+    if isinstance(error, langsmith.APIError):
+        error.message, error.body = str(error), None
+    return error
+
+
 # --- redirects -------------------------------------------------------------------------------------------
 
 
@@ -156,7 +187,7 @@ def _redirected(error: langsmith.APIStatusError, client: Any) -> str:
     """Where to ask instead, if that is at the same host."""
     there: str = error.response.headers.get("location") or ""
     if error.status_code not in _REDIRECTS or not there:
-        raise error
+        raise _masked(error, client)
     here = str(error.request.url)
     there = urljoin(here, there)
     if not same_origin(here, there):
