@@ -40,6 +40,7 @@ class DatasetReport:
     1,000 are kept.
 
     Example:
+        >>> from langsmith_finetune import TrainingExample
         >>> from langsmith_finetune.dataset.dedupe import drop_duplicates
         >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
         >>> report = DatasetReport()

@@ -32,7 +32,7 @@ def json_line(where: str, line: Any) -> dict[str, Any]:
         InvalidExampleError: It has no form in JSON; names the field and the type of what was found there.
 
     Example:
-        >>> json_line("line", {"messages": ({"role": "user", "content": b"Hi"},)})
+        >>> json_line("line", {"messages": ({"role": "user", "content": b"Hi"},)})  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         langsmith_finetune.errors.InvalidExampleError: line: messages[0].content: is of type bytes, which JSON ...
     """
