@@ -54,6 +54,21 @@ def test_no_value_is_too_odd_to_be_read(read):
         read(value)
 
 
+def test_ids_hold_nothing_that_steers_a_terminal():
+    assert id_from("ftjob-你好/1") == "ftjob-你好/1"
+    for odd in (
+        "ftjob-\u202e1",
+        "ftjob\u2066",
+        "\x1b[2Jftjob",
+        "ftjob\n",
+        "ftjob 1",
+        "\ud800",
+        "\u2028",
+        "x" * 501,
+    ):
+        assert id_from(odd) is None
+
+
 def test_numbers_are_finite_and_counts_are_whole():
     assert [number for value in ODD if (number := number_from(value)) is not None] == [7.0, -1.0]
     assert [count for value in ODD if (count := count_from(value)) is not None] == [7]

@@ -71,8 +71,8 @@ def objects_from(value: Any) -> list[Mapping[str, Any]]:
 
 
 def id_from(value: Any) -> str | None:
-    """An id or name: text without spaces, and not too long; else None."""
-    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+    """An id or name: text without spaces and without what steers a terminal, and not too long; else None."""
+    return value if isinstance(value, str) and _ID.fullmatch(value) and value.isprintable() else None
 
 
 def text_from(value: Any) -> str | None:
