@@ -1,11 +1,13 @@
 import asyncio
 from contextlib import redirect_stderr
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.jobs.job import FineTuneJob
+from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.models import Deployment
 from tests.job_fixtures import (
     clock,
@@ -330,3 +332,27 @@ def test_a_provider_that_deploys_nothing_says_only_that(create, provider, caplog
         model.deploy()
     assert caplog.messages == []
     assert FineTuneJob.list()[0].stage == "ended"
+
+
+@pytest.mark.parametrize("seconds", [45, 590])
+def test_a_model_of_another_machine_is_deployed_once_where_the_list_lags(  # noqa: PLR0917
+    server, model, deploying, clock, monkeypatch, tmp_path, seconds
+):
+    here = replace(model, journal=Journal(tmp_path / "another machine"))
+    kind, begun = type(deploying), len(clock.slept)
+    list_deployments = kind.list_deployments
+
+    def late(self, model_id=None):
+        return list_deployments(self, model_id) if sum(clock.slept[begun:]) >= seconds else []
+
+    monkeypatch.setattr(kind, "list_deployments", late)
+    server.fault("POST", DEPLOYMENTS, NOT_JSON, after=True)
+    try:
+        deployment = here.deploy()
+    except ProviderError:
+        deployment = here.deploy()
+    assert list(server.deployments) == [deployment.id]
+    (record,) = here.journal.records(deploying)
+    assert (record.job_id, record.stage, record.training_file) == (model.job_id, "deployed", "")
+    job = FineTuneJob.attach(model.job_id, provider=deploying, clock=clock, journal=here.journal)
+    assert job.wait(progress=False).id == model.id

@@ -580,7 +580,7 @@ class FineTuneJob:
     def _outcome(self) -> FineTunedModel:
         if self.status != "succeeded" or self.details.fine_tuned_model is None:
             record = self._journal.of_job(self.provider, self.id)
-            file = Path(record.training_file).name if record else "training file"
+            file = (Path(record.training_file).name if record else "") or "training file"
             raise JobFailedError(self.details) from rejected_line(self.details.error or "", file)
         return FineTunedModel(
             id=self.details.fine_tuned_model,
@@ -601,7 +601,8 @@ class FineTuneJob:
             self._into_ledger()
 
     def _into_ledger(self) -> None:
-        if record := self._journal.of_job(self.provider, self.id):
+        record = self._journal.of_job(self.provider, self.id)
+        if record is not None and record.training_file:
             _record(Path(record.training_file), self.details, self.provider, record.training_sha256)
 
     def to_dict(self) -> dict[str, Any]:

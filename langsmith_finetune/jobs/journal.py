@@ -137,6 +137,26 @@ class Journal:
         )
         return self.write(record)
 
+    def begin_elsewhere(self, provider: Provider, job_id: str, **known: Any) -> JobRecord:
+        """Write down a job that was created on another machine, before something is paid for from here.
+
+        Its request is not known, so its fingerprint is that of the job alone, and no request is ever equal to it.
+        """
+        parts = ("a job of another machine", provider.name, home_of(provider), job_id)
+        record = JobRecord(
+            fingerprint=hashlib.sha256("\0".join(parts).encode()).hexdigest(),
+            provider=provider.name,
+            home=home_of(provider),
+            method="supervised",
+            training_file="",
+            training_sha256="",
+            created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+            number=1,
+            job_id=job_id,
+            **{"stage": "ended", **known},
+        )
+        return self.write(record)
+
     def write(self, record: JobRecord, **changes: Any) -> JobRecord:
         """Write a record with these changes, in place of what was there.
 

@@ -73,7 +73,7 @@ class FineTunedModel:
         if type(provider).deploy is Provider.deploy:
             provider.deploy(self.id, **settings)  # raises what it lacks
         with self.journal.lock("deploy", provider.name, home_of(provider), self.id):
-            record = self.journal.of_job(provider, self.job_id)
+            record = self._record()
             before = self._deployments(record, force_new=force_new)
             living = [one for one in before if one.status not in _GONE]
             if not living and not force_new and record is not None and self._may_show_yet(record, before):
@@ -194,6 +194,17 @@ class FineTunedModel:
     def _noted(self, deployment: DeploymentStatus) -> Deployment:
         self._write(stage="deployed", deployment_id=deployment.id)
         return Deployment(self.provider, deployment, clock=self.clock, journal=self.journal)
+
+    def _record(self) -> JobRecord | None:
+        """The journal's record of the job; one is made for a job of another machine, so that nothing is paid twice."""
+        if (record := self.journal.of_job(self.provider, self.job_id)) is not None:
+            return record
+        known = {"model": self.base_model, "fine_tuned_model": self.id, "status": "succeeded"}
+        try:
+            return self.journal.begin_elsewhere(self.provider, self.job_id, **known)
+        except OSError as error:
+            logger.warning("%s cannot be written: %s", self.journal.folder, error.strerror)
+            return None
 
     def _write(self, **changes: Any) -> None:
         try:

@@ -33,8 +33,8 @@ class JobRecord:
         stage: How far it has come.
         model: The model to start from.
         method: How to train.
-        training_file: The training file's path on this machine.
-        training_sha256: The SHA-256 of its bytes.
+        training_file: The training file's path on this machine; empty for a job that was created on another.
+        training_sha256: The SHA-256 of its bytes; empty likewise.
         created_at: When it was intended first, in ISO 8601.
         number: Which of the jobs of this fingerprint it is, from 1.
         names: The names that were given to it.
