@@ -392,6 +392,15 @@ def test_locks_do_not_pile_up(journal):
     assert len(list(journal.folder.iterdir())) <= 256
 
 
+def until(happened):
+    """Wait for what another thread does, however busy the machine is."""
+    for _ in range(600):
+        if happened():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never happened")
+
+
 def test_a_waiting_kernel_says_who_holds_the_lock(journal, caplog):
     entered = threading.Event()
 
@@ -402,7 +411,8 @@ def test_a_waiting_kernel_says_who_holds_the_lock(journal, caplog):
     with journal.lock("create", "x"):
         thread = threading.Thread(target=wait)
         thread.start()
-        assert not entered.wait(0.2)
+        until(lambda: caplog.messages)
+        assert not entered.is_set()
         said = f"process {os.getpid()} of {socket.gethostname()}, since "
         assert caplog.messages[0].startswith(said)
         assert caplog.messages[0].endswith(", is at work on the same (create-2d.lock); waiting for it")
@@ -440,9 +450,9 @@ def test_a_stopped_holder_is_named_again_and_again(journal, holder, caplog, monk
     entered = threading.Event()
     thread = threading.Thread(target=waits, args=(journal, entered))
     thread.start()
-    assert not entered.wait(0.5)
     stopped = f"It is stopped: `kill -CONT {holder.pid}` lets it go on, and `kill {holder.pid}` ends it"
-    assert sum(stopped in message for message in caplog.messages) > 1
+    until(lambda: sum(stopped in message for message in caplog.messages) > 1)
+    assert not entered.is_set()
     holder.kill()
     thread.join(30)
     assert entered.is_set()
@@ -471,13 +481,13 @@ def test_a_process_forked_by_a_holder_that_dies_leaves_the_lock_free(journal):
         context = journal.lock("create", "x")
         context.__enter__()
         if os.fork() == 0:
-            time.sleep(5)
+            time.sleep(30)
         os._exit(0)
     os.waitpid(parent, 0)
     entered = threading.Event()
     thread = threading.Thread(target=waits, args=(journal, entered))
     thread.start()
-    assert entered.wait(4)
+    assert entered.wait(25)
     thread.join()
 
 
