@@ -74,7 +74,7 @@ def test_one_fault_anywhere_costs_nothing(server, create, caplog, capsys, *, ste
 @pytest.mark.parametrize("step", ["an upload", "a creation", "a look at the job"])
 def test_an_answer_that_never_ends_costs_nothing(server, connect, create, caplog, *, step, fault):
     server.fault(*STEPS[step], fault.answer, after=fault.after)
-    brisk = connect(timeout=0.3)
+    brisk = connect(timeout=1.0)
     model = until_it_is_done(lambda: create(provider=brisk).wait(progress=False), caplog)
     assert list(server.jobs) == [model.job_id]
     assert paid(server) == (1, 1)

@@ -310,7 +310,7 @@ def test_a_date_in_retry_after_is_waited_for(clock):
 
 def test_a_server_that_hangs_is_asked_again(clock):
     with LangSmith(hours(30)) as server:
-        client = client_of(server, timeout=0.3)
+        client = client_of(server, timeout=1.0)
         server.fault("POST", V2_QUERY, Response(200, None, {"content-length": "9"}))  # which never come
         assert len(list(select_runs(client, project_id=PROJECT_ID))) == 30
 
