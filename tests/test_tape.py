@@ -102,7 +102,7 @@ def test_a_secret_that_no_filter_knows_is_not_written(tmp_path):
     ("text", "kind"),
     [
         ("hf_AbCdEfGhIjKlMnOp", "a key"),
-        ('"api_key": "lsv2_pt_0123456789abcdef"', "a key"),
+        ('"api_key": "lsv2_' + 'pt_0123456789abcdef"', "a key"),
         ("Bearer abc", "a token"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.x", "a token"),
         ("    authorization:\n    - x", "a header that opens doors"),
