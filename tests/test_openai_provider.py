@@ -1,4 +1,5 @@
 import hashlib
+import operator
 import traceback
 import tracemalloc
 from datetime import UTC, datetime
@@ -146,7 +147,7 @@ def test_a_look_does_not_wait_for_ten_minutes_where_the_caller_set_no_timeout(co
 
     class Reader(httpx2.BaseTransport):
         def handle_request(self, request):
-            seen[request.method] = request.extensions["timeout"]["read"]
+            seen[request.method] = operator.index(request.extensions["timeout"]["read"])
             return httpx2.Response(200, json={"id": "x-1", "status": "processed", "data": []})
 
     for settings, get, post in (({}, 60, 600), ({"timeout": 5.0}, 5, 5)):

@@ -197,6 +197,7 @@ def test_of_the_candidates_of_one_call_the_best_goes_with_the_worst(make):
 
 
 def test_captured_candidates_are_read_each_and_equal_ones_make_no_pair():
+    different = {"f244e829-f65f-4c7d-93f3-bb12cbdf3fd5"}
     runs = corpus.everything()
     several = [
         example
@@ -209,9 +210,12 @@ def test_captured_candidates_are_read_each_and_equal_ones_make_no_pair():
         seen.append(answer)
         return len(seen)
 
-    assert not list(preferences_from_candidates(runs, judge))
-    assert seen == [example.line["messages"][-1] for example in several for _ in range(2)]
-    assert len(several) == 3
+    pairs = list(preferences_from_candidates(runs, judge))
+    assert {pair.source.run_id for pair in pairs} == different
+    (other,) = [pair.line["preferred_output"][0] for pair in pairs]
+    firsts = [example.line["messages"][-1] for example in several for _ in range(2)]
+    assert [one for one in zip(seen, firsts, strict=True) if one[0] != one[1]] == [(other, firsts[5])]
+    assert len(several) == 4
 
 
 PRODUCERS = {

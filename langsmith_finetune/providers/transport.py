@@ -108,7 +108,8 @@ class _Reading:
 
     Args:
         pause: The most seconds for one read; None where there is no limit.
-        ends_at: When all reads must have ended; None for `LONGEST_ANSWER_SECONDS` from the first one on.
+        ends_at: When all reads must have ended; None for `LONGEST_ANSWER_SECONDS`, or `pause` if that is more, from the
+            first one on.
     """
 
     def __init__(self, pause: float | None, ends_at: float | None) -> None:
@@ -117,7 +118,7 @@ class _Reading:
     def __index__(self) -> int:
         now = time.monotonic()
         if self.ends_at is None:
-            self.ends_at = now + LONGEST_ANSWER_SECONDS
+            self.ends_at = now + max(LONGEST_ANSWER_SECONDS, self.pause or 0.0)
         left = self.ends_at - now
         if left <= 0:
             raise TimeoutError("the answer did not end in time")

@@ -3,6 +3,7 @@
 The recordings are not part of this project; without them these tests are skipped.
 """
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.openai.answers import job_event_from_answer, job_status_from_answer
+from langsmith_finetune.providers.openai.files import file_name
 from tests.by_hand import uploaded
 from tests.standins import openai as stand_in
 from tests.standins.clock import FakeClock
@@ -258,6 +260,10 @@ def test_every_recorded_refusal_is_final_and_keeps_its_words(answer):
 
 @pytest.mark.parametrize("file", kinds(["openai", "azure"], "file"))
 def test_every_recorded_upload_is_waited_for_until_it_is_ready(file, tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text("{}\n")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    file = file | {"filename": file_name(sha256), "bytes": 3}  # as the host would show what it was sent
     ready = file | {"status": "processed"}
     asked = []
 
@@ -268,11 +274,9 @@ def test_every_recorded_upload_is_waited_for_until_it_is_ready(file, tmp_path):
                 return Response(200, {"object": "list", "data": []})
             return Response(200, file if request.method == "POST" else ready)
 
-    path = tmp_path / "x.jsonl"
-    path.write_text("{}\n")
     with Files() as server, openai.OpenAI(api_key="sk-k", base_url=server.url) as client:
         provider = OpenAIProvider(client=client, clock=FakeClock())
-        request = JobRequest(training_file=path, training_sha256="0" * 64, model="m")
+        request = JobRequest(training_file=path, training_sha256=sha256, model="m")
         memory = {}
         uploaded(provider, request, memory=memory)
         assert list(memory.values()) == [file["id"]]

@@ -4,6 +4,7 @@ The recordings are not part of this project; without them these tests are skippe
 """
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,7 +37,12 @@ def interactions(name):
 
 
 class Replay(StandIn):
-    """Gives each request the next recorded answer of its method and path; the last stays."""
+    """Gives each request the next recorded answer of its method and path; the last stays.
+
+    A file is shown with the name and the size that were sent, and a list as ending with what was recorded of it.
+    """
+
+    sent = None
 
     def __init__(self, recorded):
         super().__init__()
@@ -54,6 +60,13 @@ class Replay(StandIn):
             return Response(200, {"object": "list", "data": [], "has_more": False})
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         body = answer["body"].encode() if isinstance(answer["body"], str) else answer["body"]
+        if place == ("POST", "/files"):
+            name = re.search(rb'filename="([^"]+)"\r\n.*?\r\n\r\n(.*)\r\n--', request.body, re.DOTALL)
+            self.sent = {"filename": name[1].decode(), "bytes": len(name[2])}
+        if isinstance(body, dict) and "filename" in body and self.sent:
+            body = body | self.sent
+        if isinstance(body, dict) and "has_more" in body:
+            body = body | {"has_more": False}
         return Response(answer["status"], body)
 
 
