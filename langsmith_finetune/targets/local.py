@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from langsmith_finetune.targets.rules import TargetRules
+from langsmith_finetune.targets.trl import TRL
 
 _TEMPLATES = "https://huggingface.co/docs/transformers/chat_templating"
 
@@ -16,21 +17,10 @@ LOCAL = TargetRules(
     name="local",
     source=_TEMPLATES,
     sources={"too_long": "https://huggingface.co/docs/trl/sft_trainer"},
-    warns=frozenset(
-        {
-            "byte_order_mark",
-            "call_id",
-            "empty_content",
-            "function_name",
-            "line_key",
-            "message_key",
-            "name",
-            "refusal",
-            "undefined_tool",
-        }
-    ),
-    line_keys=frozenset({"messages", "tools"}),
-    message_keys=frozenset({"reasoning_content"}),
+    # What a chat template reads over, whoever renders it.
+    warns=TRL.warns,
+    line_keys=TRL.line_keys,
+    message_keys=TRL.message_keys,
     order="prompted",
     argument_objects=True,
 )
