@@ -32,7 +32,7 @@ from langsmith_finetune import (
     convert_messages_for_finetuning,
     examples_from_runs,
 )
-from langsmith_finetune.shapes.canonical import line_json
+from langsmith_finetune._foundation.json_text import line_json
 
 CAPTURED = Path(__file__).parents[1] / "tests" / "data" / "wire" / "lc_plain.json"
 

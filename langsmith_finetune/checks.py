@@ -11,23 +11,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from langsmith_finetune.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.json_text import line_json
+from langsmith_finetune._printable import printable
 from langsmith_finetune.dataset.sound import is_example, line_of, name_of
-from langsmith_finetune.dataset.whole_file import whole_file
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, TrainingExample
-from langsmith_finetune.printable import printable
-from langsmith_finetune.shapes.canonical import line_json
 from langsmith_finetune.targets import Problem, RuleName, Target, TargetRules, rules_of
 from langsmith_finetune.targets.lines import is_preference, line_problems
 from langsmith_finetune.targets.mend import mended
 from langsmith_finetune.targets.problems import Problems
-from langsmith_finetune.targets.read_lines import (
-    NO_EXAMPLES,
-    WRITE_JSONL,
-    Fault,
-    read_lines,
-)
+from langsmith_finetune.targets.read_lines import NO_EXAMPLES, WRITE_JSONL, Fault, read_lines
 from langsmith_finetune.targets.rules import WHY
 
 Example: TypeAlias = TrainingExample | PreferenceExample | Mapping[str, Any]

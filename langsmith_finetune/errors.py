@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from langsmith_finetune.printable import printable
+from langsmith_finetune._printable import printable
 
 if TYPE_CHECKING:
     from langsmith_finetune.providers.base import JobStatus

@@ -11,22 +11,12 @@ from uuid import UUID
 from langchain_core.chat_sessions import ChatSession
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from langsmith_finetune.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._printable import logger_of
+from langsmith_finetune.chat_format import Content, Message, Tool, ToolCall
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
-from langsmith_finetune.printable import logger_of
 from langsmith_finetune.shapes import read_with_care
-from langsmith_finetune.shapes.canonical import (
-    Content,
-    Conversation,
-    Message,
-    Note,
-    NoteKind,
-    Notes,
-    Tool,
-    ToolCall,
-    Unreadable,
-    list_at,
-)
+from langsmith_finetune.shapes.canonical import Conversation, Note, NoteKind, Notes, Unreadable, list_at
 from langsmith_finetune.shapes.langchain import KIND_OF_TYPE, message_from_fields
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.plain import offers_tools, read_plain

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from langsmith_finetune.dataset.whole_file import finish_pair, whole_pair
+from langsmith_finetune._foundation.files import finish_pair, whole_pair
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.ledger_rows import (
     BOM,
@@ -40,7 +41,6 @@ from langsmith_finetune.ledger_rows import (
     rows_of,
     stem_of,
 )
-from langsmith_finetune.printable import logger_of
 
 if TYPE_CHECKING:
     from langsmith_finetune.providers.base import JobStatus

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import msgspec
 
-from langsmith_finetune.dataset.whole_file import finish_pair, finish_pairs, whole_file
+from langsmith_finetune._foundation.files import finish_pair, finish_pairs, whole_file
 from langsmith_finetune.errors import InvalidExampleError
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -15,7 +14,7 @@ from collections.abc import (
     Sequence,
 )
 from itertools import groupby
-from typing import Any, Generic, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from langchain_core.chat_loaders import BaseChatLoader
@@ -29,24 +28,23 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langsmith_finetune.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.json_text import object_of
+from langsmith_finetune._foundation.tally import FirstThousand
+from langsmith_finetune.chat_format import Content, Message, Tool
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.projects import fetch_dataset_lines
 from langsmith_finetune.runs.select import afetch_runs, fetch_runs, not_found
 from langsmith_finetune.runs.versions import PAGE_SIZE
 from langsmith_finetune.shapes import Reading, begin_reading, conversation_from_run, refusal
 from langsmith_finetune.shapes.canonical import (
-    Content,
     Conversation,
-    Message,
     Note,
     NoteKind,
     Notes,
-    Tool,
     Unreadable,
     list_at,
     mapping_at,
-    object_of,
 )
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunSource
@@ -75,43 +73,6 @@ class RunChatSession(ChatSession, total=False):
 
     source: RunSource
     """Where the session came from."""
-
-
-class FirstThousand(Sequence[T], Generic[T]):
-    """The first 1,000 things of a stream, and how many there were of each kind.
-
-    Args:
-        kind_of: Names the kind of a thing, for `counts`.
-    """
-
-    def __init__(self, kind_of: Callable[[T], str]) -> None:
-        self._kept: list[T] = []
-        self._kind_of = kind_of
-        self.counts: Counter[str] = Counter()
-
-    @property
-    def total(self) -> int:
-        """How many there were, kept or not."""
-        return self.counts.total()
-
-    def add(self, thing: T) -> None:
-        """Count it, and keep it if it is among the first."""
-        self.counts[self._kind_of(thing)] += 1
-        if len(self._kept) < 1000:
-            self._kept.append(thing)
-
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[T]: ...
-    def __getitem__(self, index: int | slice) -> T | list[T]:
-        return self._kept[index]
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def __repr__(self) -> str:
-        return f"<{self.total} in all: {dict(self.counts)}>"
 
 
 class LangSmithRunChatLoader(BaseChatLoader):

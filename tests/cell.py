@@ -23,7 +23,7 @@ import langsmith_finetune.checks
 import langsmith_finetune.dataset.prices
 import langsmith_finetune.ledger
 import langsmith_finetune.providers.lifecycle
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.jobs.job import FineTuneJob
 from tests.standins.deploying import DeployingProvider
 

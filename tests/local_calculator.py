@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune.dataset.scratch import kept_scratch_folder
+from langsmith_finetune._foundation.scratch import kept_scratch_folder
 from langsmith_finetune.jobs.job import FineTunedModel, FineTuneJob
 from langsmith_finetune.providers.local import LocalProvider, tiny_model
 

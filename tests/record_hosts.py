@@ -19,7 +19,7 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.providers import lifecycle
 from langsmith_finetune.providers.huggingface.package import code_archive
 

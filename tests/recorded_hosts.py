@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 from langsmith_finetune import FineTuneJob
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.errors import FineTuneError
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.providers.azure import AzureProvider

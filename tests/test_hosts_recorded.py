@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from langsmith_finetune.providers.masking import host_words
+from langsmith_finetune._foundation.masking import host_words
 from tests.recorded_hosts import ASKED, HOSTS, Visit, asked_of, this_librarys_code
 from tests.standins.clock import FakeClock
 from tests.tape import ACCOUNT, CASSETTES, answers, header_of, replayed, secrets_in

@@ -308,7 +308,7 @@ def test_a_folder_that_a_killed_process_was_filling_is_removed(tmp_path, train_f
     code = f"""
 import sys, time
 from pathlib import Path
-from langsmith_finetune.dataset.scratch import scratch_folder
+from langsmith_finetune._foundation.scratch import scratch_folder
 with scratch_folder(".new-", Path({str(provider.runs_dir)!r})) as folder:
     (folder / "training.jsonl").write_text("secret")
     print(folder, flush=True)

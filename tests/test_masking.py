@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langsmith_finetune import InvalidExampleError, JobFailedError, ProviderError
+from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
+from langsmith_finetune._printable import logger_of, printable, printable_line
 from langsmith_finetune.dataset.report import Change, DatasetReport
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.printable import logger_of, printable, printable_line
 from langsmith_finetune.providers.base import DeploymentStatus, JobEvent, JobStatus
-from langsmith_finetune.providers.masking import fault_of, host_words, remember_key
 
 SECRET = "the diary of Ada Lovelace"
 LINE = json.dumps({"messages": [{"role": "user", "content": SECRET}, {"role": "assistant", "content": "x"}]})

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from langsmith_finetune.dataset import scratch
-from langsmith_finetune.dataset.scratch import kept_scratch_folder, scratch_folder
+from langsmith_finetune._foundation import scratch
+from langsmith_finetune._foundation.scratch import kept_scratch_folder, scratch_folder
 from langsmith_finetune.jobs.creation import usable_journal
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.preparation import prepared_files

@@ -44,8 +44,8 @@ from langsmith_finetune import (
     training_examples,
     write_jsonl,
 )
+from langsmith_finetune._foundation import json_line as given_lines
 from langsmith_finetune.shapes.canonical import Note
-from langsmith_finetune.targets import given_lines
 from langsmith_finetune.targets.read_lines import sound_lines
 from tests.strange import (
     SECRET,

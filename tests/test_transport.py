@@ -18,6 +18,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from langsmith_finetune import FineTuneJob, JobStatus, JobTimeoutError, Journal, ProviderError
+from langsmith_finetune._foundation.deadline import answers_within
 from langsmith_finetune.providers import transport
 from langsmith_finetune.providers.azure import AzureProvider
 from langsmith_finetune.providers.crusoe import CrusoeProvider
@@ -26,12 +27,7 @@ from langsmith_finetune.providers.huggingface import HuggingFaceProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
-from langsmith_finetune.providers.transport import (
-    DOWNLOAD,
-    AnswerRefusedError,
-    BoundedTransport,
-    answers_within,
-)
+from langsmith_finetune.providers.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
 
 KEY = "sk-canary-of-the-transport"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from langsmith_finetune import InvalidExampleError, Ledger, RunSource, TrainingExample, write_jsonl
-from langsmith_finetune.dataset import whole_file as module
-from langsmith_finetune.dataset.whole_file import finish_pair, whole_file, whole_pair
+from langsmith_finetune._foundation import files as module
+from langsmith_finetune._foundation.files import finish_pair, whole_file, whole_pair
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a killed process is a fork")
 

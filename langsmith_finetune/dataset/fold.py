@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, Literal, cast
 
-from langsmith_finetune.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune.dataset.report import Change, DatasetReport
 from langsmith_finetune.dataset.sound import name_of
 from langsmith_finetune.examples import TrainingExample, TrainingLine, TrainingMessage

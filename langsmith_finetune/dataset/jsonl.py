@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from langsmith_finetune.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.files import whole_pair
+from langsmith_finetune._foundation.json_text import line_json
 from langsmith_finetune.dataset.sound import is_example, line_of
-from langsmith_finetune.dataset.whole_file import whole_pair
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples import PreferenceExample, PreferenceLine, TrainingExample, TrainingLine
 from langsmith_finetune.ledger_rows import closing_row, ledger_path, ledger_row
-from langsmith_finetune.shapes.canonical import line_json
 
 if TYPE_CHECKING:
     from langsmith_finetune.targets import Target, TargetRules

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Literal, cast
 
-from langsmith_finetune.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune.dataset.report import Change, DatasetReport
 from langsmith_finetune.dataset.sound import name_of
 from langsmith_finetune.errors import InvalidExampleError

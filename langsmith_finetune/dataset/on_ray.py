@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from langsmith_finetune.extras import missing
+from langsmith_finetune._foundation.extras import missing
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, cast
 
-from langsmith_finetune.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.json_text import OBJECT, short_text
 from langsmith_finetune.dataset.dedupe import as_compared, digest_of
 from langsmith_finetune.dataset.report import Change, DatasetReport
 from langsmith_finetune.dataset.sound import name_of
@@ -19,7 +20,6 @@ from langsmith_finetune.examples import (
     TrainingMessage,
     examples_from_runs,
 )
-from langsmith_finetune.shapes.canonical import OBJECT, short_text
 from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.run import getter, time_text
 

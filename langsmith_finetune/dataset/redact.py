@@ -12,11 +12,11 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from langsmith.anonymizer import create_anonymizer, create_secret_anonymizer
 
-from langsmith_finetune.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.json_text import compact_json
 from langsmith_finetune.dataset.report import Change, DatasetReport
 from langsmith_finetune.dataset.sound import name_of
 from langsmith_finetune.examples import PreferenceExample, TrainingExample, TrainingMessage
-from langsmith_finetune.shapes.canonical import compact_json
 
 _STEP = "redact"
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from langsmith_finetune._foundation.tally import FirstThousand
+from langsmith_finetune._printable import printable_line
 from langsmith_finetune.dataset.sound import Example, sound_example
-from langsmith_finetune.printable import printable_line
-from langsmith_finetune.sessions import FirstThousand
 
 T = TypeVar("T")
 

@@ -10,14 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune.clock import Clock
-from langsmith_finetune.dataset.scratch import kept_scratch_folder
-from langsmith_finetune.errors import FineTuneError, InvalidExampleError, NotSupportedError, ProviderError
-from langsmith_finetune.jobs.identity import expect_id
-from langsmith_finetune.jobs.journal import ENVIRONMENT, Journal, home_of
-from langsmith_finetune.jobs.plan import JobPlan
-from langsmith_finetune.jobs.records import JobRecord
-from langsmith_finetune.jobs.waiting import (
+from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.retry import (
     ATTEMPTS,
     SETTLED_SECONDS,
     SOON_SECONDS,
@@ -26,7 +20,13 @@ from langsmith_finetune.jobs.waiting import (
     retry_delay,
     seconds_left,
 )
-from langsmith_finetune.printable import logger_of
+from langsmith_finetune._foundation.scratch import kept_scratch_folder
+from langsmith_finetune._printable import logger_of
+from langsmith_finetune.errors import FineTuneError, InvalidExampleError, NotSupportedError, ProviderError
+from langsmith_finetune.jobs.identity import expect_id
+from langsmith_finetune.jobs.journal import ENVIRONMENT, Journal, home_of
+from langsmith_finetune.jobs.plan import JobPlan
+from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.providers.base import (
     JobRequest,
     JobStatus,

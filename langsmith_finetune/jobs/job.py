@@ -9,8 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from langsmith_finetune.clock import Clock
-from langsmith_finetune.dataset.whole_file import finish_pair
+from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.files import finish_pair
+from langsmith_finetune._foundation.retry import looks
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import JobFailedError, JobTimeoutError, NotSupportedError, ProviderError
 from langsmith_finetune.jobs.creation import (
     JobCreation,
@@ -26,8 +28,6 @@ from langsmith_finetune.jobs.plan import JobPlan, check_request, planned, refuse
 from langsmith_finetune.jobs.progress import JobProgress, UploadProgress
 from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.jobs.waiting import looks
-from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import (
     ENDED,
     Checkpoint,

@@ -28,10 +28,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._printable import logger_of, printable_address
 from langsmith_finetune.jobs.locks import process_lock
 from langsmith_finetune.jobs.records import JobRecord, UnreadableError, json_of, record_of
-from langsmith_finetune.printable import logger_of, printable_address
 from langsmith_finetune.providers.base import JobRequest, JobStatus, Provider
 
 logger = logger_of(__name__)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from langsmith_finetune.printable import logger_of
+from langsmith_finetune._printable import logger_of
 
 if sys.platform == "win32":
     import msvcrt

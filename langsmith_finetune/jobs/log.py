@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune.dataset.whole_file import whole_file
-from langsmith_finetune.extras import missing
+from langsmith_finetune._foundation.extras import missing
+from langsmith_finetune._foundation.files import whole_file
 from langsmith_finetune.providers.base import JobEvent
 
 if TYPE_CHECKING:

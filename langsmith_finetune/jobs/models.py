@@ -10,14 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.retry import (
+    SOON_SECONDS,
+    look_again_delays,
+    looks,
+    patiently,
+    seconds_left,
+)
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import FineTuneError, NotSupportedError, ProviderError, their_word
 from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import Journal, home_of
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.jobs.records import JobRecord
-from langsmith_finetune.jobs.waiting import SOON_SECONDS, look_again_delays, looks, patiently, seconds_left
-from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import DeploymentStatus, Provider
 
 if TYPE_CHECKING:

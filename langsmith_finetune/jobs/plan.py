@@ -11,8 +11,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from langsmith_finetune._printable import logger_of, printable
 from langsmith_finetune.errors import InvalidExampleError, ProviderError
-from langsmith_finetune.printable import logger_of, printable
 from langsmith_finetune.providers.base import JobRequest, Method, PreparedFile, Provider
 from langsmith_finetune.providers.preparation import prepared_files
 

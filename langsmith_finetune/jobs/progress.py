@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from langsmith_finetune.clock import Clock
-from langsmith_finetune.printable import printable, printable_line
+from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._printable import printable, printable_line
 
 with warnings.catch_warnings():
     # In a notebook without ipywidgets tqdm draws its bar as text, which is fine, and warns, which is not.

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from langsmith_finetune._foundation.masking import host_words
 from langsmith_finetune.errors import NotSupportedError
-from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.values import numbers_from
 
 if TYPE_CHECKING:

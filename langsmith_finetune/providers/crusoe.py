@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import openai
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.targets.crusoe import CRUSOE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from langsmith_finetune.providers.masking import remember_key
+from langsmith_finetune._foundation.masking import remember_key
 
 
 class ApiKey:

@@ -16,8 +16,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import NotSupportedError
-from langsmith_finetune.printable import logger_of
 
 logger = logger_of(__name__)
 

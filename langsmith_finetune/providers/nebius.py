@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, TypedDict
 
 import openai
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import DeploymentStatus, JobRequest, Provider
 from langsmith_finetune.providers.openai import OpenAIProvider

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from langsmith_finetune.dataset.scratch import scratch_folder
+from langsmith_finetune._foundation.json_text import line_json
+from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.base import JobRequest, PreparedFile, Provider
 
@@ -145,7 +146,6 @@ class _Preparation:
         """A line as it is sent, and whether it says anything else than the file does."""
         if self.has_own_form:
             return data, False
-        from langsmith_finetune.shapes.canonical import line_json  # noqa: PLC0415 - only who uploads needs them
         from langsmith_finetune.targets import to_target  # noqa: PLC0415
 
         row = line_json(to_target(line, self.rules, where=where)) + b"\n"

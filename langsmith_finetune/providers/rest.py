@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 
 import httpx2
 
-from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
+from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.printable import printable_address
 from langsmith_finetune.providers.keys import sendable_key
-from langsmith_finetune.providers.masking import fault_of, host_words, remember_key
 from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.sending import Stretch
 from langsmith_finetune.providers.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport

@@ -10,40 +10,24 @@ import math
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import suppress
 from typing import Any, cast
 
 import httpx2
 
+from langsmith_finetune._foundation.deadline import deadline
+
 LONGEST_ANSWER_BYTES = 64 << 20
 LONGEST_ANSWER_SECONDS = 300.0
-_LEAST_SECONDS = 1.0
 _LONGEST_READ_SECONDS = 86_400.0
 _BLOCK = 1 << 20
 
 DOWNLOAD = "langsmith_finetune.download"
 """A request's extension: its answer is a file, which may be of any size and take any time."""
 
-_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-
 
 class AnswerRefusedError(httpx2.RemoteProtocolError):
     """An answer that no host should send. Its text completes "the host's answer ..."."""
-
-
-@contextmanager
-def answers_within(seconds: float | None) -> Iterator[None]:
-    """Let no request in this context take longer than this in all, but give each at least a second.
-
-    Args:
-        seconds: From now on; None where there is no limit.
-    """
-    token = _deadline.set(None if seconds is None else time.monotonic() + max(seconds, _LEAST_SECONDS))
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
 
 
 class BoundedTransport(httpx2.BaseTransport):
@@ -68,15 +52,14 @@ class BoundedTransport(httpx2.BaseTransport):
             httpx2.HTTPError: The request failed.
         """
         request.headers["accept-encoding"] = "identity"
-        ends_at = _deadline.get()
+        ends_at = deadline()
         timeout = dict(request.extensions.get("timeout") or {})
         if isinstance(timeout.get("read"), _Reading):  # after a redirect, which inherits it
             timeout["read"] = timeout["read"].pause
         if ends_at is not None:
-            left = max(ends_at - time.monotonic(), _LEAST_SECONDS)
+            left = ends_at - time.monotonic()
             for step in ("connect", "read", "write", "pool"):
                 timeout[step] = min(timeout.get(step) or left, left)
-            ends_at = time.monotonic() + left
         reading = _Reading(timeout.get("read"), ends_at)
         request.extensions = {**request.extensions, "timeout": timeout | {"read": reading}}
         answer = self._inner.send(request, stream=True, follow_redirects=False)

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import msgspec
 
-from langsmith_finetune.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.roles import Roles, roles_of
 from langsmith_finetune.shapes.roles import AgentType

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.extras import missing
 from langsmith_finetune.runs.files import (
     FIELDS,
     JSON_COLUMNS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
 
 _POLL_SECONDS = 0.1
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from langsmith_finetune.arguments import check_many
-from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.json_text import short_text
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.files import FIELDS, JSON_COLUMNS, decoded
-from langsmith_finetune.shapes.canonical import short_text
 from langsmith_finetune.shapes.run import getter
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, TypedDict, TypeVar
 # Its names are resolved on first use, so this import is cheap.
 import langsmith
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.runs.rate_limit import RateLimit
 from langsmith_finetune.runs.wire import Call, UnreadableAnswerError, address_of, afetch, fetch
 

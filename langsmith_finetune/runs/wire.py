@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 # Its names are resolved on first use, so this import is cheap.
 import langsmith
 
-from langsmith_finetune.printable import printable_address
+from langsmith_finetune._printable import printable_address
 
 LARGEST_ANSWER = 64_000_000
 """Bytes of an answer that are read. A page of runs that is larger is asked for in parts."""
@@ -155,7 +155,7 @@ def _lost_connection(error: Exception, response: Any) -> Exception:
 
 def _masked(error: langsmith.LangsmithError, client: Any) -> langsmith.LangsmithError:
     """The SDK's error without what must not be shown: LangSmith may quote the key, and runs."""
-    from langsmith_finetune.providers.masking import host_words, remember_key, remember_keys_in  # noqa: PLC0415
+    from langsmith_finetune._foundation.masking import host_words, remember_key, remember_keys_in  # noqa: PLC0415
 
     remember_key(client.api_key)
     remember_keys_in(str(client.base_url))

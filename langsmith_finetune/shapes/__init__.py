@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.shapes.canonical import (
     MARKS,
-    OBJECT,
     Conversation,
     Note,
     NoteKind,

@@ -17,11 +17,10 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from langsmith_finetune._foundation.json_text import OBJECT, compact_json
 from langsmith_finetune.shapes.canonical import (
-    OBJECT,
     Notes,
     Unreadable,
-    compact_json,
     json_at,
     list_at,
     malformed,

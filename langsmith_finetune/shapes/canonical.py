@@ -9,26 +9,22 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Literal, TypeAlias, TypedDict
-from uuid import UUID
+from typing import Any, Literal, TypeAlias
 
-import msgspec
-
+from langsmith_finetune._foundation.json_text import (
+    DEEPEST,
+    LARGEST,
+    LONGEST_INTEGER,
+    OBJECT,
+    compact_json,
+    object_and_text,
+)
+from langsmith_finetune.chat_format import Function, Message, Tool
 from langsmith_finetune.errors import RunReason
-
-DEEPEST = 64
-"""Levels of nesting below which a payload is no longer believed; real tool schemas stay under twenty."""
-
-LARGEST = 1_000_000
-"""Values that one run may be made of, a text counting one for each 100 characters: about 100 MB, five times
-what LangSmith takes in one run. Counted as they are read, so that a payload that holds itself, or holds one
-value in very many places, ends in a refusal and not in a hang."""
 
 MARKS = re.compile(
     r"\[(?:redacted|SECRET_DETECTED|LANGSMITH SECRET)\]"
@@ -36,60 +32,6 @@ MARKS = re.compile(
     re.IGNORECASE,
 )
 """What LangSmith's own anonymizers write, and what its documentation shows in their place."""
-
-_LONGEST_INTEGER = 14_000
-"""Bits; Python writes integers of up to 4,300 digits (14,284 bits) as text without being told to."""
-
-
-class FunctionCall(TypedDict):
-    """A function's name and its arguments as JSON text: compact where it is an object, else untouched."""
-
-    name: str
-    arguments: str
-
-
-class ToolCall(TypedDict):
-    """One call that the model made."""
-
-    id: str
-    type: Literal["function"]
-    function: FunctionCall
-
-
-OBJECT = (dict, Mapping)
-"""What counts as a JSON object. The first is nearly always the one, and far quicker to tell."""
-
-Content: TypeAlias = str | list[dict[str, Any]] | None
-"""Text, or parts of kind text, image_url, input_audio, file and refusal."""
-
-
-class Message(TypedDict, total=False):
-    """One message. `content` is always there; null only beside calls or a refusal."""
-
-    role: str
-    content: Content
-    name: str
-    tool_calls: list[ToolCall]
-    tool_call_id: str
-    function_call: FunctionCall
-    refusal: str
-    reasoning_content: str
-
-
-class Function(TypedDict, total=False):
-    """What a model is told about a function it may call."""
-
-    name: str
-    description: str
-    parameters: dict[str, Any]
-    strict: bool
-
-
-class Tool(TypedDict):
-    """A function, as a tool."""
-
-    type: Literal["function"]
-    function: Function
 
 
 NoteKind: TypeAlias = Literal[
@@ -317,24 +259,6 @@ def nameless(message: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in message.items() if not (is_named and key == "name")}
 
 
-def short_text(value: Any) -> str | None:
-    """An id or a name as text. Anything else that stands in its place is not worth a word of it."""
-    if value is None:
-        return None
-    if type(value) is str:
-        return value if len(value) <= _LONGEST_NAME else value[:_LONGEST_NAME]
-    if isinstance(value, Enum):
-        value = value.value
-    if isinstance(value, str):
-        return value[:_LONGEST_NAME]
-    if isinstance(value, UUID) or (isinstance(value, int) and value.bit_length() <= 64):
-        return str(value)
-    return None
-
-
-_LONGEST_NAME = 200
-
-
 def text_at(where: str, value: Any) -> str:
     """The value, which must be text."""
     if not isinstance(value, str):
@@ -370,7 +294,7 @@ def json_at(where: str, value: Any, notes: Notes, depth: int = 0) -> Any:
     notes.spend(1)
     if value is None or isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    if isinstance(value, int) and value.bit_length() <= _LONGEST_INTEGER:
+    if isinstance(value, int) and value.bit_length() <= LONGEST_INTEGER:
         return value
     if isinstance(value, (list, tuple)):
         return [json_at(where, item, notes, depth + 1) for item in value]
@@ -382,56 +306,6 @@ def json_at(where: str, value: Any, notes: Notes, depth: int = 0) -> Any:
     raise malformed(where, "JSON", value)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def compact_json(value: Any) -> str:
-    """JSON text without spaces and without escaped Unicode."""
-    return _ENCODER.encode(value)
-
-
-def line_json(line: Mapping[str, Any]) -> bytes:
-    """A training line's JSON in UTF-8, as `compact_json` writes it; half of a surrogate pair is escaped.
-
-    Raises:
-        TypeError: Something in it has no form in JSON.
-        ValueError: A number is not finite, or the line holds itself.
-    """
-    if _is_plain(line):
-        try:
-            return msgspec.json.encode(line)  # ten times as fast, but writes NaN, dates and sets as it likes
-        except UnicodeEncodeError:
-            pass
-    return json_bytes(line)
-
-
-def json_bytes(value: Any) -> bytes:
-    """`compact_json` in UTF-8. Half of a surrogate pair, as a token limit leaves it, only an escape can say."""
-    try:
-        return compact_json(value).encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _is_plain(line: Mapping[str, Any]) -> bool:
-    """A line of messages that are a role and a text."""
-    messages = line.get("messages")
-    if len(line) != 1 or type(messages) is not list:
-        return False
-    for message in messages:
-        if type(message) is not dict or len(message) != 2:
-            return False
-        if type(message.get("role")) is not str or type(message.get("content")) is not str:
-            return False
-    return True
-
-
-def object_of(text: str) -> dict[str, Any] | None:
-    """The JSON object that a text is, or None. NaN and infinities are not JSON, nor is what goes too deep."""
-    found = _object_and_text(text)
-    return None if found is None else found[0]
-
-
 def arguments_text(where: str, arguments: Any, notes: Notes) -> str:
     """A call's arguments as text: compact where they are a JSON object, and otherwise untouched.
 
@@ -439,31 +313,6 @@ def arguments_text(where: str, arguments: Any, notes: Notes) -> str:
     """
     if isinstance(arguments, str):
         notes.spend(1 + len(arguments) // 100)
-        found = _object_and_text(arguments)
+        found = object_and_text(arguments)
         return arguments if found is None else found[1]
     return compact_json(json_at(where, mapping_at(where, arguments), notes))
-
-
-def _object_and_text(text: str) -> tuple[dict[str, Any], str] | None:
-    if text.count("{") + text.count("[") > DEEPEST and depth_of(text) > DEEPEST:
-        return None
-    try:
-        value = json.loads(text)
-        return (value, compact_json(value)) if isinstance(value, dict) else None
-    except ValueError:
-        return None
-
-
-def depth_of(text: str) -> int:
-    """How deep a JSON text is nested. Brackets inside of strings are not looked at."""
-    depth = deepest = 0
-    for bracket in _BRACKETS.findall(text):
-        if bracket in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif bracket in "}]":
-            depth -= 1
-    return deepest
-
-
-_BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)

@@ -9,15 +9,9 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import (
-    Message,
-    Notes,
-    list_at,
-    malformed,
-    mapping_at,
-    object_of,
-    text_at,
-)
+from langsmith_finetune._foundation.json_text import object_of
+from langsmith_finetune.chat_format import Message
+from langsmith_finetune.shapes.canonical import Notes, list_at, malformed, mapping_at, text_at
 from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.openai_chat import calls_at, message_from, note_unknown
 

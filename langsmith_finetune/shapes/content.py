@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.chat_format import Content
 from langsmith_finetune.shapes.blocks import base64_at, image_type, typed_block
 from langsmith_finetune.shapes.canonical import (
-    OBJECT,
-    Content,
     Notes,
     Unreadable,
     json_at,

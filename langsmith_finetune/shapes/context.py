@@ -17,7 +17,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import OBJECT, Conversation, Notes, Unreadable
+from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.content import FOUND, kind_of
 from langsmith_finetune.shapes.endings import is_call
 from langsmith_finetune.shapes.gemini import is_gemini

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias, get_args
 
-from langsmith_finetune.shapes.canonical import OBJECT, Notes
+from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.shapes.canonical import Notes
 
 ENDINGS = (
     "finish_reason", "finishReason", "finish_reasons", "stop_reason", "stopReason", "done_reason",

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import OBJECT, Notes, Unreadable, malformed, mapping_at, text_at
+from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.shapes.canonical import Notes, Unreadable, malformed, mapping_at, text_at
 
 _BEGINNINGS = ("message_start", "messageStart")
 

@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.chat_format import Message
 from langsmith_finetune.shapes.canonical import (
-    OBJECT,
     Conversation,
-    Message,
     Notes,
     Unreadable,
     list_at,

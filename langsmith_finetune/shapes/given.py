@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune.shapes.canonical import DEEPEST, OBJECT
+from langsmith_finetune._foundation.json_text import DEEPEST, OBJECT
 
 if TYPE_CHECKING:
     from langsmith_finetune.shapes.run import RunPayload

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from langsmith_finetune._foundation.json_text import short_text
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.shapes.canonical import short_text
 
 _COLUMNS = ("inputs", "outputs", "extra", "events", "tags", "feedback_stats", "parent_run_ids", "metadata")
 """What LangSmith's bulk export writes as JSON text, https://docs.langchain.com/langsmith/data-export"""

@@ -20,15 +20,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langsmith_finetune._foundation.json_text import OBJECT, compact_json
+from langsmith_finetune.chat_format import Message, ToolCall
 from langsmith_finetune.shapes.blocks import typed_blocks
 from langsmith_finetune.shapes.canonical import (
-    OBJECT,
-    Message,
     Notes,
-    ToolCall,
     Unreadable,
     arguments_text,
-    compact_json,
     json_at,
     list_at,
     malformed,

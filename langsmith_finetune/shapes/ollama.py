@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.shapes.blocks import base64_at, image_type
-from langsmith_finetune.shapes.canonical import OBJECT, Notes, Unreadable, list_at, mapping_at, text_at
+from langsmith_finetune.shapes.canonical import Notes, Unreadable, list_at, mapping_at, text_at
 from langsmith_finetune.shapes.openai_chat import calls_at
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from langsmith_finetune.chat_format import FunctionCall, Message, ToolCall
 from langsmith_finetune.shapes.canonical import (
-    FunctionCall,
-    Message,
     Notes,
-    ToolCall,
     Unreadable,
     arguments_text,
     list_at,

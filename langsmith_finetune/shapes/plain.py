@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from langsmith_finetune.shapes.canonical import LARGEST, MARKS, Message, short_text
+from langsmith_finetune._foundation.json_text import LARGEST, short_text
+from langsmith_finetune.chat_format import Message
+from langsmith_finetune.shapes.canonical import MARKS
 from langsmith_finetune.shapes.context import HOSTED, KEPT, NESTED, TOLD_AGAIN
 from langsmith_finetune.shapes.endings import Meant
 from langsmith_finetune.shapes.given import is_placeholder

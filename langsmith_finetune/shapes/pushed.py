@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import OBJECT, Conversation, Message, Notes, Unreadable
+from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.chat_format import Message
+from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.gemini import is_gemini
 from langsmith_finetune.shapes.run import RunPayload
 

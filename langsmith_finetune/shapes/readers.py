@@ -11,11 +11,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, TypeAlias
 
+from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.chat_format import Message
 from langsmith_finetune.shapes import events, gemini, langchain, ollama, openai_chat, openai_responses, vercel
 from langsmith_finetune.shapes.canonical import (
-    OBJECT,
     Conversation,
-    Message,
     Notes,
     Unreadable,
     list_at,

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
-from langsmith_finetune.shapes.canonical import NoteKind, Notes, short_text
+from langsmith_finetune._foundation.json_text import short_text
+from langsmith_finetune.shapes.canonical import NoteKind, Notes
 
 AgentType: TypeAlias = Literal["root", "subagent", "middleware", "compaction", "title"]
 """What a call is for:

@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from langsmith_finetune.shapes.canonical import OBJECT, Note, short_text
+from langsmith_finetune._foundation.json_text import OBJECT, short_text
+from langsmith_finetune.shapes.canonical import Note
 from langsmith_finetune.shapes.given import is_placeholder
 from langsmith_finetune.shapes.roles import Role, role_from
 

@@ -16,7 +16,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import OBJECT, Message, Notes, compact_json, json_at, mapping_at
+from langsmith_finetune._foundation.json_text import OBJECT, compact_json
+from langsmith_finetune.chat_format import Message
+from langsmith_finetune.shapes.canonical import Notes, json_at, mapping_at
 from langsmith_finetune.shapes.run import RunPayload
 
 _WITHOUT_NAMES = ("anthropic", "google", "amazon_bedrock", "bedrock", "vertex")  # their APIs have no place

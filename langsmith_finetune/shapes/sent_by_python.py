@@ -22,7 +22,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from langsmith_finetune.shapes.canonical import OBJECT, Content, Message, Notes, Unreadable
+from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.chat_format import Content, Message
+from langsmith_finetune.shapes.canonical import Notes, Unreadable
 from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import answered_fields, is_javascript, model_type
 

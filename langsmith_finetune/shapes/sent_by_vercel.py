@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import Conversation, Message, Notes
+from langsmith_finetune.chat_format import Message
+from langsmith_finetune.shapes.canonical import Conversation, Notes
 from langsmith_finetune.shapes.run import RunPayload
 
 _BY_NAME = {

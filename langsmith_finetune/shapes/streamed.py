@@ -15,16 +15,9 @@ import json
 import re
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import (
-    DEEPEST,
-    OBJECT,
-    Conversation,
-    FunctionCall,
-    Message,
-    Notes,
-    Unreadable,
-    depth_of,
-)
+from langsmith_finetune._foundation.json_text import DEEPEST, OBJECT, depth_of
+from langsmith_finetune.chat_format import FunctionCall, Message
+from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.content import kind_of
 from langsmith_finetune.shapes.run import RunPayload
 

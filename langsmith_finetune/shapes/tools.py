@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, cast
 
+from langsmith_finetune._foundation.json_schema import json_schema
+from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.chat_format import Function, Tool
 from langsmith_finetune.shapes.canonical import (
-    OBJECT,
     Conversation,
-    Function,
     Notes,
-    Tool,
     Unreadable,
     json_at,
     list_at,
@@ -22,7 +22,6 @@ from langsmith_finetune.shapes.canonical import (
     text_at,
 )
 from langsmith_finetune.shapes.run import RunPayload
-from langsmith_finetune.shapes.schema import json_schema
 
 _SCHEMAS = (
     "parameters_json_schema", "parametersJsonSchema", "parameters", "input_schema", "inputSchema",

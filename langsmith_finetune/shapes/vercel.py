@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import Conversation, Message, Notes, list_at, mapping_at
+from langsmith_finetune.chat_format import Message
+from langsmith_finetune.shapes.canonical import Conversation, Notes, list_at, mapping_at
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import with_one_system_prompt

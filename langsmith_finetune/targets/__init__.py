@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from langsmith_finetune._foundation.json_line import json_line
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.targets.azure import AZURE
 from langsmith_finetune.targets.bedrock import BEDROCK
 from langsmith_finetune.targets.crusoe import CRUSOE
 from langsmith_finetune.targets.fireworks import FIREWORKS
 from langsmith_finetune.targets.gemini import GEMINI
-from langsmith_finetune.targets.given_lines import json_line
 from langsmith_finetune.targets.lines import line_problems
 from langsmith_finetune.targets.local import HUGGINGFACE, LOCAL
 from langsmith_finetune.targets.mend import mended

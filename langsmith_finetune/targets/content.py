@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import OBJECT
+from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.rules import Line
 

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from langsmith_finetune._foundation.json_text import compact_json, object_of
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.shapes.canonical import compact_json, object_of
 from langsmith_finetune.targets.rules import Line, TargetRules
 
 _TUNING = "https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/tuning"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import OBJECT
+from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune._foundation.surrogates import HALF, WHOLE, halves
 from langsmith_finetune.targets.conversation import LEGACY, Conversation
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.rules import Line, Problem, TargetRules
-from langsmith_finetune.targets.surrogates import HALF, WHOLE, halves
 
 OUTPUTS = ("preferred_output", "non_preferred_output")
 _PREFERENCE = frozenset({"input", *OUTPUTS})

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import compact_json
+from langsmith_finetune._foundation.json_text import compact_json
+from langsmith_finetune._foundation.safe_words import KNOWN, LEFTOVERS, SETTINGS
 from langsmith_finetune.targets.call_ids import with_call_ids
-from langsmith_finetune.targets.describe import KNOWN, LEFTOVERS, SETTINGS
 from langsmith_finetune.targets.rules import Line, TargetRules
 from langsmith_finetune.targets.schemas import holds_nothing, json_schema
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from langsmith_finetune.targets.describe import LEFTOVERS, SETTINGS, described, key_described
+from langsmith_finetune._foundation.safe_words import LEFTOVERS, SETTINGS, described, key_described
 from langsmith_finetune.targets.rules import WHY, Line, Problem, RuleName, TargetRules
 from langsmith_finetune.targets.schemas import NULLS, holds_nothing
 

@@ -26,13 +26,10 @@ from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
+from langsmith_finetune._foundation.json_line import DEEPEST, NOT_FINITE, TOO_DEEP, TOO_LONG
+from langsmith_finetune._foundation.safe_words import KNOWN, described, key_described
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.targets.describe import KNOWN, described, key_described
 from langsmith_finetune.targets.rules import RuleName
-
-DEEPEST = 100
-"""Levels of nesting that a line may have. Conversations with tools stay under thirty, and Python's own limit
-depends on how deep the caller stands."""
 
 NO_EXAMPLES = "holds no examples"
 WRITE_JSONL = "Write the file with write_jsonl(examples, path)"
@@ -195,11 +192,11 @@ def _decoded_slowly(data: bytes, *, show_content: bool) -> tuple[dict[str, Any] 
         # The decoder's own words hold nothing of the line.
         fault = Fault("json", f"is not JSON at column {error.colno}: {error.msg}", WRITE_JSONL)
     except _NotFiniteError:
-        fault = NOT_FINITE
+        fault = Fault("json", *NOT_FINITE)
     except RecursionError:
-        fault = TOO_DEEP
+        fault = Fault("json", *TOO_DEEP)
     except ValueError:
-        fault = TOO_LONG
+        fault = Fault("json", *TOO_LONG)
     else:
         return _object_of(data, value, show_content=show_content)
     return None, (fault,)
@@ -213,7 +210,7 @@ def _object_of(
         found = f"is {described(value, show_content=show_content)}, not an object"
         return None, (Fault(rule, found, "Write one object a line"),)
     if _is_too_deep(data, value):
-        return None, (TOO_DEEP,)
+        return None, (Fault("json", *TOO_DEEP),)
     return value, tuple(
         Fault(
             "duplicate_key",
@@ -223,13 +220,6 @@ def _object_of(
         )
         for field, key in _repeated(value, "")
     )
-
-
-TOO_DEEP = Fault("json", f"is nested deeper than {DEEPEST} levels", "Leave the line out")
-TOO_LONG = Fault("json", "holds an integer of more digits than Python reads", "Leave the line out")
-NOT_FINITE = Fault(
-    "json", "holds NaN or an infinity, which JSON does not have", "Write null, or leave the value out"
-)
 
 
 def _is_too_deep(text: bytes, value: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from langsmith_finetune.printable import printable
+from langsmith_finetune._printable import printable
 
 Target: TypeAlias = Literal[
     "openai",

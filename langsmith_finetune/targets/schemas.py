@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from langsmith_finetune.shapes.schema import A_SCHEMA, KEYWORDS, OF_NAMES, OF_SCHEMAS
-from langsmith_finetune.targets.describe import KNOWN
+from langsmith_finetune._foundation.json_schema import A_SCHEMA, KEYWORDS, OF_NAMES, OF_SCHEMAS
+from langsmith_finetune._foundation.safe_words import KNOWN
 
 Tell: TypeAlias = Callable[[str, str, str], None]
 """Takes what was changed, one of the names below; the field; and how it is put right."""

@@ -7,10 +7,10 @@ import re
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from langsmith_finetune.shapes.canonical import DEEPEST, OBJECT, depth_of
+from langsmith_finetune._foundation.json_text import DEEPEST, OBJECT, depth_of
+from langsmith_finetune._foundation.surrogates import HALF, WHOLE, has_halves_in_json
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.schemas import json_schema
-from langsmith_finetune.targets.surrogates import HALF, WHOLE, has_halves_in_json
 
 NO_TOOLS = "Leave the line out: this target trains no tool calls"
 _CALL_KEYS = frozenset({"id", "type", "function"})

@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from langsmith_finetune._foundation.json_line import json_line
+from langsmith_finetune._foundation.json_text import compact_json
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.shapes.canonical import compact_json
-from langsmith_finetune.targets.given_lines import json_line
 from langsmith_finetune.targets.rules import Line, TargetRules
 
 _FORMATS = "https://huggingface.co/docs/trl/dataset_formats"

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from langsmith_finetune.clock import Clock
-from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.files import whole_file
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import (
     ENDED,

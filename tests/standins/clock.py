@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
 
 
 class FakeClock(Clock):

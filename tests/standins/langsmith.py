@@ -19,7 +19,7 @@ from typing import Any, get_args
 
 from langsmith.types import RunQueryV2Params, RunSelectField
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
 
 from .langsmith_filters import Malformed, compiled
 from .langsmith_filters import time_of as _time

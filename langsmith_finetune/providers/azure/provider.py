@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import httpx2
 import openai
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.providers.azure.deployments import OPEN_MODEL, AzureDeployments, is_open
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.openai import OpenAIProvider

@@ -9,10 +9,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.masking import host_words
+from langsmith_finetune._foundation.retry import patiently
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import (
     JobEvent,
     JobRequest,
@@ -35,7 +36,6 @@ from langsmith_finetune.providers.fireworks.request import (
 )
 from langsmith_finetune.providers.keys import ApiKey
 from langsmith_finetune.providers.likeness import last_part_agrees, settings_agree
-from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.rest import RestClient, Told, status_of
 from langsmith_finetune.providers.sending import FileChangedError, Sending
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile

@@ -12,9 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
+from langsmith_finetune._foundation.extras import missing
+from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
+from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.extras import missing
-from langsmith_finetune.printable import printable_address
 from langsmith_finetune.providers.base import (
     JobEvent,
     JobRequest,
@@ -43,7 +44,6 @@ from langsmith_finetune.providers.keys import ApiKey
 from langsmith_finetune.providers.likeness import text_agrees
 from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
 from langsmith_finetune.providers.local.rows import rows_of_line
-from langsmith_finetune.providers.masking import fault_of, host_words, remember_key
 from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.rest import retry_after_seconds
 from langsmith_finetune.providers.sending import Sending, Stretch

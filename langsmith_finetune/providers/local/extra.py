@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from langsmith_finetune.extras import missing
+from langsmith_finetune._foundation.extras import missing
 
 _NEEDED = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "psutil")
 

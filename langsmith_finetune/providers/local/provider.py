@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from langsmith_finetune.dataset.scratch import scratch_folder
+from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import (
     ENDED,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from langsmith_finetune._foundation.surrogates import HALF, WHOLE, halves, has_halves_in_json
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.targets.read_lines import sound_lines
-from langsmith_finetune.targets.surrogates import HALF, WHOLE, halves, has_halves_in_json
 
 _ROLES = {"system", "developer", "user", "assistant", "tool"}
 

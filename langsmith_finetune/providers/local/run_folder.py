@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune.dataset.whole_file import whole_file
+from langsmith_finetune._foundation.files import whole_file
 from langsmith_finetune.providers.values import json_object
 
 

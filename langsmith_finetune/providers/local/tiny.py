@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune.dataset.scratch import scratch_folder
+from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.providers.local.extra import no_progress_bars, require_local_extra
 from langsmith_finetune.providers.local.rows import Row, rows_of_file, rows_of_line
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import openai
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.masking import host_words
+from langsmith_finetune._foundation.retry import patiently
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, PreparedFile, UploadedFile
-from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, status_code
 from langsmith_finetune.providers.sending import FileChangedError, Sending
 from langsmith_finetune.providers.values import count_from, id_from, text_from, time_from, word_from

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict
 
 import openai
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.printable import printable_address
 from langsmith_finetune.providers.base import (
     ENDED,
     Checkpoint,

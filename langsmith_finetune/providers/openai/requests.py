@@ -8,9 +8,9 @@ from typing import Any
 import httpx2
 import openai
 
+from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key, remember_keys_in
+from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.printable import printable_address
-from langsmith_finetune.providers.masking import fault_of, host_words, remember_key, remember_keys_in
 from langsmith_finetune.providers.pages import Page, read_pages
 from langsmith_finetune.providers.rest import HttpRefusal, retry_after_seconds, status_of
 from langsmith_finetune.providers.sending import FileChangedError

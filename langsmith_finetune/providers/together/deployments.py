@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.printable import logger_of
 from langsmith_finetune.providers.base import DeploymentStatus, Provider
 from langsmith_finetune.providers.likeness import last_part_agrees
 from langsmith_finetune.providers.rest import RestClient

@@ -8,12 +8,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.masking import host_words
+from langsmith_finetune._foundation.retry import patiently
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.jobs.waiting import patiently
 from langsmith_finetune.providers.base import PreparedFile, Provider, UploadedFile
-from langsmith_finetune.providers.masking import host_words
 from langsmith_finetune.providers.rest import RestClient, Told, ids_of, status_of
 from langsmith_finetune.providers.sending import FileChangedError, Sending
 from langsmith_finetune.providers.values import (

@@ -14,8 +14,8 @@ from functools import lru_cache
 from itertools import chain
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from langsmith_finetune.printable import printable
-from langsmith_finetune.targets.describe import KNOWN
+from langsmith_finetune._foundation.safe_words import KNOWN
+from langsmith_finetune._printable import printable
 
 _LONGEST_READ = 20_000
 _SHORTEST_KEY = 8

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import OBJECT
+from langsmith_finetune._foundation.json_text import OBJECT
 
 _TYPES = frozenset({"STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"})
 KEYWORDS = {

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from langsmith_finetune.targets.describe import KNOWN
+from langsmith_finetune._foundation.safe_words import KNOWN
 
 HALF = "holds half of a surrogate pair, which is no character"
 WHOLE = "Write the character whole, or leave the line out: no tokenizer has a token for half of one"

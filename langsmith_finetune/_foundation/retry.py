@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import TypeVar
 
-from langsmith_finetune.clock import Clock
+from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.deadline import answers_within
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.transport import answers_within
 
 Answer = TypeVar("Answer")
 

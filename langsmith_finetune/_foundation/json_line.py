@@ -11,10 +11,16 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from langsmith_finetune._foundation.json_text import LARGEST
+from langsmith_finetune._foundation.safe_words import KNOWN, described
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.shapes.canonical import LARGEST
-from langsmith_finetune.targets.describe import KNOWN, described
-from langsmith_finetune.targets.read_lines import DEEPEST, NOT_FINITE, TOO_DEEP, TOO_LONG
+
+DEEPEST = 100
+"""Levels of nesting that a line may have. Conversations with tools stay under thirty, and Python's own limit
+depends on how deep the caller stands."""
+TOO_DEEP = (f"is nested deeper than {DEEPEST} levels", "Leave the line out")
+TOO_LONG = ("holds an integer of more digits than Python reads", "Leave the line out")
+NOT_FINITE = ("holds NaN or an infinity, which JSON does not have", "Write null, or leave the value out")
 
 _FIX = "Use text, numbers, lists and dicts only"
 _SURELY_READ = 14_000
@@ -123,7 +129,7 @@ class _Reader:
         if self._left < 0:
             self.refuse("", f"is made of more than {LARGEST:,} values", "Leave the line out")
         if depth > DEEPEST:
-            self.refuse("", TOO_DEEP.found, TOO_DEEP.fix)
+            self.refuse("", *TOO_DEEP)
         kind = type(value)
         if value is None or kind is bool:
             return value
@@ -152,10 +158,10 @@ class _Reader:
             try:
                 int.__repr__(value)
             except ValueError:
-                self.refuse(at, TOO_LONG.found, TOO_LONG.fix)
+                self.refuse(at, *TOO_LONG)
         return value
 
     def _number(self, at: str, value: float) -> float:
         if not math.isfinite(value):
-            self.refuse(at, NOT_FINITE.found, NOT_FINITE.fix)
+            self.refuse(at, *NOT_FINITE)
         return value
