@@ -11,7 +11,9 @@
 Providers are imported by name: `from langsmith_finetune.providers.local import LocalProvider`.
 """
 
+from langsmith_finetune.chat_format import PreferenceInput, PreferenceLine, TrainingLine, TrainingMessage
 from langsmith_finetune.checks import CheckReport, check, mend_examples
+from langsmith_finetune.convert import convert_messages_for_finetuning, examples_from_runs, training_examples
 from langsmith_finetune.dataset.dedupe import drop_duplicates
 from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
@@ -47,17 +49,8 @@ from langsmith_finetune.errors import (
     ProviderError,
     RunNotUsableError,
 )
-from langsmith_finetune.examples import (
-    PreferenceExample,
-    PreferenceInput,
-    PreferenceLine,
-    TrainingExample,
-    TrainingLine,
-    TrainingMessage,
-    convert_messages_for_finetuning,
-    examples_from_runs,
-    training_examples,
-)
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.source import Note, RunSource
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.models import Deployment, FineTunedModel
@@ -94,8 +87,6 @@ from langsmith_finetune.sessions import (
     LangSmithRunChatLoader,
     RunChatSession,
 )
-from langsmith_finetune.shapes.canonical import Note
-from langsmith_finetune.shapes.run import RunSource
 from langsmith_finetune.targets import TARGETS, Problem, TargetRules, from_target, to_target
 
 __all__ = [

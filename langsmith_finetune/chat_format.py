@@ -55,3 +55,50 @@ class Tool(TypedDict):
 
     type: Literal["function"]
     function: Function
+
+
+class TrainingMessage(TypedDict, total=False):
+    """A message of a training line; `role` and `content` are always there."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: Content
+    name: str
+    tool_calls: list[ToolCall]
+    tool_call_id: str
+    refusal: str
+    reasoning_content: str
+    """The model's thinking, where it was asked for; hosts that do not train on it refuse the key."""
+    weight: Literal[0, 1]
+    """On assistant messages: 0 is context only. Without it the message is trained."""
+
+
+class TrainingLine(TypedDict, total=False):
+    """A line of a training file; `messages` is always there.
+
+    Source: OpenAI's format for supervised fine-tuning, which Azure, Together, Fireworks, Nebius and others
+    read too, https://platform.openai.com/docs/guides/supervised-fine-tuning
+    """
+
+    messages: list[TrainingMessage]
+    tools: list[Tool]
+    parallel_tool_calls: bool
+
+
+class PreferenceInput(TypedDict, total=False):
+    """What went to the model; `messages` is always there."""
+
+    messages: list[TrainingMessage]
+    tools: list[Tool]
+    parallel_tool_calls: bool
+
+
+class PreferenceLine(TypedDict):
+    """A line of a preference file: one prompt, an answer that is preferred and one that is not.
+
+    Source: OpenAI's format for direct preference optimization, which Azure, Together and Fireworks read too,
+    https://platform.openai.com/docs/guides/direct-preference-optimization
+    """
+
+    input: PreferenceInput
+    preferred_output: list[TrainingMessage]
+    non_preferred_output: list[TrainingMessage]

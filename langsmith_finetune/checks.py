@@ -15,9 +15,9 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import whole_file
 from langsmith_finetune._foundation.json_text import line_json
 from langsmith_finetune._printable import printable
-from langsmith_finetune.dataset.sound import is_example, line_of, name_of
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.sound import is_example, line_of, name_of
 from langsmith_finetune.targets import Problem, RuleName, Target, TargetRules, rules_of
 from langsmith_finetune.targets.lines import is_preference, line_problems
 from langsmith_finetune.targets.mend import mended

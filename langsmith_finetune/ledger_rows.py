@@ -18,7 +18,7 @@ from langsmith_finetune._foundation.files import finish_pair, finish_pairs, whol
 from langsmith_finetune.errors import InvalidExampleError
 
 if TYPE_CHECKING:
-    from langsmith_finetune.shapes.run import RunSource
+    from langsmith_finetune.examples.source import RunSource
 
 BOM = b"\xef\xbb\xbf"
 _LEDGER, _JOBS = ".ledger.jsonl", ".jobs.jsonl"

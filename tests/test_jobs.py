@@ -23,14 +23,14 @@ from langsmith_finetune.errors import (
     NotSupportedError,
     ProviderError,
 )
-from langsmith_finetune.examples import TrainingExample
+from langsmith_finetune.examples.example import TrainingExample
+from langsmith_finetune.examples.source import RunSource
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.ledger import Ledger
 from langsmith_finetune.providers.base import JobStatus
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.shapes.run import RunSource
 from langsmith_finetune.testing import FakeProvider
 from tests.standins.clock import FakeClock
 from tests.standins.openai import (

@@ -45,7 +45,7 @@ from langsmith_finetune import (
     write_jsonl,
 )
 from langsmith_finetune._foundation import json_line as given_lines
-from langsmith_finetune.shapes.canonical import Note
+from langsmith_finetune.examples.source import Note
 from langsmith_finetune.targets.read_lines import sound_lines
 from tests.strange import (
     SECRET,

@@ -8,10 +8,11 @@ from itertools import chain
 from typing import Any, Literal, cast
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
 from langsmith_finetune.dataset.report import Change, DatasetReport
-from langsmith_finetune.dataset.sound import name_of
-from langsmith_finetune.examples import TrainingExample, TrainingLine, TrainingMessage
-from langsmith_finetune.shapes.run import RunSource
+from langsmith_finetune.examples.example import TrainingExample
+from langsmith_finetune.examples.sound import name_of
+from langsmith_finetune.examples.source import RunSource
 
 _STEP = "fold_traces"
 

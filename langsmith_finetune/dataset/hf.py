@@ -18,11 +18,10 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._foundation.json_text import json_bytes
 from langsmith_finetune._foundation.safe_words import KNOWN, described
-from langsmith_finetune.dataset.sound import check_form, is_example, line_of
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples import PreferenceExample, TrainingExample
-from langsmith_finetune.shapes.canonical import Note
-from langsmith_finetune.shapes.run import RunSource
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.sound import check_form, is_example, line_of
+from langsmith_finetune.examples.source import Note, RunSource
 from langsmith_finetune.targets.schemas import holds_nothing
 
 if TYPE_CHECKING:

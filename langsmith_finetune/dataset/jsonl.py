@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import whole_pair
 from langsmith_finetune._foundation.json_text import line_json
-from langsmith_finetune.dataset.sound import is_example, line_of
+from langsmith_finetune.chat_format import PreferenceLine, TrainingLine
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples import PreferenceExample, PreferenceLine, TrainingExample, TrainingLine
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.sound import is_example, line_of
 from langsmith_finetune.ledger_rows import closing_row, ledger_path, ledger_row
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
 from langsmith_finetune.dataset.report import Change, DatasetReport
-from langsmith_finetune.dataset.sound import name_of
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples import TrainingExample, TrainingLine, TrainingMessage
+from langsmith_finetune.examples.example import TrainingExample
+from langsmith_finetune.examples.sound import name_of
 
 _STEP = "fit_length"
 

@@ -9,17 +9,13 @@ from typing import Any, cast
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.json_text import OBJECT, short_text
+from langsmith_finetune.chat_format import PreferenceInput, TrainingMessage
+from langsmith_finetune.convert import examples_from_runs
 from langsmith_finetune.dataset.dedupe import as_compared, digest_of
 from langsmith_finetune.dataset.report import Change, DatasetReport
-from langsmith_finetune.dataset.sound import name_of
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.examples import (
-    PreferenceExample,
-    PreferenceInput,
-    TrainingExample,
-    TrainingMessage,
-    examples_from_runs,
-)
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.sound import name_of
 from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.run import getter, time_text
 

@@ -14,9 +14,10 @@ from langsmith.anonymizer import create_anonymizer, create_secret_anonymizer
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.json_text import compact_json
+from langsmith_finetune.chat_format import TrainingMessage
 from langsmith_finetune.dataset.report import Change, DatasetReport
-from langsmith_finetune.dataset.sound import name_of
-from langsmith_finetune.examples import PreferenceExample, TrainingExample, TrainingMessage
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.sound import name_of
 
 _STEP = "redact"
 

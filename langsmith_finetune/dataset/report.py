@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from langsmith_finetune._foundation.tally import FirstThousand
 from langsmith_finetune._printable import printable_line
-from langsmith_finetune.dataset.sound import Example, sound_example
+from langsmith_finetune.examples.sound import Example, sound_example
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.dataset.dedupe import Seen, digest_of
 from langsmith_finetune.dataset.report import Change, DatasetReport
-from langsmith_finetune.dataset.sound import name_of, sound_example
-from langsmith_finetune.examples import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.sound import name_of, sound_example
 from langsmith_finetune.shapes.canonical import nameless
 
 logger = logger_of(__name__)

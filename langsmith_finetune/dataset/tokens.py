@@ -20,9 +20,9 @@ from typing import Any, Protocol
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._foundation.json_text import compact_json
-from langsmith_finetune.dataset.sound import check_form, line_of, name_of
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples import TrainingExample
+from langsmith_finetune.examples.example import TrainingExample
+from langsmith_finetune.examples.sound import check_form, line_of, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from langsmith_finetune._foundation.json_text import (
     DEEPEST,
@@ -25,6 +25,7 @@ from langsmith_finetune._foundation.json_text import (
 )
 from langsmith_finetune.chat_format import Function, Message, Tool
 from langsmith_finetune.errors import RunReason
+from langsmith_finetune.examples.source import Note, NoteKind
 
 MARKS = re.compile(
     r"\[(?:redacted|SECRET_DETECTED|LANGSMITH SECRET)\]"
@@ -32,95 +33,6 @@ MARKS = re.compile(
     re.IGNORECASE,
 )
 """What LangSmith's own anonymizers write, and what its documentation shows in their place."""
-
-
-NoteKind: TypeAlias = Literal[
-    "answer_cut_off",
-    "answer_in_request",
-    "answer_repeated",
-    "arguments_missing",
-    "attachments",
-    "calls_missing",
-    "compaction_call",
-    "found_in_trace",
-    "history_missing",
-    "hosted_file",
-    "ids_made",
-    "keys_dropped",
-    "middleware_call",
-    "numbers_rounded",
-    "other_candidates",
-    "other_inputs",
-    "reasoning_dropped",
-    "reasoning_mixed",
-    "redacted",
-    "response_format",
-    "schema_changed",
-    "server_tool_dropped",
-    "system_missing",
-    "text_missing",
-    "title_call",
-    "tool_choice",
-    "tools_missing",
-    "turns_joined",
-    "unsent",
-]
-"""What was kept but changed, or what training cannot see:
-
-- `answer_cut_off`: the answer stopped at a token limit or a filter, not where the model meant to.
-- `answer_in_request`: the inputs held the answer, as a list does that the application went on with before it was
-  written down; they were cut back to what was asked.
-- `answer_repeated`: an earlier message of the model's says the same, which may be the answer itself, posted with
-  the inputs; nothing was cut.
-- `arguments_missing`: a call has no arguments, though its tool requires some: the model may have left them out.
-- `attachments`: files are attached to the run; whether the model saw them, the run does not say.
-- `calls_missing`: the answer ended in a call that the run does not hold; or tools were offered, and the producer posts
-  the text of an answer alone.
-- `compaction_call`: the call made a conversation shorter, for an agent to go on with; it answered nobody.
-- `found_in_trace`: the run lacks tools or the system prompt; they come from a run above it in the trace.
-- `history_missing`: the producer does not post the earlier turns of the session, if there were any.
-- `hosted_file`: a part refers to a file kept at the provider; it is gone once the file is.
-- `ids_made`: calls without ids got ids made from their place, since a training line needs them.
-- `keys_dropped`: keys that a training line has no place for were left out.
-- `middleware_call`: the call was made beside the conversation, as to choose its tools; it answered nobody.
-- `numbers_rounded`: a call has an integer that JavaScript makes of others, too, which it cannot hold: beyond 2^53 it
-  keeps about sixteen digits. The model may have written another.
-- `other_candidates`: the call asked for several answers; the first is the example.
-- `other_inputs`: a traced function took more to read than its messages hold (`context=`, `system_prompt=`);
-  whether the model read it, the run does not say.
-- `reasoning_dropped`: the model's thinking was left out: nobody asked for it, or it is no text.
-- `reasoning_mixed`: the model thought, and the producer joins thoughts that were asked for to the answer.
-- `redacted`: a text holds an anonymizer's mark in place of what the model saw or said.
-- `response_format`: the answer was held to a format that a training line cannot name.
-- `schema_changed`: the provider's package changes the parameters of a tool before it sends them, each of its versions
-  in its own way; the line says what the run holds, or what most versions make of it.
-- `server_tool_dropped`: a tool or a search that runs at the provider was offered, or the answer cites what it found;
-  a training line takes functions only.
-- `system_missing`: the producer does not post the system prompt with the call.
-- `text_missing`: the producer posts calls without the text that the model may have said beside them.
-- `title_call`: the call gave a conversation its title; it answered nobody.
-- `tool_choice`: the call forced or forbade tools; a training line cannot say so.
-- `tools_missing`: the producer does not post tool definitions, or calls occur though the run names no tools.
-- `turns_joined`: the producer posts texts of the user's in a row alike, whether they went out as one message or as
-  several; the line says one. Or it is of those that joined the system prompt to the first, and the line does not.
-- `unsent`: earlier turns hold text beside calls, or calls, that versions of LangChain's chat models leave out of
-  the request; these were not, or may not have been, read by the model.
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """Something about a run that its training example does not say.
-
-    Args:
-        run_id: The run's id.
-        kind: One of a closed list, see `NoteKind`.
-        detail: Where and what, without any content.
-    """
-
-    run_id: str
-    kind: NoteKind
-    detail: str
 
 
 class Notes:

@@ -18,7 +18,8 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from langsmith_finetune._foundation.json_text import short_text
-from langsmith_finetune.shapes.canonical import NoteKind, Notes
+from langsmith_finetune.examples.source import NoteKind
+from langsmith_finetune.shapes.canonical import Notes
 
 AgentType: TypeAlias = Literal["root", "subagent", "middleware", "compaction", "title"]
 """What a call is for:

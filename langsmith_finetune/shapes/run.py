@@ -7,53 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
-
 from langsmith_finetune._foundation.json_text import OBJECT, short_text
-from langsmith_finetune.shapes.canonical import Note
+from langsmith_finetune.examples.source import Note, RunSource
 from langsmith_finetune.shapes.given import is_placeholder
 from langsmith_finetune.shapes.roles import Role, role_from
-
-
-class RunSource(Struct, frozen=True, kw_only=True):  # a tenth of what a frozen dataclass costs to make
-    """Where an example came from. Stays beside the training line, never in it.
-
-    Args:
-        run_id: The llm run.
-        trace_id: The trace that the run belongs to.
-        thread_id: The conversation that the trace belongs to, if any.
-        user_id: The end user, where the application named one in the run's metadata.
-        project_id: The LangSmith project.
-        start_time: When the call began, ISO 8601.
-        model: The model that answered.
-        example_id: The dataset example that the run was made for, in an experiment.
-        prompt_tokens: What the provider counted for the request, in tokens.
-        completion_tokens: What the provider counted for the answer, in tokens.
-        agent: The name of the agent that called the model.
-        node: The node of a graph that called the model.
-        agent_type: What the call was for, as LangSmith sorts calls: see `AgentType`.
-        namespace: The nodes on the way to this one, where a graph runs inside of another, each with the id of
-            its run: `tools:<id>`.
-        scores: Average feedback scores by key.
-        notes: What the example does not say about the run.
-    """
-
-    run_id: str
-    trace_id: str | None = None
-    thread_id: str | None = None
-    user_id: str | None = None
-    project_id: str | None = None
-    start_time: str | None = None
-    model: str | None = None
-    example_id: str | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    agent: str | None = None
-    node: str | None = None
-    agent_type: str | None = None
-    namespace: str | None = None
-    scores: Mapping[str, float] = {}
-    notes: tuple[Note, ...] = ()
 
 
 @dataclass(slots=True)  # not frozen: that triples what making one costs

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from langsmith_finetune.shapes.canonical import Conversation, NoteKind, Notes, Unreadable
+from langsmith_finetune.examples.source import NoteKind
+from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.content import content_from
 from langsmith_finetune.shapes.given import forget_placeholders
 from langsmith_finetune.shapes.json_text import opened

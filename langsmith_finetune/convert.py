@@ -1,11 +1,10 @@
-"""Chat sessions as training lines."""
+"""Sessions or runs -> training examples."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from langchain_core.chat_sessions import ChatSession
@@ -13,99 +12,24 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._printable import logger_of
-from langsmith_finetune.chat_format import Content, Message, Tool, ToolCall
+from langsmith_finetune.chat_format import (
+    Message,
+    Tool,
+    TrainingLine,
+    TrainingMessage,
+)
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
+from langsmith_finetune.examples.example import TrainingExample
+from langsmith_finetune.examples.source import Note, NoteKind, RunSource
 from langsmith_finetune.shapes import read_with_care
-from langsmith_finetune.shapes.canonical import Conversation, Note, NoteKind, Notes, Unreadable, list_at
+from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable, list_at
 from langsmith_finetune.shapes.langchain import KIND_OF_TYPE, message_from_fields
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.plain import offers_tools, read_plain
-from langsmith_finetune.shapes.run import RunSource
 from langsmith_finetune.shapes.tools import function_from, tools_from
 from langsmith_finetune.shapes.trace import TraceRuns
 
 logger = logger_of(__name__)
-
-
-class TrainingMessage(TypedDict, total=False):
-    """A message of a training line; `role` and `content` are always there."""
-
-    role: Literal["system", "user", "assistant", "tool"]
-    content: Content
-    name: str
-    tool_calls: list[ToolCall]
-    tool_call_id: str
-    refusal: str
-    reasoning_content: str
-    """The model's thinking, where it was asked for; hosts that do not train on it refuse the key."""
-    weight: Literal[0, 1]
-    """On assistant messages: 0 is context only. Without it the message is trained."""
-
-
-class TrainingLine(TypedDict, total=False):
-    """A line of a training file; `messages` is always there.
-
-    Source: OpenAI's format for supervised fine-tuning, which Azure, Together, Fireworks, Nebius and others
-    read too, https://platform.openai.com/docs/guides/supervised-fine-tuning
-    """
-
-    messages: list[TrainingMessage]
-    tools: list[Tool]
-    parallel_tool_calls: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingExample:
-    """One thing to learn, and where it came from.
-
-    Args:
-        line: What goes into the training file.
-        source: The run behind it; never part of the line. None for sessions that came from elsewhere.
-        merged: Further runs whose calls are in the line too.
-        changes: What was done to the line since it was read, a few words each and without content.
-    """
-
-    line: TrainingLine
-    source: RunSource | None = None
-    merged: tuple[RunSource, ...] = ()
-    changes: tuple[str, ...] = ()
-
-
-class PreferenceInput(TypedDict, total=False):
-    """What went to the model; `messages` is always there."""
-
-    messages: list[TrainingMessage]
-    tools: list[Tool]
-    parallel_tool_calls: bool
-
-
-class PreferenceLine(TypedDict):
-    """A line of a preference file: one prompt, an answer that is preferred and one that is not.
-
-    Source: OpenAI's format for direct preference optimization, which Azure, Together and Fireworks read too,
-    https://platform.openai.com/docs/guides/direct-preference-optimization
-    """
-
-    input: PreferenceInput
-    preferred_output: list[TrainingMessage]
-    non_preferred_output: list[TrainingMessage]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreferenceExample:
-    """One preference, and where it came from.
-
-    Args:
-        line: What goes into the training file.
-        source: The run of the preferred answer, or the run that was corrected.
-        rejected_source: The run of the answer that is not preferred, where it is another one.
-        changes: What was done to the line since it was read, a few words each and without content.
-    """
-
-    line: PreferenceLine
-    source: RunSource | None = None
-    rejected_source: RunSource | None = None
-    changes: tuple[str, ...] = ()
 
 
 def training_examples(

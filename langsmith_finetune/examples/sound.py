@@ -8,9 +8,8 @@ from uuid import UUID
 
 from langsmith_finetune._foundation.json_line import json_line
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples import PreferenceExample, TrainingExample
-from langsmith_finetune.shapes.canonical import Note
-from langsmith_finetune.shapes.run import RunSource
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.source import Note, RunSource
 
 Example = TypeVar("Example", bound=TrainingExample | PreferenceExample)
 _FIX = "Mend the line, or leave it out; check(lines, target) tells more"
