@@ -58,7 +58,7 @@ def floor(export: str, _: str) -> int:
     """Pyarrow alone, over the same columns."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    from langsmith_finetune.runs.files import FIELDS  # noqa: PLC0415
+    from langsmith_finetune.runs.files.run_file import FIELDS  # noqa: PLC0415
 
     count = 0
     for path in sorted(Path(export).iterdir()):
@@ -71,7 +71,7 @@ def floor(export: str, _: str) -> int:
 def ours(export: str, out: str) -> int:
     """The few lines of a script."""
     from langsmith_finetune import examples_from_runs, write_jsonl  # noqa: PLC0415
-    from langsmith_finetune.runs.files import run_files  # noqa: PLC0415
+    from langsmith_finetune.runs.files.read import run_files  # noqa: PLC0415
 
     runs = run_files(export, run_type="llm", status="success", decode=False)
     return write_jsonl(examples_from_runs(runs), f"{out}/train.jsonl").count
@@ -80,7 +80,7 @@ def ours(export: str, out: str) -> int:
 def decoded(export: str, out: str) -> int:
     """The same, of payloads that were decoded first, as the runs may be looked into."""
     from langsmith_finetune import examples_from_runs, write_jsonl  # noqa: PLC0415
-    from langsmith_finetune.runs.files import run_files  # noqa: PLC0415
+    from langsmith_finetune.runs.files.read import run_files  # noqa: PLC0415
 
     runs = run_files(export, run_type="llm", status="success")
     return write_jsonl(examples_from_runs(runs), f"{out}/train.jsonl").count
@@ -88,7 +88,7 @@ def decoded(export: str, out: str) -> int:
 
 def reading(export: str, _: str) -> int:
     """Our reader, without the conversion."""
-    from langsmith_finetune.runs.files import run_files  # noqa: PLC0415
+    from langsmith_finetune.runs.files.read import run_files  # noqa: PLC0415
 
     return sum(1 for _ in run_files(export, run_type="llm", status="success", decode=False))
 
@@ -146,11 +146,11 @@ def pandas_and_community(export: str, out: str) -> int:
 
 WORK: dict[str, tuple[Callable[[str, str], int], list[str]]] = {
     "pyarrow alone (the floor)": (floor, ["pyarrow.parquet"]),
-    "ours, reading only": (reading, ["langsmith_finetune.runs.parquet"]),
-    "ours, payloads decoded first": (decoded, ["langsmith_finetune.runs.parquet"]),
-    "ours": (ours, ["langsmith_finetune.runs.parquet"]),
-    "ours, shards, 1 process": (one_process, ["langsmith_finetune.runs.parquet"]),
-    "ours, shards, 2 processes": (two_processes, ["langsmith_finetune.runs.parquet"]),
+    "ours, reading only": (reading, ["langsmith_finetune.runs.files.parquet"]),
+    "ours, payloads decoded first": (decoded, ["langsmith_finetune.runs.files.parquet"]),
+    "ours": (ours, ["langsmith_finetune.runs.files.parquet"]),
+    "ours, shards, 1 process": (one_process, ["langsmith_finetune.runs.files.parquet"]),
+    "ours, shards, 2 processes": (two_processes, ["langsmith_finetune.runs.files.parquet"]),
     "pandas + community": (pandas_and_community, ["pandas", "pyarrow.parquet", "langsmith.schemas"]),
 }
 

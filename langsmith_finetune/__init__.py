@@ -69,7 +69,10 @@ from langsmith_finetune.providers.base import (
     TunedModel,
     UploadedFile,
 )
-from langsmith_finetune.runs.files import run_files
+from langsmith_finetune.runs.files.read import run_files
+from langsmith_finetune.runs.files.save import save_runs
+from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS
+from langsmith_finetune.runs.langsmith.selection import AsyncSelection, Selection, SelectionState
 from langsmith_finetune.runs.lists import (
     aruns_from_annotation_queue,
     aruns_from_dataset,
@@ -78,10 +81,7 @@ from langsmith_finetune.runs.lists import (
     runs_from_dataset,
     runs_from_experiment,
 )
-from langsmith_finetune.runs.saved import save_runs
 from langsmith_finetune.runs.select import aselect_runs, select_runs
-from langsmith_finetune.runs.selection import AsyncSelection, Selection, SelectionState
-from langsmith_finetune.runs.versions import RUN_FIELDS
 from langsmith_finetune.sessions import (
     LangSmithDatasetChatLoader,
     LangSmithRunChatLoader,

@@ -34,9 +34,9 @@ from langsmith_finetune._foundation.tally import FirstThousand
 from langsmith_finetune.chat_format import Content, Message, Tool
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.source import Note, NoteKind, RunSource
-from langsmith_finetune.runs.projects import fetch_dataset_lines
-from langsmith_finetune.runs.select import afetch_runs, fetch_runs, not_found
-from langsmith_finetune.runs.versions import PAGE_SIZE
+from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs, not_found
+from langsmith_finetune.runs.langsmith.projects import fetch_dataset_lines
+from langsmith_finetune.runs.langsmith.read_apis import PAGE_SIZE
 from langsmith_finetune.shapes import Reading, begin_reading, conversation_from_run, refusal
 from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable, list_at, mapping_at
 from langsmith_finetune.shapes.messages import Turns

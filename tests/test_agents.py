@@ -26,8 +26,8 @@ from langsmith_finetune import (
 )
 from langsmith_finetune.dataset.split import split_of
 from langsmith_finetune.ledger_rows import ledger_row
-from langsmith_finetune.shapes.roles import AGENT_TYPES, SIDE_CALLS, Role, role_from
-from langsmith_finetune.shapes.run import role_of
+from langsmith_finetune.runs.fields import role_of
+from langsmith_finetune.runs.roles import AGENT_TYPES, SIDE_CALLS, Role, role_from
 from tests import bulk_export, corpus
 from tests.standins.langsmith import PROJECT_ID, LangSmith, trace
 from tests.test_runs import NOW, client_of, no_connection_left_open, no_settings_of_this_machine, number

@@ -19,8 +19,8 @@ import pytest
 
 from langsmith_finetune import examples_from_runs, write_jsonl
 from langsmith_finetune.dataset.shards import examples_of_file, write_shards
-from langsmith_finetune.runs.files import run_files
-from langsmith_finetune.runs.saved import save_runs
+from langsmith_finetune.runs.files.read import run_files
+from langsmith_finetune.runs.files.save import save_runs
 from tests.test_run_files import NOON, OTHER, PROJECT, a_run, bulk_export, pq, put, s3  # noqa: F401 - a fixture
 
 FILES = 12

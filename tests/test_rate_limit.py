@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune.runs.rate_limit import RateLimit
-from langsmith_finetune.runs.talk import QUERIES
-from langsmith_finetune.runs.versions import V1, V2
+from langsmith_finetune.runs.langsmith.rate_limit import RateLimit
+from langsmith_finetune.runs.langsmith.read_apis import V1, V2
+from langsmith_finetune.runs.langsmith.transport import QUERIES
 
 from .standins.clock import FakeClock
 

@@ -11,14 +11,15 @@ import langsmith
 import pytest
 
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.runs.endings import MOST_AT_ONCE, Pages
+from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
+from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
 from langsmith_finetune.runs.lists import (
     aruns_from_dataset,
     runs_from_annotation_queue,
     runs_from_dataset,
     runs_from_experiment,
 )
-from langsmith_finetune.runs.select import afetch_runs, aselect_runs, fetch_runs, select_runs
+from langsmith_finetune.runs.select import aselect_runs, select_runs
 from langsmith_finetune.sessions import LangSmithDatasetChatLoader, LangSmithRunChatLoader
 
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
@@ -281,7 +282,7 @@ def endless(kind: str):
 
 @pytest.mark.parametrize("kind", ["same cursor", "empty", "one a page", "full"])
 async def test_runs_of_one_moment_that_never_end_are_an_error(apis, kind, monkeypatch):
-    monkeypatch.setattr("langsmith_finetune.runs.api.MOST_AT_ONCE", 5000)
+    monkeypatch.setattr("langsmith_finetune.runs.langsmith.window_reader.MOST_AT_ONCE", 5000)
     text = {
         "same cursor": "LangSmith gives the same cursor again and again for runs",
         "empty": "LangSmith gives page after page of runs .*with next to nothing new in them: 0 in 21 pages",

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from langsmith.schemas import Run
 
 from langsmith_finetune import InvalidExampleError, LangSmithRunChatLoader, examples_from_runs
-from langsmith_finetune.runs.files import FIELDS, JSON_COLUMNS, run_files
-from langsmith_finetune.runs.saved import save_runs
+from langsmith_finetune.runs.files.read import run_files
+from langsmith_finetune.runs.files.run_file import FIELDS, JSON_COLUMNS
+from langsmith_finetune.runs.files.save import save_runs
 from tests import corpus
 from tests.strategies import scaled
 
@@ -523,8 +524,8 @@ def test_memory_does_not_grow_with_a_row_group(tmp_path):
     path = bulk_export.write(tmp_path / "big.parquet", rows, rows_per_group=100_000)
     assert pq.ParquetFile(path).metadata.num_row_groups == 1
     code = (
-        "import re; from pathlib import Path; from langsmith_finetune.runs.files import run_files\n"
-        "import langsmith_finetune.runs.parquet\n"
+        "import re; from pathlib import Path; from langsmith_finetune.runs.files.read import run_files\n"
+        "import langsmith_finetune.runs.files.parquet\n"
         "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024\n"
         f"before = peak(); count = sum(1 for _ in run_files({str(path)!r})); print(count, peak() - before)"
     )
@@ -644,7 +645,7 @@ def test_without_pyarrow_json_lines_are_read_and_parquet_says_what_is_missing(tm
     save_runs([a_run(1)], tmp_path / "runs.jsonl.gz")
     code = (
         "import sys; sys.modules['pyarrow'] = None\n"
-        "from langsmith_finetune.runs.files import run_files\n"
+        "from langsmith_finetune.runs.files.read import run_files\n"
         f"assert len(list(run_files({str(tmp_path)!r}))) == 1\n"
         "list(run_files('s3://exports'))"
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune.runs.filters import (
+from langsmith_finetune.runs.langsmith.filters import (
     all_of,
     any_of,
     equals,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import langsmith
 import pytest
 
+from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
+from langsmith_finetune.runs.langsmith.request import RedirectedError, same_origin
 from langsmith_finetune.runs.lists import runs_from_annotation_queue, runs_from_dataset
-from langsmith_finetune.runs.select import afetch_runs, aselect_runs, fetch_runs, select_runs
-from langsmith_finetune.runs.wire import RedirectedError, same_origin
+from langsmith_finetune.runs.select import aselect_runs, select_runs
 from langsmith_finetune.sessions import LangSmithDatasetChatLoader
 
 from .standins.langsmith import KEY, LangSmith

@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from langsmith_finetune.runs import selection, wire
+from langsmith_finetune.runs.langsmith import request as wire
+from langsmith_finetune.runs.langsmith import selection
 from langsmith_finetune.runs.select import aselect_runs, select_runs
 
 from .standins.langsmith import PROJECT_ID, LangSmith, trace

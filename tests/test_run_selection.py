@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langsmith_finetune.runs import talk as langsmith_talk
+from langsmith_finetune.runs.langsmith import transport as langsmith_talk
+from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS
+from langsmith_finetune.runs.langsmith.selection import SelectionState
 from langsmith_finetune.runs.select import aselect_runs, select_runs
-from langsmith_finetune.runs.selection import SelectionState
-from langsmith_finetune.runs.versions import RUN_FIELDS
 
 from .standins.clock import FakeClock
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith, trace

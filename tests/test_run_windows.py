@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune.runs.windows import SHORTEST, WindowPlan, floor
+from langsmith_finetune.runs.langsmith.windows import SHORTEST, WindowPlan, floor
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

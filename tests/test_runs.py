@@ -16,13 +16,9 @@ import pytest
 from langsmith.utils import LangSmithError, LangSmithNotFoundError
 
 from langsmith_finetune import LangSmithRunChatLoader
-from langsmith_finetune.runs import talk as langsmith_talk
-from langsmith_finetune.runs.select import (
-    afetch_runs,
-    aselect_runs,
-    fetch_runs,
-    select_runs,
-)
+from langsmith_finetune.runs.langsmith import transport as langsmith_talk
+from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
+from langsmith_finetune.runs.select import aselect_runs, select_runs
 
 from . import record_langsmith
 from .standins.clock import FakeClock

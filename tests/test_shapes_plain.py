@@ -14,9 +14,9 @@ from langsmith.schemas import Run
 from langsmith.types import Run as RunV2
 
 from langsmith_finetune import LangSmithRunChatLoader, RunNotUsableError, examples_from_runs
+from langsmith_finetune.runs.unparsed import opened
 from langsmith_finetune.shapes import context, conversation_from_run, plain, read_with_care
 from langsmith_finetune.shapes.endings import ENDINGS
-from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.plain import read_plain
 from tests import wire
 from tests.corpus import captured, everything, producers

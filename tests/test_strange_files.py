@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from langsmith_finetune import InvalidExampleError, examples_from_runs, run_files, save_runs
-from langsmith_finetune.runs import files
+from langsmith_finetune.runs.files import read as files
 from tests.test_run_files import a_run
 
 pa = pytest.importorskip("pyarrow")

@@ -16,8 +16,8 @@ from langsmith_finetune.dataset.report import Change, DatasetReport
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.sound import name_of
-from langsmith_finetune.shapes.json_text import opened
-from langsmith_finetune.shapes.run import getter, time_text
+from langsmith_finetune.runs.fields import getter, time_text
+from langsmith_finetune.runs.unparsed import opened
 
 
 def preference_examples(

@@ -20,7 +20,8 @@ from langsmith_finetune.convert import examples_from_runs
 from langsmith_finetune.dataset.jsonl import WrittenFile, write_jsonl
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.examples.example import TrainingExample
-from langsmith_finetune.runs.files import Paths, RunFile, files_of, run_files
+from langsmith_finetune.runs.files.read import files_of, run_files
+from langsmith_finetune.runs.files.run_file import Paths, RunFile
 
 
 class OnSkip(Protocol):
@@ -87,7 +88,7 @@ def write_shards(
 
     Example:
         >>> import tempfile
-        >>> from langsmith_finetune.runs.saved import save_runs
+        >>> from langsmith_finetune.runs.files.save import save_runs
         >>> run = {
         ...     "id": "d2a3", "run_type": "llm", "status": "success",
         ...     "inputs": {"messages": [{"role": "user", "content": "Hi"}]},
@@ -148,7 +149,7 @@ def _make_shard(
             written = write_jsonl(checked(), path)
         place = Path(folder)
         if remote:
-            from langsmith_finetune.runs.parquet import upload  # noqa: PLC0415 - needs pyarrow
+            from langsmith_finetune.runs.files.parquet import upload  # noqa: PLC0415 - needs pyarrow
 
             place = upload(sorted(Path(here).iterdir(), reverse=True), folder)  # the shard itself comes last
     ledger = written.ledger and place / written.ledger.name

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import langsmith
 
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.runs.api import IdLookup, place_of
-from langsmith_finetune.runs.conditions import checked_limit, selection_of
-from langsmith_finetune.runs.projects import ExampleSources, QueueItems
-from langsmith_finetune.runs.selection import AsyncSelection, Selection, SelectionState
-from langsmith_finetune.runs.talk import Talk, aconnected, arun, connected, run
-from langsmith_finetune.runs.versions import PAGE_SIZE
-from langsmith_finetune.shapes.run import ids_above
+from langsmith_finetune.runs.fields import ids_above
+from langsmith_finetune.runs.langsmith.by_id import IdLookup
+from langsmith_finetune.runs.langsmith.projects import ExampleSources, QueueItems
+from langsmith_finetune.runs.langsmith.query import checked_limit, selection_of
+from langsmith_finetune.runs.langsmith.read_apis import PAGE_SIZE
+from langsmith_finetune.runs.langsmith.selection import AsyncSelection, Selection, SelectionState
+from langsmith_finetune.runs.langsmith.transport import Talk, aconnected, arun, connected, run
+from langsmith_finetune.runs.langsmith.window_reader import place_of
 
 if TYPE_CHECKING:
     from langsmith.types import Run

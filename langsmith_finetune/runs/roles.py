@@ -1,65 +1,142 @@
-"""Which parts calls must play in their applications to be chosen."""
+"""What part a call plays in its application: whose it is, at which node, and what it is for.
+
+LangChain, LangGraph and LangSmith's wrappers say so in a run's metadata:
+
+    lc_agent_name            create_agent(name=), and every agent of Deep Agents
+    langgraph_node           the node that made the call: "model", "SummarizationMiddleware.before_model"
+    langgraph_checkpoint_ns  the way there: "tools:<id>|model:<id>" inside of a tool, "model:<id>" at the top
+    ls_agent_type            root, subagent, middleware, compaction: LangSmith's own words
+    lc_source                what LangChain's middleware calls a model for: "summarization", "tool_selection"
+    lc_internal_call         likewise, without saying what for
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
-from langsmith_finetune.shapes.roles import AGENT_TYPES, Role
-from langsmith_finetune.shapes.run import role_of
+from langsmith_finetune._foundation.json_text import short_text
+from langsmith_finetune.examples.source import NoteKind
+
+AgentType: TypeAlias = Literal["root", "subagent", "middleware", "compaction", "title"]
+"""What a call is for:
+
+- `root`: the application's own conversation.
+- `subagent`: that of an agent, or a model, that a tool calls.
+- `middleware`: something beside the conversation, such as choosing its tools.
+- `compaction`: making a conversation shorter.
+- `title`: giving it a name.
+"""
+
+AGENT_TYPES: tuple[str, ...] = get_args(AgentType)
+
+SIDE_CALLS: dict[str, NoteKind] = {
+    "middleware": "middleware_call",
+    "compaction": "compaction_call",
+    "title": "title_call",
+}
+"""The note that is taken of a call which answers nobody, by its type."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roles:
-    """Which agents, nodes and types are wanted; of each, an empty one is no condition."""
+class Role(NamedTuple):
+    """The part of one call; None where the run does not say.
 
-    agents: tuple[str, ...] = ()
-    nodes: tuple[str, ...] = ()
-    agent_types: tuple[str, ...] = ()
-
-    def take(self, run: Any) -> bool:
-        """Whether a run's call plays such a part. One that nothing is said of is the application's own."""
-        role: Role = role_of(run)
-        return (
-            (not self.agents or role.agent in self.agents)
-            and (not self.nodes or role.node in self.nodes)
-            and (not self.agent_types or (role.agent_type or "root") in self.agent_types)
-        )
-
-
-def roles_of(
-    agents: str | Iterable[str] | None,
-    nodes: str | Iterable[str] | None,
-    agent_types: str | Iterable[str] | None,
-) -> Roles | None:
-    """The wish, or None where there is none.
-
-    Raises:
-        ValueError: One of them is empty, or there is no such type.
+    Args:
+        agent: The agent's name.
+        node: The graph's node that made the call.
+        agent_type: One of `AgentType`, or what else `ls_agent_type` says.
+        namespace: The nodes on the way to this one, each with the id of its run.
     """
-    types = several("agent_types", agent_types)
-    for name in types:
-        if name not in AGENT_TYPES:
-            raise ValueError(f"agent_types may be {', '.join(AGENT_TYPES)}, not {name!r}")
-    wanted = Roles(agents=several("agents", agents), nodes=several("nodes", nodes), agent_types=types)
-    return wanted if wanted != Roles() else None
+
+    agent: str | None = None
+    node: str | None = None
+    agent_type: str | None = None
+    namespace: str | None = None
 
 
-def several(what: str, given: str | Iterable[str] | None) -> tuple[str, ...]:
-    """One name, several, or none.
+def role_from(metadata: Mapping[str, Any], run_name: Any) -> Role:
+    """The part that a call plays.
 
-    Raises:
-        TypeError: It is neither text nor an iterable of texts.
-        ValueError: There is a list, but nothing in it.
+    Args:
+        metadata: Of its run.
+        run_name: The name of its run, which an application may have chosen: "generate_title".
     """
-    if given is None:
-        return ()
-    if isinstance(given, (bytes, Mapping)) or not isinstance(given, Iterable):
-        raise TypeError(f"{what} must be text, or an iterable of texts, not {type(given).__name__}")
-    values = (given,) if isinstance(given, str) else tuple(given)
-    if others := [value for value in values if not isinstance(value, str)]:
-        raise TypeError(f"{what} must hold texts, not {type(others[0]).__name__}")
-    if not values:
-        raise ValueError(f"{what} is empty: leave it out where it is no condition")
-    return values
+    if metadata.keys().isdisjoint(_KEYS):  # as most are
+        told = metadata.get("ls_agent_type")
+        if told is None or told == "root":
+            kind = _named_for(None, short_text(run_name), None) or told
+            return _OF_NONE[kind] if kind in _OF_NONE else Role(agent_type=kind)
+    agent, node = short_text(metadata.get("lc_agent_name")), short_text(metadata.get("langgraph_node"))
+    way = metadata.get("langgraph_checkpoint_ns")
+    above = way[:_LONGEST_WAY].rpartition("|")[0] if isinstance(way, str) else ""
+    told = short_text(metadata.get("ls_agent_type"))
+    kind = (
+        told if told in SIDE_CALLS else _side_call(metadata) or _named_for(node, short_text(run_name), agent)
+    )
+    if kind is None and told in (None, "root"):
+        # LangChain's JavaScript calls every agent of its own root; Python leaves it out.
+        in_tool = node == _TOOLS or f"|{_TOOLS}:" in f"|{above}"
+        kind = "subagent" if in_tool else told or ("root" if node else None)
+    return Role(agent, node, kind or told, above or None)
+
+
+_OF_NONE = {None: Role(), "root": Role(agent_type="root")}
+_KEYS = frozenset({
+    "lc_agent_name", "langgraph_node", "langgraph_checkpoint_ns", "lc_source", "lc_internal_call",
+})  # fmt: skip
+_TOOLS = "tools"  # the node in which LangGraph's own agents call their tools
+_LONGEST_WAY = 2000
+
+
+def _side_call(metadata: Mapping[str, Any]) -> str | None:
+    source = metadata.get("lc_source")
+    if isinstance(source, str) and source:
+        words = _words(source[:100])
+        return "compaction" if words & _SHORTER else "title" if words & _TITLES else "middleware"
+    return "middleware" if metadata.get("lc_internal_call") else None
+
+
+@lru_cache(1024)
+def _named_for(node: str | None, *others: str | None) -> str | None:
+    """What names say that a call is for: only those that say nothing else.
+
+    A whole application may be there to summarize conversations, so that only a node's name tells of it.
+    """
+    words = _words(node or "")
+    if _HOOK.search(node or ""):
+        return "compaction" if words & _SHORTER else "middleware"
+    if words & _SHORTER and words & _OF_CHATS and words <= _SHORTER | _OF_CHATS | _MAKERS:
+        return "compaction"
+    named = (words, *(_words(name or "") for name in others))
+    return (
+        "title"
+        if any(found & _TITLES and found <= _TITLES | _OF_CHATS | _MAKERS for found in named)
+        else None
+    )
+
+
+def _words(name: str) -> set[str]:
+    """`generateTitle`, `generate_title` and `Generate title` are the same two words."""
+    return {word.lower() for word in _WORD.findall(name)}
+
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+# Of create_agent's middleware, and of create_react_agent.
+_HOOK = re.compile(r"\.(?:before|after)_(?:model|agent)$|^(?:pre|post)_model_hook$")
+_TITLES = {"title", "titles", "titler", "titling"}
+_SHORTER = frozenset(
+    {"summary", "summaries", "summarize", "summarizes", "summarizer", "summarizing", "summarization"}
+    | {"summarise", "summariser", "summarising", "summarisation", "compact", "compacts", "compaction"}
+    | {"compacting", "compress", "compression", "compressor"}
+)
+_OF_CHATS = frozenset(
+    {"chat", "chats", "conversation", "conversations", "thread", "threads", "session", "sessions"}
+    | {"history", "context", "memory", "message", "messages"}
+)
+_MAKERS = frozenset(
+    {"generate", "generates", "generator", "generation", "gen", "make", "maker", "create", "creator"}
+    | {"creation", "write", "writer", "suggest", "auto", "set", "get", "update", "for", "of", "the", "a"}
+    | {"call", "chain", "node", "agent", "llm", "model", "middleware", "hook", "tool"}
+)

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import langsmith
 
-from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.runs.api import IdLookup
-from langsmith_finetune.runs.conditions import selection_of
-from langsmith_finetune.runs.selection import AsyncSelection, Selection, SelectionState
-from langsmith_finetune.runs.talk import aconnected, arun, connected, run
-from langsmith_finetune.runs.versions import PAGE_SIZE
-from langsmith_finetune.shapes.roles import AgentType
-
-if TYPE_CHECKING:
-    from langsmith.types import Run
+from langsmith_finetune.runs.langsmith.query import selection_of
+from langsmith_finetune.runs.langsmith.selection import AsyncSelection, Selection, SelectionState
+from langsmith_finetune.runs.roles import AgentType
 
 
 def select_runs(
@@ -223,104 +214,3 @@ def aselect_runs(
             resume=resume,
         ),
     )
-
-
-def fetch_runs(run_ids: Iterable[str | uuid.UUID], client: Any = None) -> Iterator[tuple[str, Any]]:
-    """Fetch runs by their ids, a hundred a request: reading them singly is limited to 30 a minute.
-
-    Args:
-        run_ids: Ids, taken from the iterable page by page.
-        client: A `langsmith.Langsmith`, a `langsmith.Client`, None for one from the environment, or any
-            object with a method `read_run(run_id)`, such as a test's own.
-
-    Yields:
-        Each id with its run, with None where there is no such run, or with the `RunNotUsableError` that says
-        why LangSmith's answer for it cannot be read; in the order of the ids.
-    """
-    if read_run := _own_read_run(client):
-        for run_id in run_ids:
-            yield str(run_id), read_run(run_id)
-        return
-    ids = iter(run_ids)
-    if not (page := list(islice(ids, PAGE_SIZE))):
-        return
-    with connected(client) as api:
-        lookup = IdLookup()
-        while page:
-            wanted = _possible(page)
-            yield from _matched(page, run(api, lookup.find(wanted)) if wanted else {})
-            page = list(islice(ids, PAGE_SIZE))
-
-
-async def afetch_runs(
-    run_ids: Iterable[str | uuid.UUID], client: Any = None
-) -> AsyncIterator[tuple[str, Any]]:
-    """Do as `fetch_runs`, without blocking the event loop.
-
-    Args:
-        run_ids: Ids, taken from the iterable page by page.
-        client: As for `aselect_runs`, or any object with a method `read_run(run_id)`, which is called in a
-            thread.
-
-    Yields:
-        Each id with its run, with None where there is no such run, or with the `RunNotUsableError` that says
-        why LangSmith's answer for it cannot be read; in the order of the ids.
-    """
-    if read_run := _own_read_run(client):
-        for run_id in run_ids:
-            yield str(run_id), await asyncio.to_thread(read_run, run_id)
-        return
-    ids = iter(run_ids)
-    if not (page := list(islice(ids, PAGE_SIZE))):
-        return
-    async with aconnected(client) as api:
-        lookup = IdLookup()
-        while page:
-            wanted = _possible(page)
-            for pair in _matched(page, await arun(api, lookup.find(wanted)) if wanted else {}):
-                yield pair
-            page = list(islice(ids, PAGE_SIZE))
-
-
-def not_found(run_id: str | uuid.UUID) -> RunNotUsableError:
-    """The error for an id that LangSmith has no run for."""
-    detail = "LangSmith has no run with this id in this workspace; it keeps runs for 14 days, or for 400"
-    if not _possible([run_id]):
-        detail = "this is not the id of a run, which is a UUID"
-    return RunNotUsableError(str(run_id), "not_found", detail)
-
-
-def _own_read_run(client: Any) -> Callable[[str | uuid.UUID], Any] | None:
-    read_run = getattr(client, "read_run", None)
-    # Of the type, not isinstance: a mock of langsmith.Client passes for one and has only its read_run.
-    if read_run is None or issubclass(type(client), (langsmith.Client, langsmith.AsyncClient)):
-        return None
-    from langsmith.utils import LangSmithNotFoundError  # noqa: PLC0415 - loads an HTTP client
-
-    def read(run_id: str | uuid.UUID) -> Any:
-        try:
-            return read_run(run_id)
-        except LangSmithNotFoundError:
-            return None
-
-    return read
-
-
-def _possible(run_ids: list[str | uuid.UUID]) -> list[str]:
-    """The ids in canonical form, once each; one that is no UUID would fail the whole request."""
-    ids = dict.fromkeys(_canonical(run_id) for run_id in run_ids)
-    return [run_id for run_id in ids if run_id]
-
-
-def _canonical(run_id: str | uuid.UUID) -> str | None:
-    try:
-        return str(uuid.UUID(str(run_id)))
-    except ValueError:
-        return None
-
-
-def _matched(
-    run_ids: list[str | uuid.UUID], found: Mapping[str, Run | RunNotUsableError]
-) -> Iterator[tuple[str, Run | RunNotUsableError | None]]:
-    for run_id in run_ids:
-        yield str(run_id), found.get(_canonical(run_id) or "")

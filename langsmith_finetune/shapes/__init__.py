@@ -13,17 +13,18 @@ from typing import Any
 from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.source import Note, NoteKind, RunSource
+from langsmith_finetune.runs.fields import RunPayload, getter, ids_above, payload_of, source_of
+from langsmith_finetune.runs.placeholders import forget_placeholders, name_arguments
+from langsmith_finetune.runs.roles import Role
+from langsmith_finetune.runs.unparsed import opened
 from langsmith_finetune.shapes.canonical import MARKS, Conversation, Notes, Unreadable, mapping_at
 from langsmith_finetune.shapes.context import check_context
-from langsmith_finetune.shapes.given import forget_placeholders, name_arguments
-from langsmith_finetune.shapes.json_text import opened
 from langsmith_finetune.shapes.lost import check_media
 from langsmith_finetune.shapes.plain import read_plain
 from langsmith_finetune.shapes.pushed import cut_back
 from langsmith_finetune.shapes.readers import Reader, reader_of
-from langsmith_finetune.shapes.roles import Role, note_side_call
 from langsmith_finetune.shapes.rounded import note_rounded
-from langsmith_finetune.shapes.run import RunPayload, getter, ids_above, payload_of, source_of
+from langsmith_finetune.shapes.side_calls import note_side_call
 from langsmith_finetune.shapes.streamed import check_calls
 from langsmith_finetune.shapes.trace import add_from_trace, lacking
 

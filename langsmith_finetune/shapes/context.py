@@ -18,11 +18,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.content import FOUND, kind_of
 from langsmith_finetune.shapes.endings import is_call
 from langsmith_finetune.shapes.gemini import is_gemini
-from langsmith_finetune.shapes.run import RunPayload
 
 KEPT = frozenset({
     "cached_content", "cachedContent", "previous_response_id", "previousResponseId", "prompt_variables",

@@ -18,6 +18,7 @@ from typing import Any
 
 from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.chat_format import Message
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import (
     Conversation,
     Notes,
@@ -29,7 +30,6 @@ from langsmith_finetune.shapes.canonical import (
 from langsmith_finetune.shapes.content import content_from
 from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.messages import Turns
-from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.tools import note_tool_config, refuse_kept_elsewhere, tools_from
 
 

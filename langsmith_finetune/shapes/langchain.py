@@ -14,6 +14,7 @@ from typing import Any
 
 from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.chat_format import Message, ToolCall
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.blocks import typed_blocks
 from langsmith_finetune.shapes.canonical import (
     Notes,
@@ -37,7 +38,6 @@ from langsmith_finetune.shapes.openai_chat import (
     tidy_content,
     tool_call_from,
 )
-from langsmith_finetune.shapes.run import RunPayload
 
 _KINDS = ("Human", "System", "AI", "Tool", "Function", "Chat")
 _KIND_OF_CLASS = {f"{kind}Message{chunk}": kind.lower() for kind in _KINDS for chunk in ("", "Chunk")}

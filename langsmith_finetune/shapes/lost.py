@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
-from langsmith_finetune.shapes.run import RunPayload
 
 CUT = ";base64,[base64_data truncated: "
 """What LiteLLM writes in place of base64 of more than 64 letters."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langsmith_finetune.chat_format import FunctionCall, Message, ToolCall
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import (
     Notes,
     Unreadable,
@@ -20,7 +21,6 @@ from langsmith_finetune.shapes.canonical import (
 )
 from langsmith_finetune.shapes.content import FOUND, content_from
 from langsmith_finetune.shapes.endings import ENDINGS, note_ending
-from langsmith_finetune.shapes.run import RunPayload
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _ALIASES = {"human": "user", "ai": "assistant", "model": "assistant"}

@@ -15,6 +15,7 @@ from typing import Any
 
 from langsmith_finetune._foundation.json_text import OBJECT, compact_json
 from langsmith_finetune.chat_format import Message, ToolCall
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import (
     Conversation,
     Notes,
@@ -30,7 +31,6 @@ from langsmith_finetune.shapes.content import NOT_EXPRESSIBLE, content_from, kin
 from langsmith_finetune.shapes.endings import note_ending
 from langsmith_finetune.shapes.messages import Turns
 from langsmith_finetune.shapes.openai_chat import tidy_content
-from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.tools import refuse_kept_elsewhere
 
 _PLAIN: tuple[Any, ...] = (None, "text")

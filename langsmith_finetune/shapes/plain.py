@@ -16,13 +16,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from langsmith_finetune._foundation.json_text import LARGEST, short_text
 from langsmith_finetune.chat_format import Message
 from langsmith_finetune.examples.source import RunSource
+from langsmith_finetune.runs.fields import count_from, given_text, scores_from, time_text
+from langsmith_finetune.runs.placeholders import is_placeholder
+from langsmith_finetune.runs.roles import SIDE_CALLS, role_from
 from langsmith_finetune.shapes.canonical import MARKS
 from langsmith_finetune.shapes.context import HOSTED, KEPT, NESTED, TOLD_AGAIN
 from langsmith_finetune.shapes.endings import Meant
-from langsmith_finetune.shapes.given import is_placeholder
 from langsmith_finetune.shapes.lost import CUT
-from langsmith_finetune.shapes.roles import SIDE_CALLS, role_from
-from langsmith_finetune.shapes.run import count_from, given_text, scores_from, time_text
 from langsmith_finetune.shapes.sent_by_python import JOINING, SYSTEM_AS_USER, may_be_joined
 from langsmith_finetune.shapes.tools import SETTINGS
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.chat_format import Message
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.gemini import is_gemini
-from langsmith_finetune.shapes.run import RunPayload
 
 _COUNTED = re.compile(r"(?:.*\D)?\d{0,3}", re.DOTALL)
 """Ids that a host may give again: `call_0`, anew in each answer."""

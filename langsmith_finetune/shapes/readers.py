@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.chat_format import Message
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes import events, gemini, langchain, ollama, openai_chat, openai_responses, vercel
 from langsmith_finetune.shapes.canonical import (
     Conversation,
@@ -29,7 +30,6 @@ from langsmith_finetune.shapes.content import kind_of
 from langsmith_finetune.shapes.endings import ENDINGS, note_ending
 from langsmith_finetune.shapes.lost import is_repr
 from langsmith_finetune.shapes.messages import Turns
-from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import as_sent
 from langsmith_finetune.shapes.sent_by_python import fields_as_sent, messages_as_sent, note_lost_text
 from langsmith_finetune.shapes.sent_by_vercel import provider_of

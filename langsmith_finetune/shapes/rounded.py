@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import Conversation, Notes
-from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import answered_fields, is_javascript
 
 _LARGEST = 2**53

@@ -18,8 +18,8 @@ from typing import Any
 
 from langsmith_finetune._foundation.json_text import OBJECT, compact_json
 from langsmith_finetune.chat_format import Message
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import Notes, json_at, mapping_at
-from langsmith_finetune.shapes.run import RunPayload
 
 _WITHOUT_NAMES = ("anthropic", "google", "amazon_bedrock", "bedrock", "vertex")  # their APIs have no place
 _WITHOUT_NAMES_IN_JAVASCRIPT = ("cohere", "mistral", "ollama")

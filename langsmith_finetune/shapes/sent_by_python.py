@@ -24,8 +24,8 @@ from typing import Any, TypeAlias
 
 from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.chat_format import Content, Message
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import Notes, Unreadable
-from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import answered_fields, is_javascript, model_type
 
 _Fields: TypeAlias = Mapping[str, Any]

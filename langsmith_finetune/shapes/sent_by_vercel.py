@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from langsmith_finetune.chat_format import Message
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import Conversation, Notes
-from langsmith_finetune.shapes.run import RunPayload
 
 _BY_NAME = {
     "anthropic.": "anthropic",

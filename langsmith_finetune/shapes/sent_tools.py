@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import Conversation, Notes
-from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import model_type
 
 

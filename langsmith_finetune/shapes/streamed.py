@@ -17,9 +17,9 @@ from typing import Any
 
 from langsmith_finetune._foundation.json_text import DEEPEST, OBJECT, depth_of
 from langsmith_finetune.chat_format import FunctionCall, Message
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.content import kind_of
-from langsmith_finetune.shapes.run import RunPayload
 
 _LONGEST_NAME = 2_000
 _SHORTEST_NAME = 3

@@ -11,6 +11,7 @@ from typing import Any, cast
 from langsmith_finetune._foundation.json_schema import json_schema
 from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.chat_format import Function, Tool
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import (
     Conversation,
     Notes,
@@ -21,7 +22,6 @@ from langsmith_finetune.shapes.canonical import (
     mapping_at,
     text_at,
 )
-from langsmith_finetune.shapes.run import RunPayload
 
 _SCHEMAS = (
     "parameters_json_schema", "parametersJsonSchema", "parameters", "input_schema", "inputSchema",

@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 from langsmith_finetune.examples.source import NoteKind
+from langsmith_finetune.runs.fields import ids_above, payload_of, trace_id_of
+from langsmith_finetune.runs.placeholders import forget_placeholders
+from langsmith_finetune.runs.unparsed import opened
 from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable
 from langsmith_finetune.shapes.content import content_from
-from langsmith_finetune.shapes.given import forget_placeholders
-from langsmith_finetune.shapes.json_text import opened
-from langsmith_finetune.shapes.run import ids_above, payload_of, trace_id_of
 from langsmith_finetune.shapes.tools import tools_from
 
 

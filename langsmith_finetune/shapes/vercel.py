@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from langsmith_finetune.chat_format import Message
+from langsmith_finetune.runs.fields import RunPayload
 from langsmith_finetune.shapes.canonical import Conversation, Notes, list_at, mapping_at
 from langsmith_finetune.shapes.messages import Turns
-from langsmith_finetune.shapes.run import RunPayload
 from langsmith_finetune.shapes.sent import with_one_system_prompt
 from langsmith_finetune.shapes.sent_by_vercel import (
     KEEP_PARTS,

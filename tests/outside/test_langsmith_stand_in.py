@@ -11,7 +11,8 @@ import jsonschema
 import langsmith
 import pytest
 
-from langsmith_finetune.runs.select import fetch_runs, select_runs
+from langsmith_finetune.runs.langsmith.by_id import fetch_runs
+from langsmith_finetune.runs.select import select_runs
 from tests.standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 
 SPEC = Path(__file__).parents[3] / "shared" / "specs" / "langsmith-cut.json"

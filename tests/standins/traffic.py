@@ -12,9 +12,9 @@ from typing import Any
 
 import langsmith
 
-from langsmith_finetune.runs import talk
+from langsmith_finetune.runs.langsmith import transport as talk
+from langsmith_finetune.runs.langsmith.read_apis import V1, V2
 from langsmith_finetune.runs.select import select_runs
-from langsmith_finetune.runs.versions import V1, V2
 
 from .clock import FakeClock
 from .langsmith import KEY, PROJECT_ID, LangSmith, trace

@@ -9,8 +9,8 @@ from typing import Any
 
 from langsmith_finetune._foundation.json_text import OBJECT, short_text
 from langsmith_finetune.examples.source import Note, RunSource
-from langsmith_finetune.shapes.given import is_placeholder
-from langsmith_finetune.shapes.roles import Role, role_from
+from langsmith_finetune.runs.placeholders import is_placeholder
+from langsmith_finetune.runs.roles import Role, role_from
 
 
 @dataclass(slots=True)  # not frozen: that triples what making one costs

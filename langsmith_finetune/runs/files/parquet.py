@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.runs.files import (
+from langsmith_finetune.runs.files.run_file import (
     FIELDS,
     JSON_COLUMNS,
     OnSkip,

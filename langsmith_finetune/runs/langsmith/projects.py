@@ -11,9 +11,8 @@ from urllib.parse import quote
 # Its names are resolved on first use, so this import is cheap.
 import langsmith
 
-from langsmith_finetune.runs.endings import MOST_AT_ONCE, Pages
-from langsmith_finetune.runs.talk import NOT_OFFERED, Talk, WhichServer, connected, run
-from langsmith_finetune.runs.versions import (
+from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
+from langsmith_finetune.runs.langsmith.read_apis import (
     EARLIEST,
     LATEST,
     PAGE_SIZE,
@@ -24,7 +23,8 @@ from langsmith_finetune.runs.versions import (
     timestamp,
     unexpected,
 )
-from langsmith_finetune.runs.wire import NOT_THE_API, Call
+from langsmith_finetune.runs.langsmith.request import NOT_THE_API, Call
+from langsmith_finetune.runs.langsmith.transport import NOT_OFFERED, Talk, WhichServer, connected, run
 
 if TYPE_CHECKING:
     from langsmith.utils import LangSmithError

@@ -7,93 +7,31 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 import msgspec
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.runs.roles import Roles, roles_of
-from langsmith_finetune.shapes.roles import AgentType
-
-JSON_COLUMNS = ("inputs", "outputs", "extra", "events", "feedback_stats")
-"""Fields that may stay JSON text until somebody looks into them."""
-
-FIELDS = (
-    *("id", "run_type", *JSON_COLUMNS, "error", "status", "start_time", "end_time"),
-    *("trace_id", "parent_run_id", "parent_run_ids", "dotted_order", "session_id", "project_id"),
-    *("tags", "name", "prompt_tokens", "completion_tokens", "reference_example_id"),
-    *("metadata", "thread_id", "attachments", "serialized", "manifest"),
+from langsmith_finetune.runs.files.run_file import (
+    FIELDS,
+    JSON_COLUMNS,
+    SUFFIXES,
+    OnSkip,
+    Paths,
+    RunFile,
+    Wanted,
+    holds_runs,
+    is_of_the_system,
+    moment,
 )
-"""What the rest of the library reads of a run; nothing else is kept."""
-
-OnSkip: TypeAlias = Callable[[InvalidExampleError], None]
-
-
-class RunFile(NamedTuple):
-    """A file with runs in it, and where it lies."""
-
-    path: str
-    filesystem: Any = None  # pyarrow's; None is this machine's
-
-
-AnyPath: TypeAlias = str | os.PathLike[str] | RunFile
-Paths: TypeAlias = AnyPath | Iterable[AnyPath]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which runs to read; None asks for nothing."""
-
-    project_id: str | None = None
-    run_type: str | None = None
-    status: str | None = None
-    start_time: datetime | None = None
-    end_time: datetime | None = None
-    roles: Roles | None = None
-
-    def takes(self, row: Mapping[str, Any]) -> bool:
-        """Whether a run is among them. A field that is null fits no condition.
-
-        Raises:
-            KeyError: A field that is asked about is not there at all.
-        """
-        if self.project_id and (row.get("project_id") or row["session_id"]) != self.project_id:
-            return False
-        for name, wanted in (("run_type", self.run_type), ("status", self.status)):
-            if wanted and str(row[name]).lower() != wanted:
-                return False
-        return self._takes_time(row) and self.takes_role(row)
-
-    def _takes_time(self, row: Mapping[str, Any]) -> bool:
-        if self.start_time is None and self.end_time is None:
-            return True
-        started = _moment(row["start_time"])
-        return (
-            started is not None
-            and (self.start_time is None or self.start_time <= started)
-            and (self.end_time is None or started < self.end_time)
-        )
-
-    def takes_role(self, row: Mapping[str, Any]) -> bool:
-        """Whether the run's call plays a wanted part in its application.
-
-        Raises:
-            KeyError: The run has neither `extra` nor `metadata`.
-            ValueError: One of them is no JSON.
-        """
-        if self.roles is None:
-            return True
-        if "extra" not in row and "metadata" not in row:
-            raise KeyError("extra")
-        told = {name: decoded(row.get(name)) for name in ("extra", "metadata")}
-        return self.roles.take({**told, "name": row.get("name")})
+from langsmith_finetune.runs.role_filter import roles_of
+from langsmith_finetune.runs.roles import AgentType
 
 
 def run_files(
@@ -143,8 +81,8 @@ def run_files(
 
     Example:
         >>> import tempfile
-        >>> from langsmith_finetune.runs.files import run_files
-        >>> from langsmith_finetune.runs.saved import save_runs
+        >>> from langsmith_finetune.runs.files.read import run_files
+        >>> from langsmith_finetune.runs.files.save import save_runs
         >>> runs = [{"id": "d2a3", "run_type": "llm"}, {"id": "e7c1", "run_type": "chain"}]
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     count = save_runs(runs, folder + "/runs.jsonl.gz")
@@ -155,8 +93,8 @@ def run_files(
         project_id=str(project_id) if project_id else None,
         run_type=run_type.lower() if run_type else None,
         status=status.lower() if status else None,
-        start_time=start_time and _moment(start_time),
-        end_time=end_time and _moment(end_time),
+        start_time=start_time and moment(start_time),
+        end_time=end_time and moment(end_time),
         roles=roles_of(agents, nodes, agent_types),
     )
     skip = on_skip or _refuse
@@ -170,7 +108,7 @@ def run_files(
 def runs_of(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) -> Iterator[dict[str, Any]]:
     """The runs of one file."""
     if file.path.endswith(".parquet"):
-        from langsmith_finetune.runs.parquet import parquet_runs  # noqa: PLC0415 - needs pyarrow
+        from langsmith_finetune.runs.files.parquet import parquet_runs  # noqa: PLC0415 - needs pyarrow
 
         return parquet_runs(file, wanted, decode=decode, on_skip=on_skip)
     return _json_runs(file, wanted, decode=decode, on_skip=on_skip)
@@ -191,22 +129,12 @@ def files_of(paths: Paths, filesystem: Any = None) -> Iterator[RunFile]:
         if filesystem is None and "://" not in path:
             found = [RunFile(name) for name in _local_files(path)]
         else:
-            from langsmith_finetune.runs.parquet import remote_files  # noqa: PLC0415 - needs pyarrow
+            from langsmith_finetune.runs.files.parquet import remote_files  # noqa: PLC0415 - needs pyarrow
 
             found = remote_files(path, filesystem)
         if not found:
-            raise FileNotFoundError(f"{path} holds no files of runs: {', '.join(_SUFFIXES)}")
+            raise FileNotFoundError(f"{path} holds no files of runs: {', '.join(SUFFIXES)}")
         yield from found
-
-
-_SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
-
-
-def holds_runs(path: str) -> bool:
-    """Whether a file that was found in a folder, under this relative path, is one of runs."""
-    *folders, name = path.split("/")
-    # An export that was interrupted can leave a tmp/ folder behind.
-    return name.endswith(_SUFFIXES) and name[0] not in "._" and "tmp" not in folders
 
 
 def _local_files(path: str) -> list[str]:
@@ -257,18 +185,10 @@ def _bounded(file: BinaryIO) -> Iterator[bytes]:
             data = file.readline(LONGEST_LINE + 1)
 
 
-def is_of_the_system(file: RunFile, error: OSError) -> bool:
-    """Whether reading failed for another reason than damage, or may have: that must not cost runs.
-
-    pyarrow has one error for a damaged file and for a lost connection to the store.
-    """
-    return file.filesystem is not None or error.errno is not None
-
-
 def _reading(file: RunFile) -> AbstractContextManager[BinaryIO]:
     if file.filesystem is None and not file.path.endswith(".zst"):
         return cast("BinaryIO", (gzip.open if file.path.endswith(".gz") else open)(file.path, "rb"))
-    from langsmith_finetune.runs.parquet import byte_stream  # noqa: PLC0415 - needs pyarrow
+    from langsmith_finetune.runs.files.parquet import byte_stream  # noqa: PLC0415 - needs pyarrow
 
     return cast("BinaryIO", io.BufferedReader(byte_stream(file), 1 << 20))
 
@@ -328,20 +248,6 @@ def _fields(data: bytes, *, decode: bool) -> Any:
         return {name: row[name] for name in row.keys() & _WANTED} if isinstance(row, dict) else row
 
 
-def decoded(text: Any) -> Any:
-    """The value of a JSON text; what is not a text is its own value.
-
-    Raises:
-        ValueError: It is not JSON.
-    """
-    if not isinstance(text, (str, bytes)):
-        return text
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.MsgspecError, UnicodeError):  # half of a surrogate pair is a fault of encoding
-        return json.loads(text)
-
-
 def _name_as_langsmith_does(row: dict[str, Any]) -> None:
     """LangSmith's command line renames some fields: `langsmith run export --full`."""
     row["id"] = row.pop("run_id")
@@ -349,14 +255,3 @@ def _name_as_langsmith_does(row: dict[str, Any]) -> None:
     usage = row.pop("token_usage", None)
     if isinstance(usage, dict):
         row.update({name: usage[name] for name in ("prompt_tokens", "completion_tokens") if name in usage})
-
-
-def _moment(value: Any) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)

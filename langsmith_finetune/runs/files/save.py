@@ -17,8 +17,8 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import whole_file
 from langsmith_finetune._foundation.json_text import short_text
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.runs.files import FIELDS, JSON_COLUMNS, decoded
-from langsmith_finetune.shapes.run import getter
+from langsmith_finetune.runs.fields import getter
+from langsmith_finetune.runs.files.run_file import FIELDS, JSON_COLUMNS, decoded
 
 
 def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
@@ -79,7 +79,7 @@ def _compressing(file: BinaryIO, suffix: str) -> AbstractContextManager[Any]:
     if suffix == ".gz":
         return gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)  # the same runs, the same bytes
     if suffix == ".zst":
-        from langsmith_finetune.runs.parquet import zstd_stream  # noqa: PLC0415 - needs pyarrow
+        from langsmith_finetune.runs.files.parquet import zstd_stream  # noqa: PLC0415 - needs pyarrow
 
         return zstd_stream(file)  # type: ignore[no-any-return]
     return nullcontext(file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import langsmith
 
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.runs.endings import MOST_AT_ONCE, Pages
-from langsmith_finetune.runs.filters import is_one_of
-from langsmith_finetune.runs.projects import Project, as_project, find_project, no_such_api, projects
-from langsmith_finetune.runs.talk import NOT_OFFERED, Talk, took_too_long
-from langsmith_finetune.runs.versions import (
+from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
+from langsmith_finetune.runs.langsmith.projects import (
+    Project,
+    find_project,
+    no_such_api,
+)
+from langsmith_finetune.runs.langsmith.read_apis import (
     EARLIEST,
     LATEST,
     PAGE_SIZE,
     RUN_FIELDS,
-    V1,
-    V2,
     Answer,
     RunApi,
     RunQuery,
     time_of,
 )
-from langsmith_finetune.runs.windows import Window, in_order
-from langsmith_finetune.runs.wire import AnswerTooLargeError
+from langsmith_finetune.runs.langsmith.request import AnswerTooLargeError
+from langsmith_finetune.runs.langsmith.transport import NOT_OFFERED, Talk, took_too_long
+from langsmith_finetune.runs.langsmith.windows import Window, in_order
 
 if TYPE_CHECKING:
     from langsmith.types import Run
@@ -122,7 +123,7 @@ class Selected:
     def __init__(self, conditions: Conditions, project: Project, apis: list[RunApi]) -> None:
         self.project = project
         since = conditions.start_time or project.started_at
-        self.since = max(since, EARLIEST) if conditions.start_time else _before(since)
+        self.since = max(since, EARLIEST) if conditions.start_time else just_before(since)
         self.until = min(conditions.end_time, LATEST) if conditions.end_time else None
         self._conditions = conditions
         self._apis = apis  # the first is asked; once one has answered, there is no other
@@ -194,7 +195,7 @@ class Selected:
             query = RunQuery(
                 project_ids=(self.project.id,),
                 ids=ids,
-                since=_before(self.project.started_at),
+                since=just_before(self.project.started_at),
                 fields=("ID", "REFERENCE_EXAMPLE_ID"),
             )
             answer = yield from api.ask(query)
@@ -286,87 +287,10 @@ def _pages(ids: Iterable[str]) -> list[tuple[str, ...]]:
 # --- by id -----------------------------------------------------------------------------------------------
 
 
-class IdLookup:
-    """Finds runs by their ids, wherever they are.
-
-    v1 needs nothing but the ids. v2 wants projects too; where v1 is gone, all of the workspace's are
-    searched, a hundred at a time.
-    """
-
-    def __init__(self) -> None:
-        self._projects: list[Project] | None = None
-
-    def find(self, ids: Iterable[str]) -> Talk[dict[str, Run | RunNotUsableError]]:
-        """The runs with these ids (at most `PAGE_SIZE`) that exist, by their ids; or why one cannot be read."""
-        query = RunQuery(ids=tuple(ids))
-        found: dict[str, Run | RunNotUsableError] = {}
-        if self._projects is None:
-            try:
-                answer = yield from V1.ask(query)
-            except langsmith.APIStatusError as error:
-                if error.status_code not in NOT_OFFERED:
-                    raise
-            else:
-                _take_by_id(found, answer)
-                return found
-            rows, _ = yield from projects({})
-            self._projects = [as_project(row) for row in rows if isinstance(row.get("id"), str)]
-        for at in range(0, len(self._projects), PAGE_SIZE):
-            some = self._projects[at : at + PAGE_SIZE]
-            searched = replace(
-                query,
-                project_ids=tuple(project.id for project in some),
-                since=_before(min(project.started_at for project in some)),
-            )
-            yield from _all_pages(V2, searched, found)
-            if all(run_id in found for run_id in query.ids):
-                break
-        return found
-
-    def llm_runs_of(self, traces: Iterable[Run]) -> Talk[list[Run | RunNotUsableError]]:
-        """The llm runs that did not fail, of the traces of some runs that `find` gave, in no order."""
-        api = V1 if self._projects is None else V2
-        by_project: dict[str, list[Run]] = {}
-        for run in traces:
-            if isinstance(run.project_id, str) and isinstance(run.trace_id, str):
-                by_project.setdefault(run.project_id, []).append(run)
-        found: dict[str, Run | RunNotUsableError] = {}
-        for project_id, runs in by_project.items():
-            for at in range(0, len(runs), _TRACES):
-                some = runs[at : at + _TRACES]
-                query = RunQuery(
-                    project_ids=(project_id,),
-                    llm=True,
-                    error=False,
-                    since=_before(min(place_of(run)[0] for run in some)),
-                    trace_filter=is_one_of("id", dict.fromkeys(run.trace_id or "" for run in some)),
-                )
-                yield from _all_pages(api, query, found)
-        return list(found.values())
-
-
-_TRACES = 25
+TRACES_AT_ONCE = 25
 """Traces to ask for at once; one can have thousands of runs."""
 
 
-def _all_pages(api: RunApi, query: RunQuery, found: dict[str, Run | RunNotUsableError]) -> Talk[None]:
-    """Add what the cursors lead to."""
-    pages = Pages("runs", most=MOST_AT_ONCE)
-    cursor: str | None = None
-    while True:
-        answer = yield from api.ask(query, cursor)
-        _take_by_id(found, answer)
-        cursor = answer.cursor
-        pages.turned([run.id for run in answer.runs], cursor=cursor)
-        if cursor is None:
-            return
-
-
-def _take_by_id(found: dict[str, Run | RunNotUsableError], answer: Answer) -> None:
-    found |= {run.id or "": run for run in answer.runs}
-    for error in answer.unreadable:
-        found.setdefault(error.run_id, error)
-
-
-def _before(time: datetime) -> datetime:
+def just_before(time: datetime) -> datetime:
+    """A little before this time, since a trace may be listed before its first run begins."""
     return max(time, EARLIEST + _EARLY) - _EARLY

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import langsmith
 
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.runs.filters import all_of
-from langsmith_finetune.runs.talk import Talk
-from langsmith_finetune.runs.wire import Call, Lost
+from langsmith_finetune.runs.langsmith.filters import all_of
+from langsmith_finetune.runs.langsmith.request import Call, Lost
+from langsmith_finetune.runs.langsmith.transport import Talk
 
 if TYPE_CHECKING:
     from langsmith.types import Run

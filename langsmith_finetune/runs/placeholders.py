@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from langsmith_finetune._foundation.json_text import DEEPEST, OBJECT
 
 if TYPE_CHECKING:
-    from langsmith_finetune.shapes.run import RunPayload
+    from langsmith_finetune.runs.fields import RunPayload
 
 _CLASSES = "NotGiven|NOT_GIVEN|not_given|Omit|OMIT|omit|Unset|UNSET|PydanticUndefined(?:Type)?|_MISSING_TYPE"
 _PLACEHOLDER = re.compile(

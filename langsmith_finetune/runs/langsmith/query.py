@@ -7,11 +7,18 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from langsmith_finetune.runs.api import Conditions
-from langsmith_finetune.runs.filters import all_of, any_of, equals, has_feedback, has_metadata, has_tag
-from langsmith_finetune.runs.roles import roles_of, several
-from langsmith_finetune.runs.selection import SelectionState, Share, start_of
-from langsmith_finetune.runs.versions import RUN_FIELDS, run_fields, utc
+from langsmith_finetune.runs.langsmith.filters import (
+    all_of,
+    any_of,
+    equals,
+    has_feedback,
+    has_metadata,
+    has_tag,
+)
+from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS, run_fields, utc
+from langsmith_finetune.runs.langsmith.selection import SelectionState, Share, start_of
+from langsmith_finetune.runs.langsmith.window_reader import Conditions
+from langsmith_finetune.runs.role_filter import roles_of, several
 
 # Not eq(error, false): the API refuses it, although `error` is a field of the filter language.
 _ROOT = {False: equals("status", "success"), True: equals("status", "error"), None: None}

@@ -21,8 +21,8 @@ from typing import Any, TypeAlias, TypedDict, TypeVar
 import langsmith
 
 from langsmith_finetune._foundation.clock import Clock
-from langsmith_finetune.runs.rate_limit import RateLimit
-from langsmith_finetune.runs.wire import Call, UnreadableAnswerError, address_of, afetch, fetch
+from langsmith_finetune.runs.langsmith.rate_limit import RateLimit
+from langsmith_finetune.runs.langsmith.request import Call, UnreadableAnswerError, address_of, afetch, fetch
 
 T = TypeVar("T")
 

@@ -14,12 +14,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from langsmith_finetune.runs.api import Conditions, Page, Reading, Selected, find_selection, place_of
-from langsmith_finetune.runs.order import Order
-from langsmith_finetune.runs.roles import Roles
-from langsmith_finetune.runs.talk import aconnected, arun, connected, run
-from langsmith_finetune.runs.versions import LATEST, V2, utc
-from langsmith_finetune.runs.windows import SHORTEST, Window, WindowPlan
+from langsmith_finetune.runs.langsmith.newest_first import Order
+from langsmith_finetune.runs.langsmith.read_apis import LATEST, V2, utc
+from langsmith_finetune.runs.langsmith.transport import aconnected, arun, connected, run
+from langsmith_finetune.runs.langsmith.window_reader import (
+    Conditions,
+    Page,
+    Reading,
+    Selected,
+    find_selection,
+    place_of,
+)
+from langsmith_finetune.runs.langsmith.windows import SHORTEST, Window, WindowPlan
+from langsmith_finetune.runs.role_filter import Roles
 
 if TYPE_CHECKING:
     from langsmith.types import Run

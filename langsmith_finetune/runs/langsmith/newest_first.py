@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeAlias
 
-from langsmith_finetune.runs.api import Page, place_of
-from langsmith_finetune.runs.windows import SHORTEST, Window, floor
+from langsmith_finetune.runs.langsmith.window_reader import Page, place_of
+from langsmith_finetune.runs.langsmith.windows import SHORTEST, Window, floor
 
 Place: TypeAlias = tuple[datetime, str]
 

@@ -1,0 +1,1 @@
+"""Runs from files: JSON lines and bulk exports, on disk or in object storage."""

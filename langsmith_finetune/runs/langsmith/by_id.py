@@ -1,0 +1,213 @@
+"""Runs by their ids, and the llm runs of a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import langsmith
+
+from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.runs.langsmith.filters import is_one_of
+from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
+from langsmith_finetune.runs.langsmith.projects import (
+    Project,
+    as_project,
+    projects,
+)
+from langsmith_finetune.runs.langsmith.read_apis import (
+    PAGE_SIZE,
+    V1,
+    V2,
+    Answer,
+    RunApi,
+    RunQuery,
+)
+from langsmith_finetune.runs.langsmith.transport import NOT_OFFERED, Talk, aconnected, arun, connected, run
+from langsmith_finetune.runs.langsmith.window_reader import TRACES_AT_ONCE, just_before, place_of
+
+if TYPE_CHECKING:
+    from langsmith.types import Run
+
+
+def fetch_runs(run_ids: Iterable[str | uuid.UUID], client: Any = None) -> Iterator[tuple[str, Any]]:
+    """Fetch runs by their ids, a hundred a request: reading them singly is limited to 30 a minute.
+
+    Args:
+        run_ids: Ids, taken from the iterable page by page.
+        client: A `langsmith.Langsmith`, a `langsmith.Client`, None for one from the environment, or any
+            object with a method `read_run(run_id)`, such as a test's own.
+
+    Yields:
+        Each id with its run, with None where there is no such run, or with the `RunNotUsableError` that says
+        why LangSmith's answer for it cannot be read; in the order of the ids.
+    """
+    if read_run := _own_read_run(client):
+        for run_id in run_ids:
+            yield str(run_id), read_run(run_id)
+        return
+    ids = iter(run_ids)
+    if not (page := list(islice(ids, PAGE_SIZE))):
+        return
+    with connected(client) as api:
+        lookup = IdLookup()
+        while page:
+            wanted = _possible(page)
+            yield from _matched(page, run(api, lookup.find(wanted)) if wanted else {})
+            page = list(islice(ids, PAGE_SIZE))
+
+
+async def afetch_runs(
+    run_ids: Iterable[str | uuid.UUID], client: Any = None
+) -> AsyncIterator[tuple[str, Any]]:
+    """Do as `fetch_runs`, without blocking the event loop.
+
+    Args:
+        run_ids: Ids, taken from the iterable page by page.
+        client: As for `aselect_runs`, or any object with a method `read_run(run_id)`, which is called in a
+            thread.
+
+    Yields:
+        Each id with its run, with None where there is no such run, or with the `RunNotUsableError` that says
+        why LangSmith's answer for it cannot be read; in the order of the ids.
+    """
+    if read_run := _own_read_run(client):
+        for run_id in run_ids:
+            yield str(run_id), await asyncio.to_thread(read_run, run_id)
+        return
+    ids = iter(run_ids)
+    if not (page := list(islice(ids, PAGE_SIZE))):
+        return
+    async with aconnected(client) as api:
+        lookup = IdLookup()
+        while page:
+            wanted = _possible(page)
+            for pair in _matched(page, await arun(api, lookup.find(wanted)) if wanted else {}):
+                yield pair
+            page = list(islice(ids, PAGE_SIZE))
+
+
+def not_found(run_id: str | uuid.UUID) -> RunNotUsableError:
+    """The error for an id that LangSmith has no run for."""
+    detail = "LangSmith has no run with this id in this workspace; it keeps runs for 14 days, or for 400"
+    if not _possible([run_id]):
+        detail = "this is not the id of a run, which is a UUID"
+    return RunNotUsableError(str(run_id), "not_found", detail)
+
+
+def _own_read_run(client: Any) -> Callable[[str | uuid.UUID], Any] | None:
+    read_run = getattr(client, "read_run", None)
+    # Of the type, not isinstance: a mock of langsmith.Client passes for one and has only its read_run.
+    if read_run is None or issubclass(type(client), (langsmith.Client, langsmith.AsyncClient)):
+        return None
+    from langsmith.utils import LangSmithNotFoundError  # noqa: PLC0415 - loads an HTTP client
+
+    def read(run_id: str | uuid.UUID) -> Any:
+        try:
+            return read_run(run_id)
+        except LangSmithNotFoundError:
+            return None
+
+    return read
+
+
+def _possible(run_ids: list[str | uuid.UUID]) -> list[str]:
+    """The ids in canonical form, once each; one that is no UUID would fail the whole request."""
+    ids = dict.fromkeys(_canonical(run_id) for run_id in run_ids)
+    return [run_id for run_id in ids if run_id]
+
+
+def _canonical(run_id: str | uuid.UUID) -> str | None:
+    try:
+        return str(uuid.UUID(str(run_id)))
+    except ValueError:
+        return None
+
+
+def _matched(
+    run_ids: list[str | uuid.UUID], found: Mapping[str, Run | RunNotUsableError]
+) -> Iterator[tuple[str, Run | RunNotUsableError | None]]:
+    for run_id in run_ids:
+        yield str(run_id), found.get(_canonical(run_id) or "")
+
+
+class IdLookup:
+    """Finds runs by their ids, wherever they are.
+
+    v1 needs nothing but the ids. v2 wants projects too; where v1 is gone, all of the workspace's are
+    searched, a hundred at a time.
+    """
+
+    def __init__(self) -> None:
+        self._projects: list[Project] | None = None
+
+    def find(self, ids: Iterable[str]) -> Talk[dict[str, Run | RunNotUsableError]]:
+        """The runs with these ids (at most `PAGE_SIZE`) that exist, by their ids; or why one cannot be read."""
+        query = RunQuery(ids=tuple(ids))
+        found: dict[str, Run | RunNotUsableError] = {}
+        if self._projects is None:
+            try:
+                answer = yield from V1.ask(query)
+            except langsmith.APIStatusError as error:
+                if error.status_code not in NOT_OFFERED:
+                    raise
+            else:
+                _take_by_id(found, answer)
+                return found
+            rows, _ = yield from projects({})
+            self._projects = [as_project(row) for row in rows if isinstance(row.get("id"), str)]
+        for at in range(0, len(self._projects), PAGE_SIZE):
+            some = self._projects[at : at + PAGE_SIZE]
+            searched = replace(
+                query,
+                project_ids=tuple(project.id for project in some),
+                since=just_before(min(project.started_at for project in some)),
+            )
+            yield from _all_pages(V2, searched, found)
+            if all(run_id in found for run_id in query.ids):
+                break
+        return found
+
+    def llm_runs_of(self, traces: Iterable[Run]) -> Talk[list[Run | RunNotUsableError]]:
+        """The llm runs that did not fail, of the traces of some runs that `find` gave, in no order."""
+        api = V1 if self._projects is None else V2
+        by_project: dict[str, list[Run]] = {}
+        for trace in traces:
+            if isinstance(trace.project_id, str) and isinstance(trace.trace_id, str):
+                by_project.setdefault(trace.project_id, []).append(trace)
+        found: dict[str, Run | RunNotUsableError] = {}
+        for project_id, runs in by_project.items():
+            for at in range(0, len(runs), TRACES_AT_ONCE):
+                some = runs[at : at + TRACES_AT_ONCE]
+                query = RunQuery(
+                    project_ids=(project_id,),
+                    llm=True,
+                    error=False,
+                    since=just_before(min(place_of(run)[0] for run in some)),
+                    trace_filter=is_one_of("id", dict.fromkeys(run.trace_id or "" for run in some)),
+                )
+                yield from _all_pages(api, query, found)
+        return list(found.values())
+
+
+def _all_pages(api: RunApi, query: RunQuery, found: dict[str, Run | RunNotUsableError]) -> Talk[None]:
+    """Add what the cursors lead to."""
+    pages = Pages("runs", most=MOST_AT_ONCE)
+    cursor: str | None = None
+    while True:
+        answer = yield from api.ask(query, cursor)
+        _take_by_id(found, answer)
+        cursor = answer.cursor
+        pages.turned([run.id for run in answer.runs], cursor=cursor)
+        if cursor is None:
+            return
+
+
+def _take_by_id(found: dict[str, Run | RunNotUsableError], answer: Answer) -> None:
+    found |= {run.id or "": run for run in answer.runs}
+    for error in answer.unreadable:
+        found.setdefault(error.run_id, error)
