@@ -6,6 +6,7 @@ guides on supervised fine-tuning and on direct preference optimization.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, TypedDict
 
 
@@ -102,3 +103,12 @@ class PreferenceLine(TypedDict):
     input: PreferenceInput
     preferred_output: list[TrainingMessage]
     non_preferred_output: list[TrainingMessage]
+
+
+def nameless(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a message to compare, without the name of an assistant.
+
+    LangChain gives an agent's name to an answer once its run is recorded, so that only copies of it have one.
+    """
+    is_named = message["role"] == "assistant" and "name" in message
+    return {key: value for key, value in message.items() if not (is_named and key == "name")}

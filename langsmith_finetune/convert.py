@@ -18,16 +18,18 @@ from langsmith_finetune.chat_format import (
     TrainingLine,
     TrainingMessage,
 )
+from langsmith_finetune.dialects.checked import list_at
+from langsmith_finetune.dialects.conversation import Conversation
+from langsmith_finetune.dialects.fast_path import offers_tools, read_plain
+from langsmith_finetune.dialects.langchain import KIND_OF_TYPE, message_from_fields
+from langsmith_finetune.dialects.notes import Notes, Unreadable
+from langsmith_finetune.dialects.read import read_with_care
+from langsmith_finetune.dialects.tools import function_from, tools_from
+from langsmith_finetune.dialects.trace import TraceRuns
+from langsmith_finetune.dialects.turns import Turns
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.source import Note, NoteKind, RunSource
-from langsmith_finetune.shapes import read_with_care
-from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable, list_at
-from langsmith_finetune.shapes.langchain import KIND_OF_TYPE, message_from_fields
-from langsmith_finetune.shapes.messages import Turns
-from langsmith_finetune.shapes.plain import offers_tools, read_plain
-from langsmith_finetune.shapes.tools import function_from, tools_from
-from langsmith_finetune.shapes.trace import TraceRuns
 
 logger = logger_of(__name__)
 

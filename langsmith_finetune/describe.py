@@ -20,12 +20,12 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._printable import printable, printable_line
 from langsmith_finetune.dataset.tokens import counter_for
+from langsmith_finetune.dialects.read import conversation_from_run
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.sound import check_form, is_example, line_of, name_of
 from langsmith_finetune.examples.source import RunSource
 from langsmith_finetune.runs.fields import RunPayload, payload_of, source_of
 from langsmith_finetune.runs.unparsed import opened
-from langsmith_finetune.shapes import conversation_from_run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -32,16 +32,18 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.json_text import object_of
 from langsmith_finetune._foundation.tally import FirstThousand
 from langsmith_finetune.chat_format import Content, Message, Tool
+from langsmith_finetune.dialects.checked import list_at, mapping_at
+from langsmith_finetune.dialects.conversation import Conversation
+from langsmith_finetune.dialects.notes import Notes, Unreadable
+from langsmith_finetune.dialects.read import Reading, begin_reading, conversation_from_run, refusal
+from langsmith_finetune.dialects.tools import function_from, tools_from
+from langsmith_finetune.dialects.trace import TraceRuns
+from langsmith_finetune.dialects.turns import Turns
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.source import Note, NoteKind, RunSource
 from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs, not_found
 from langsmith_finetune.runs.langsmith.projects import fetch_dataset_lines
 from langsmith_finetune.runs.langsmith.read_apis import PAGE_SIZE
-from langsmith_finetune.shapes import Reading, begin_reading, conversation_from_run, refusal
-from langsmith_finetune.shapes.canonical import Conversation, Notes, Unreadable, list_at, mapping_at
-from langsmith_finetune.shapes.messages import Turns
-from langsmith_finetune.shapes.tools import function_from, tools_from
-from langsmith_finetune.shapes.trace import TraceRuns
 
 Run: TypeAlias = Any
 """A langsmith v1 or v2 `Run`, a dict of either, or a run's id (str or UUID)."""

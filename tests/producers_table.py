@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from langsmith_finetune import RunNotUsableError
-from langsmith_finetune.shapes import conversation_from_run
+from langsmith_finetune.dialects.read import conversation_from_run
 from tests import older
 from tests.corpus import captured
 from tests.wire import cases

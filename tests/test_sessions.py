@@ -18,10 +18,10 @@ from langsmith_finetune import (
     LangSmithDatasetChatLoader,
     LangSmithRunChatLoader,
     examples_from_runs,
-    shapes,
     training_examples,
 )
-from langsmith_finetune.shapes.readers import reader_of
+from langsmith_finetune.dialects import read as shapes
+from langsmith_finetune.dialects.dispatch import reader_of
 from tests.payloads import langchain_run, wrap_openai_run
 from tests.test_shapes import CALL, HELLO, WEATHER
 

@@ -20,8 +20,8 @@ from langsmith_finetune import (
     TrainingExample,
     training_examples,
 )
+from langsmith_finetune.dialects.read import conversation_from_run
 from langsmith_finetune.errors import RunReason
-from langsmith_finetune.shapes import conversation_from_run
 from tests.corpus import captured, producers
 from tests.payloads import (
     langchain_run,

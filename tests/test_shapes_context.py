@@ -18,7 +18,7 @@ from langsmith_finetune import (
     examples_from_runs,
     training_examples,
 )
-from langsmith_finetune.shapes import conversation_from_run, read_with_care
+from langsmith_finetune.dialects.read import conversation_from_run, read_with_care
 from tests import wire
 from tests.corpus import captured
 from tests.payloads import langchain_run, responses_run, vercel_run, wrap_gemini_run, wrap_openai_run

@@ -8,9 +8,9 @@ from typing import get_args
 import pytest
 
 from langsmith_finetune import LangSmithRunChatLoader, RunNotUsableError, examples_from_runs
+from langsmith_finetune.dialects.read import conversation_from_example, conversation_from_run
 from langsmith_finetune.errors import RunReason
 from langsmith_finetune.examples.source import NoteKind
-from langsmith_finetune.shapes import conversation_from_example, conversation_from_run
 from tests.corpus import captured, traces
 from tests.payloads import (
     langchain_run,

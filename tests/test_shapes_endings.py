@@ -8,9 +8,9 @@ from typing import get_args
 
 import pytest
 
-from langsmith_finetune.shapes import plain
-from langsmith_finetune.shapes.endings import ENDINGS, Meant
-from langsmith_finetune.shapes.plain import read_plain
+from langsmith_finetune.dialects import fast_path as plain
+from langsmith_finetune.dialects.endings import ENDINGS, Meant
+from langsmith_finetune.dialects.fast_path import read_plain
 from tests.payloads import (
     langchain_run,
     openai_agents_run,

@@ -16,7 +16,7 @@ from langsmith_finetune import (
     examples_from_runs,
     training_examples,
 )
-from langsmith_finetune.shapes import conversation_from_run, read_with_care
+from langsmith_finetune.dialects.read import conversation_from_run, read_with_care
 from tests.corpus import everything
 from tests.strategies import scaled
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from langsmith_finetune import RunNotUsableError, examples_from_runs
+from langsmith_finetune.dialects.read import conversation_from_run, read_with_care
 from langsmith_finetune.runs import placeholders as given_module
 from langsmith_finetune.runs.placeholders import given, is_placeholder
-from langsmith_finetune.shapes import conversation_from_run, read_with_care
 from tests import older
 from tests.payloads import langchain_run, wrap_openai_run
 

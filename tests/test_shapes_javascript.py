@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from langsmith_finetune import RunNotUsableError
-from langsmith_finetune.shapes import conversation_from_run
+from langsmith_finetune.dialects.read import conversation_from_run
 from tests.wire import cases
 
 CASES = {name: run for name, run, _ in cases("jstr_", "jsai", "jswo_", "jswa_")}

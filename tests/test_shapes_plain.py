@@ -14,10 +14,12 @@ from langsmith.schemas import Run
 from langsmith.types import Run as RunV2
 
 from langsmith_finetune import LangSmithRunChatLoader, RunNotUsableError, examples_from_runs
+from langsmith_finetune.dialects import fast_path as plain
+from langsmith_finetune.dialects.endings import ENDINGS
+from langsmith_finetune.dialects.fast_path import read_plain
+from langsmith_finetune.dialects.losses import unseen_context as context
+from langsmith_finetune.dialects.read import conversation_from_run, read_with_care
 from langsmith_finetune.runs.unparsed import opened
-from langsmith_finetune.shapes import context, conversation_from_run, plain, read_with_care
-from langsmith_finetune.shapes.endings import ENDINGS
-from langsmith_finetune.shapes.plain import read_plain
 from tests import wire
 from tests.corpus import captured, everything, producers
 from tests.payloads import langchain_run, wrap_openai_run

@@ -14,8 +14,8 @@ from langsmith_finetune import (
     examples_from_runs,
     training_examples,
 )
-from langsmith_finetune.shapes import conversation_from_run
-from langsmith_finetune.shapes.plain import read_plain
+from langsmith_finetune.dialects.fast_path import read_plain
+from langsmith_finetune.dialects.read import conversation_from_run
 from tests import wire
 from tests.payloads import langchain_run, responses_run, vercel_run, wrap_anthropic_run, wrap_openai_run
 

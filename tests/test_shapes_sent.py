@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from langsmith_finetune import RunNotUsableError, examples_from_runs
-from langsmith_finetune.shapes import conversation_from_run
+from langsmith_finetune.dialects.read import conversation_from_run
 from tests.wire import cases
 
 CASES = {name: run for name, run, _ in cases("jslc_", "lc_")}

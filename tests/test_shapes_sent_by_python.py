@@ -9,8 +9,8 @@ import pytest
 
 from langsmith_finetune import RunNotUsableError, examples_from_runs
 from langsmith_finetune._foundation.json_schema import json_schema
-from langsmith_finetune.shapes import conversation_from_run, read_with_care
-from langsmith_finetune.shapes.lost import is_repr
+from langsmith_finetune.dialects.losses.lost_media import is_repr
+from langsmith_finetune.dialects.read import conversation_from_run, read_with_care
 from tests.payloads import langchain_run, wrap_openai_run
 from tests.wire import cases
 

@@ -14,8 +14,8 @@ from langsmith_finetune import (
     examples_from_runs,
     training_examples,
 )
-from langsmith_finetune.shapes import conversation_from_run
-from langsmith_finetune.shapes.streamed import holds_several_objects
+from langsmith_finetune.dialects.losses.merged_calls import holds_several_objects
+from langsmith_finetune.dialects.read import conversation_from_run
 from tests import older
 from tests.payloads import langchain_run, wrap_openai_run
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from langsmith_finetune.shapes import conversation_from_run, tools
-from langsmith_finetune.shapes.canonical import Notes, Unreadable
-from langsmith_finetune.shapes.tools import tools_from
+from langsmith_finetune.dialects import tools
+from langsmith_finetune.dialects.notes import Notes, Unreadable
+from langsmith_finetune.dialects.read import conversation_from_run
+from langsmith_finetune.dialects.tools import tools_from
 from tests.payloads import wrap_openai_run
 
 HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}

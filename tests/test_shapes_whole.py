@@ -8,7 +8,7 @@ import copy
 import pytest
 
 from langsmith_finetune._foundation.json_schema import json_schema
-from langsmith_finetune.shapes import conversation_from_run
+from langsmith_finetune.dialects.read import conversation_from_run
 from tests.payloads import langchain_run, wrap_anthropic_run, wrap_openai_run
 from tests.test_cases import by_bulk, by_loader
 

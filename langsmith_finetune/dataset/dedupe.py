@@ -13,11 +13,10 @@ from typing import Any, Literal
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
-from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
+from langsmith_finetune.chat_format import TrainingLine, TrainingMessage, nameless
 from langsmith_finetune.dataset.report import Change, DatasetReport
 from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.sound import name_of
-from langsmith_finetune.shapes.canonical import nameless
 
 _STEP = "drop_duplicates"
 

@@ -9,11 +9,11 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._printable import logger_of
+from langsmith_finetune.chat_format import nameless
 from langsmith_finetune.dataset.dedupe import Seen, digest_of
 from langsmith_finetune.dataset.report import Change, DatasetReport
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.sound import name_of, sound_example
-from langsmith_finetune.shapes.canonical import nameless
 
 logger = logger_of(__name__)
 

@@ -1,0 +1,453 @@
+"""The commonest run, read in one go: texts alone, without tools or settings, and ended as it was meant to.
+
+What is read here, `readers` would read to the same conversation and without a note; tests hold the two equal.
+This only saves time: msgspec checks the few fields that matter, in C, whether they come as dicts or as JSON
+text, where it also skips all others. A run that is in the least unlike these types is not read here.
+"""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from langsmith_finetune._foundation.json_text import LARGEST, short_text
+from langsmith_finetune.chat_format import Message
+from langsmith_finetune.dialects.endings import Meant
+from langsmith_finetune.dialects.losses.lost_media import CUT
+from langsmith_finetune.dialects.losses.unseen_context import HOSTED, KEPT, NESTED, TOLD_AGAIN
+from langsmith_finetune.dialects.notes import MARKS
+from langsmith_finetune.dialects.sent.langchain_python import JOINING, SYSTEM_AS_USER, may_be_joined
+from langsmith_finetune.dialects.tools import SETTINGS
+from langsmith_finetune.examples.source import RunSource
+from langsmith_finetune.runs.fields import count_from, given_text, scores_from, time_text
+from langsmith_finetune.runs.placeholders import is_placeholder
+from langsmith_finetune.runs.roles import SIDE_CALLS, role_from
+
+_Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
+_NoKeys: TypeAlias = Annotated[dict[str, Any], Meta(max_length=0)] | None
+_Role: TypeAlias = Literal["system", "user", "assistant"]
+
+_ROLE_OF_CLASS: dict[str, _Role] = {
+    "SystemMessage": "system",
+    "HumanMessage": "user",
+    "AIMessage": "assistant",
+    "AIMessageChunk": "assistant",
+}
+
+
+class _Skipped(Struct, gc=False):
+    """An object of which nothing is looked at, nor made."""
+
+
+class _Facts(Struct, gc=False):
+    """What producers say beside an answer: how it ended as it was meant to, and that the provider found nothing for it.
+
+    What LangChain always says comes first, in its order: msgspec looks a key up from where it found the last.
+    """
+
+    token_usage: _Skipped | None = None
+    model_provider: Any = None
+    model_name: Any = None
+    system_fingerprint: Any = None
+    id: Any = None
+    service_tier: Any = None
+    finish_reason: Meant | None = None
+    logprobs: _Skipped | None = None
+    finishReason: Meant | None = None  # noqa: N815 - as LangChain.js writes it
+    finish_reasons: None = None
+    stop_reason: Meant | None = None
+    stopReason: Meant | None = None  # noqa: N815
+    done_reason: Meant | None = None
+    doneReason: Meant | None = None  # noqa: N815
+    completion_reason: Meant | None = None
+    completionReason: Meant | None = None  # noqa: N815
+    completion_status: Meant | None = None
+    incomplete_details: None = None
+    incompleteDetails: None = None  # noqa: N815
+    status: Meant | None = None
+    messageStop: None = None  # noqa: N815
+    annotations: _Empty = None
+    citations: _Empty = None
+    executed_tools: _Empty = None
+    grounding_metadata: _NoKeys = None
+    groundingMetadata: _NoKeys = None  # noqa: N815
+    search_results: _Empty = None
+    searchResults: _Empty = None  # noqa: N815
+
+
+class _Extra(Struct, forbid_unknown_fields=True, gc=False):
+    """`additional_kwargs`: nothing that went over the wire."""
+
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+    name: None = None
+    reasoning: None = None
+    reasoning_content: None = None
+    tool_outputs: None = None
+    audio: None = None
+    documents: None = None
+    openai_role: None = field(name="__openai_role__", default=None)
+    annotations: _Empty = None
+    citations: _Empty = None
+    # What LangChain.js keeps of the answer's envelope.
+    model: Any = None
+    id: Any = None
+    type: Any = None
+    role: Any = None
+    index: Any = None
+    stop_reason: Meant | None = None
+    stop_sequence: Any = None
+    usage: _Skipped | None = None
+
+
+class _Fields(Struct, forbid_unknown_fields=True, gc=False):
+    """The `kwargs` of a LangChain message."""
+
+    content: str
+    additional_kwargs: _Extra | None = None
+    response_metadata: _Facts | None = None
+    type: Any = None
+    id: Any = None
+    tool_calls: _Empty = None
+    usage_metadata: _Skipped | None = None
+    invalid_tool_calls: _Empty = None
+    tool_call_chunks: _Empty = None
+    name: None = None
+    example: Any = None
+    chunk_position: Any = None
+    lc_kwargs: _Skipped | None = None
+
+
+class _Message(Struct, forbid_unknown_fields=True, gc=False):
+    """LangChain's, with `kwargs`, or OpenAI's, with `role`."""
+
+    lc: Any = None
+    type: Literal["constructor"] | None = None
+    id: Any = None
+    kwargs: _Fields | None = None
+    role: _Role | None = None
+    content: str | None = None
+    name: None = None
+    refusal: None = None
+    tool_calls: _Empty = None
+    function_call: None = None
+    annotations: _Empty = None
+    audio: None = None
+
+
+class _Inputs(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Messages, and arguments that hold nothing to read."""
+
+    messages: list[_Message | list[_Message]]
+    extra_body: None = None
+    extra_headers: Any = None
+    extra_query: Any = None
+    frequency_penalty: Any = None
+    logit_bias: Any = None
+    logprobs: Any = None
+    max_completion_tokens: Any = None
+    max_output_tokens: Any = None
+    max_tokens: Any = None
+    metadata: Any = None
+    modalities: Any = None
+    model: Any = None
+    n: Any = None
+    prediction: Any = None
+    presence_penalty: Any = None
+    prompt_cache_key: Any = None
+    prompt_cache_retention: Any = None
+    reasoning_effort: Any = None
+    safety_identifier: Any = None
+    seed: Any = None
+    service_tier: Any = None
+    stop: Any = None
+    stop_sequences: Any = None
+    store: Any = None
+    stream: Any = None
+    stream_options: Any = None
+    temperature: Any = None
+    timeout: Any = None
+    top_k: Any = None
+    top_logprobs: Any = None
+    top_p: Any = None
+    user: Any = None
+    verbosity: Any = None
+
+
+class _Candidate(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """A generation of LangChain's, or a choice of OpenAI's."""
+
+    text: Any = None
+    generation_info: _Facts | None = None
+    generation_info_js: _Facts | None = field(name="generationInfo", default=None)
+    type: Any = None
+    finish_reason: Meant | None = None
+    index: Any = None
+    logprobs: _Skipped | None = None
+    message: _Message
+    stop_reason: Meant | None = None
+
+
+class _Outputs(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """LangChain's, or OpenAI's."""
+
+    generations: list[_Candidate | list[_Candidate]] | UnsetType = UNSET
+    llm_output: _Facts | None = None
+    llm_output_js: _Facts | None = field(name="llmOutput", default=None)
+    run: Any = None
+    type: Any = None
+    id: Any = None
+    choices: list[_Candidate] | UnsetType = UNSET
+    created: Any = None
+    model: Any = None
+    object: Any = None
+    metadata: _Skipped | None = None
+    moderation: _Skipped | None = None
+    service_tier: Any = None
+    system_fingerprint: Any = None
+    usage: _Skipped | None = None
+    usage_metadata: _Skipped | None = None
+    obfuscation: Any = None
+    prompt_filter_results: Any = None
+    provider: Any = None
+    citations: _Empty = None
+    search_results: _Empty = None
+
+
+class _Metadata(Struct, gc=False):
+    thread_id: Any = None
+    session_id: Any = None
+    user_id: Any = None
+    ls_model_name: Any = None
+    ls_integration: Any = None
+
+
+class _ExtraOfRun(Struct, gc=False):
+    invocation_params: Any = None
+    options: Any = None
+    metadata: Any = None
+
+
+class _Run(Struct, gc=False):
+    run_type: Literal["llm", "LLM"]
+    inputs: _Inputs
+    outputs: _Outputs
+    extra: _ExtraOfRun | None = None
+    metadata: Any = None
+    id: Any = None
+    name: Any = None
+    status: Any = None
+    error: Any = None
+    attachments: Any = None
+    trace_id: Any = None
+    thread_id: Any = None
+    project_id: Any = None
+    session_id: Any = None
+    start_time: Any = None
+    reference_example_id: Any = None
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    feedback_stats: Any = None
+    serialized: Any = None
+    manifest: Any = None
+
+
+def read_plain(run: Any) -> tuple[list[Message], RunSource] | None:
+    """The messages of a plain run, its answer last, and where they came from; None where it is not plain.
+
+    Args:
+        run: A run, a dict of one, its JSON text as bytes, or a row whose fields are JSON text.
+    """
+    try:
+        kind = type(run)
+        if kind is dict:
+            is_row = type(run.get("inputs")) in (str, bytes)
+            found = _from_row(run) if is_row else msgspec.convert(run, _Run)
+        elif kind is bytes:
+            found = _RUN.decode(run)
+        elif (kind.__module__, kind.__name__) in _MODELS:
+            found = msgspec.convert(run.__dict__, _Run)
+        else:
+            return None  # other objects may make up their fields as they are asked for them
+        messages = _messages(found)
+        if found.extra is not None and _is_sent_otherwise(found.extra.invocation_params, messages):
+            return None
+        return messages, _source(found)
+    except Exception:  # noqa: BLE001 - text and objects can raise anything; the readers say what is wrong
+        return None
+
+
+def _is_sent_otherwise(settings: Any, messages: list[Message]) -> bool:
+    """Whether LangChain's chat model may put messages together, or change their order."""
+    return type(settings) is dict and settings.get("_type") in JOINING and may_be_joined(messages[:-1])
+
+
+def offers_tools(run: Any) -> bool:
+    """Whether the JSON text of a run shows that it is not plain, sooner than reading it would."""
+    return type(run) is bytes and (b'"tools":[' in run or b'"tools": [' in run)
+
+
+_MODELS = {("langsmith.schemas", "Run"), ("langsmith.types.run", "Run")}
+
+
+class _NotPlain(Exception):  # noqa: N818 - never leaves this module
+    pass
+
+
+_RUN = msgspec.json.Decoder(_Run)
+_COLUMNS: dict[str, msgspec.json.Decoder[Any]] = {
+    "inputs": msgspec.json.Decoder(_Inputs),
+    "outputs": msgspec.json.Decoder(_Outputs),
+    "extra": msgspec.json.Decoder(_ExtraOfRun | None),
+    "metadata": msgspec.json.Decoder(_Metadata | None),
+    "feedback_stats": msgspec.json.Decoder(),
+}
+
+
+def _from_row(row: dict[str, Any]) -> _Run:
+    """A row of an export, each text of which is decoded by itself."""
+    if row.get("run_type") not in ("llm", "LLM"):
+        raise _NotPlain
+    fields = {name: row[name] for name in _Run.__struct_fields__ if name in row}
+    for name, decoder in _COLUMNS.items():
+        if type(fields.get(name)) in (str, bytes):
+            fields[name] = decoder.decode(fields[name])
+    found = _Run(**fields)
+    if type(found.outputs) is _Outputs and type(found.extra) in (_ExtraOfRun, NoneType):
+        return found
+    raise _NotPlain
+
+
+def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
+    """One pass over what was said, in one piece: this loop is what reading in bulk costs."""
+    asked: list[Any] = run.inputs.messages
+    answers: Any = run.outputs.generations
+    is_choice = False
+    if asked and type(asked[0]) is list and len(asked) == 1:  # LangChain's batch of one
+        asked = asked[0]
+    if answers is UNSET:
+        answers, is_choice = run.outputs.choices, True
+    elif run.outputs.choices is not UNSET or not _has_settings(run.extra):
+        raise _NotPlain
+    elif answers and type(answers[0]) is list and len(answers) == 1:
+        answers = answers[0]
+    if answers is UNSET or len(answers) != 1 or not asked or _is_unlike(run, answers[0], is_choice):
+        raise _NotPlain
+    messages: list[Message] = []
+    size = 0
+    for message in (*asked, answers[0].message):
+        if type(message) is list:
+            raise _NotPlain
+        fields = message.kwargs
+        if fields is None:
+            role, text = message.role, message.content
+            if message.type is not None or message.id is not None:
+                raise _NotPlain
+            if role == "system" and is_placeholder(text):
+                raise _NotPlain
+        else:
+            role, text = _ROLE_OF_CLASS.get(message.id[-1] if message.id else ""), fields.content
+            if message.type is None or message.role is not None or message.content is not None:
+                raise _NotPlain
+            if role == "system" and (messages or _is_of_old_javascript(run, message)):
+                raise _NotPlain  # some chat models join it to another
+        if (
+            role is None
+            or text is None
+            or (("[" in text or "<" in text) and (CUT in text or MARKS.search(text)))
+        ):
+            raise _NotPlain
+        size += 100 + len(text)
+        messages.append({"role": role, "content": text})
+    if role != "assistant" or text in _NO_ANSWER or size > LARGEST:
+        raise _NotPlain
+    if messages.index(messages[-1]) < len(messages) - 1:
+        raise _NotPlain  # an earlier message says the same
+    return messages
+
+
+_NO_ANSWER = ("", "redacted-by-litellm")
+
+
+def _is_of_old_javascript(run: _Run, message: _Message) -> bool:
+    return message.id is not None and message.id[0] == "langchain_core" and run.outputs.llm_output_js is None
+
+
+def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001 - told once, right above
+    """Whether there is anything beside the texts that a reader would look at."""
+    if type(answer) is list or run.error or run.attachments:
+        return True
+    if run.status is not None and (type(run.status) is not str or run.status.lower() == "error"):
+        return True
+    if run.extra is not None and (_is_made(run.extra.invocation_params) or _is_made(run.extra.options)):
+        return True
+    if is_choice and run.outputs.object == "chat.completion.chunk" and answer.finish_reason is None:
+        return True
+    made_with = run.serialized or run.manifest
+    return (is_choice and answer.message.kwargs is not None) or bool(made_with and _is_made_with(made_with))
+
+
+_LOOKED_AT = (
+    SETTINGS | KEPT | HOSTED | NESTED | {"documents", "instructions", "prompt", "think", SYSTEM_AS_USER}
+)
+
+
+def _has_settings(extra: _ExtraOfRun | None) -> bool:
+    return extra is not None and (type(extra.invocation_params) is dict or type(extra.options) is dict)
+
+
+def _is_made(settings: Any) -> bool:
+    """Whether any setting was made that a reader looks at."""
+    if settings is None:
+        return False
+    if type(settings) is not dict:
+        return True
+    return not _LOOKED_AT.isdisjoint(settings) and any(
+        settings[name] is not None and not (name in NESTED and settings[name] == {})
+        for name in _LOOKED_AT.intersection(settings)
+    )
+
+
+def _is_made_with(serialized: Any) -> bool:
+    """Whether LangChain's model was made with such a setting, or may have been."""
+    if type(serialized) is not dict or serialized.get("repr") is not None:
+        return True
+    return _is_made(serialized.get("kwargs"))
+
+
+_INTEGRATIONS_READ_WITH_CARE = ("openai-agents-sdk", "claude-agent-sdk", "google-adk")
+
+
+def _source(run: _Run) -> RunSource:
+    inner = run.extra.metadata if run.extra is not None else None
+    if run.metadata is not None and inner is not None:
+        raise _NotPlain  # they are merged key by key
+    metadata = run.metadata or inner or {}
+    if type(metadata) is not dict or metadata.get("ls_integration") in _INTEGRATIONS_READ_WITH_CARE:
+        raise _NotPlain
+    if not metadata.keys().isdisjoint(TOLD_AGAIN):  # which looks up the few
+        raise _NotPlain
+    role = role_from(metadata, run.name)
+    if role.agent_type in SIDE_CALLS:
+        raise _NotPlain  # which is noted
+    return RunSource(
+        run_id=short_text(run.id) or "",
+        trace_id=short_text(run.trace_id),
+        thread_id=given_text(run.thread_id or metadata.get("thread_id") or metadata.get("session_id")),
+        user_id=given_text(metadata.get("user_id")),
+        project_id=short_text(run.project_id or run.session_id),
+        start_time=time_text(run.start_time),
+        model=given_text(metadata.get("ls_model_name")),
+        example_id=short_text(run.reference_example_id),
+        prompt_tokens=count_from(run.prompt_tokens),
+        completion_tokens=count_from(run.completion_tokens),
+        agent=role.agent,
+        node=role.node,
+        agent_type=role.agent_type,
+        namespace=role.namespace,
+        scores=scores_from(run.feedback_stats) if run.feedback_stats else {},
+    )
