@@ -12,12 +12,19 @@ Providers are imported by name: `from langsmith_finetune.providers.local import 
 """
 
 from langsmith_finetune.chat_format import PreferenceInput, PreferenceLine, TrainingLine, TrainingMessage
-from langsmith_finetune.checks import CheckReport, check, mend_examples
 from langsmith_finetune.convert import convert_messages_for_finetuning, examples_from_runs, training_examples
+from langsmith_finetune.cost.prices import Price, price
+from langsmith_finetune.cost.tokens import (
+    TokenCount,
+    TokenCounter,
+    count_tokens,
+    counter_for,
+    total_tokens,
+)
 from langsmith_finetune.dataset.dedupe import drop_duplicates
+from langsmith_finetune.dataset.describe import Description, Spread, describe_examples, describe_runs
 from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
-from langsmith_finetune.dataset.jsonl import WrittenFile, read_jsonl, write_jsonl
 from langsmith_finetune.dataset.length import fit_length
 from langsmith_finetune.dataset.preferences import (
     preference_examples,
@@ -27,19 +34,10 @@ from langsmith_finetune.dataset.preferences import (
     preferences_from_experiments,
     preferences_from_scores,
 )
-from langsmith_finetune.dataset.prices import Price, price
 from langsmith_finetune.dataset.redact import PERSONAL_RULES, redact
 from langsmith_finetune.dataset.report import Change, DatasetReport
 from langsmith_finetune.dataset.shards import WrittenShards, write_shards
 from langsmith_finetune.dataset.split import split, split_of
-from langsmith_finetune.dataset.tokens import (
-    TokenCount,
-    TokenCounter,
-    count_tokens,
-    counter_for,
-    total_tokens,
-)
-from langsmith_finetune.describe import Description, Spread, describe_examples, describe_runs
 from langsmith_finetune.errors import (
     FineTuneError,
     InvalidExampleError,
@@ -56,8 +54,9 @@ from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.models import Deployment, FineTunedModel
 from langsmith_finetune.jobs.plan import JobPlan
 from langsmith_finetune.jobs.records import JobRecord
-from langsmith_finetune.ledger import FileSeen, Ledger, Rebuilt, Seen
-from langsmith_finetune.ledger_rows import JobRow, SourceRow
+from langsmith_finetune.jsonl import WrittenFile, read_jsonl, write_jsonl
+from langsmith_finetune.ledger.ledger import FileSeen, Ledger, Rebuilt, Seen
+from langsmith_finetune.ledger.rows import JobRow, SourceRow
 from langsmith_finetune.providers.base import (
     Checkpoint,
     DeploymentStatus,
@@ -87,7 +86,9 @@ from langsmith_finetune.sessions import (
     LangSmithRunChatLoader,
     RunChatSession,
 )
-from langsmith_finetune.targets import TARGETS, Problem, TargetRules, from_target, to_target
+from langsmith_finetune.targets.check import check, mend_examples
+from langsmith_finetune.targets.registry import TARGETS, Problem, TargetRules, from_target, to_target
+from langsmith_finetune.targets.report import CheckReport
 
 __all__ = [
     "PERSONAL_RULES",

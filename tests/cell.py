@@ -19,15 +19,15 @@ from typing import Any
 import httpx2
 import openai
 
-import langsmith_finetune.checks
-import langsmith_finetune.dataset.prices
-import langsmith_finetune.ledger
+import langsmith_finetune.cost.prices
+import langsmith_finetune.ledger.ledger
 import langsmith_finetune.providers.lifecycle
+import langsmith_finetune.targets.check
 from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.jobs.job import FineTuneJob
 from tests.standins.deploying import DeployingProvider
 
-_LIBRARY = str(Path(langsmith_finetune.checks.__file__).parent)
+_LIBRARY = str(Path(langsmith_finetune.targets.check.__file__).parent)
 
 
 class HastyClock(Clock):

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from hypothesis import HealthCheck, settings
 
-from langsmith_finetune.dataset import prices
+from langsmith_finetune.cost import prices
 from langsmith_finetune.providers import lifecycle
 
 # The same examples on every run and every machine, however busy it is; `make fuzz` searches for new ones.

@@ -25,7 +25,7 @@ from langsmith_finetune import (
     training_examples,
 )
 from langsmith_finetune.dataset.split import split_of
-from langsmith_finetune.ledger_rows import ledger_row
+from langsmith_finetune.ledger.rows import ledger_row
 from langsmith_finetune.runs.fields import role_of
 from langsmith_finetune.runs.roles import AGENT_TYPES, SIDE_CALLS, Role, role_from
 from tests import bulk_export, corpus

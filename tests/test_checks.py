@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from langsmith_finetune.checks import check, mend_examples
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.source import RunSource
-from langsmith_finetune.targets import TARGETS, to_target
+from langsmith_finetune.targets.check import check, mend_examples
+from langsmith_finetune.targets.registry import TARGETS, to_target
 from langsmith_finetune.targets.rules import WHY
 from tests.strategies import conversations
 

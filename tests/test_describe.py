@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langsmith_finetune import PreferenceExample, RunSource, TrainingExample
-from langsmith_finetune.dataset.tokens import counter_for
-from langsmith_finetune.describe import Spread, describe_examples, describe_runs
+from langsmith_finetune.cost.tokens import counter_for
+from langsmith_finetune.dataset.describe import Spread, describe_examples, describe_runs
 from tests.payloads import langchain_run, vercel_run, wrap_openai_run
 from tests.test_shapes import CALL, HELLO
 

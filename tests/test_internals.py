@@ -236,7 +236,7 @@ INTERNALS = [
     Internal(
         "tiktoken",
         "data-gym-cache",
-        "dataset/tokens.py",
+        "cost/tokens.py",
         tiktoken_keeps_its_ranks_by_the_hash_of_their_address,
     ),
 ]

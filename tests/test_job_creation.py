@@ -10,7 +10,7 @@ from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.providers.base import JobStatus, Provider
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.targets import TARGETS
+from langsmith_finetune.targets.registry import TARGETS
 from tests.job_fixtures import (
     FILES,
     JOBS,

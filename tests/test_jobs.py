@@ -15,7 +15,6 @@ from pathlib import Path
 import openai
 import pytest
 
-from langsmith_finetune.dataset.jsonl import write_jsonl
 from langsmith_finetune.errors import (
     InvalidExampleError,
     JobFailedError,
@@ -28,7 +27,8 @@ from langsmith_finetune.examples.source import RunSource
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.progress import JobProgress
-from langsmith_finetune.ledger import Ledger
+from langsmith_finetune.jsonl import write_jsonl
+from langsmith_finetune.ledger.ledger import Ledger
 from langsmith_finetune.providers.base import JobStatus
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.testing import FakeProvider

@@ -23,7 +23,7 @@ from langsmith_finetune import (
     TrainingExample,
     write_jsonl,
 )
-from langsmith_finetune.ledger import Ledger
+from langsmith_finetune.ledger.ledger import Ledger
 from tests.test_shapes import CALL, HELLO
 
 ADA = hashlib.sha256(b"ada").hexdigest()

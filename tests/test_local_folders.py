@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from langsmith_finetune.dataset.tokens import counter_for
+from langsmith_finetune.cost.tokens import counter_for
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.creation import sha256_of_folder
 from langsmith_finetune.jobs.job import FineTuneJob

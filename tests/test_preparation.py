@@ -10,8 +10,8 @@ from codecs import BOM_UTF8
 
 import pytest
 
-from langsmith_finetune import FineTuneJob, InvalidExampleError, targets
-from langsmith_finetune.dataset.tokens import counter_for
+from langsmith_finetune import FineTuneJob, InvalidExampleError
+from langsmith_finetune.cost.tokens import counter_for
 from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.local import LocalProvider
@@ -19,6 +19,7 @@ from langsmith_finetune.providers.local import provider as local
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.together import TogetherProvider
+from langsmith_finetune.targets import registry as targets
 from tests.test_provider_rules import KINDS, MODELS, plain, stand_in
 
 LINES = [plain(n) for n in range(10)]

@@ -9,7 +9,7 @@ import pytest
 import tiktoken
 
 from langsmith_finetune import PreferenceExample, RunSource, TrainingExample
-from langsmith_finetune.dataset.tokens import TokenCount, count_tokens, counter_for, total_tokens
+from langsmith_finetune.cost.tokens import TokenCount, count_tokens, counter_for, total_tokens
 from tests.test_shapes import CALL, HELLO
 
 # A real encoding, small enough to count by eye: bytes, and a few words merged from them.
@@ -255,7 +255,7 @@ def test_an_open_model_is_counted_as_its_template_renders_it(folder):
     count = count_tokens(CALL, str(folder))
     assert (count.exact, count.how) == (True, f"the tokenizer in {folder.name}, with its chat template")
     # The outside judge: transformers renders the text, and the plain tokenizer counts it.
-    from langsmith_finetune.providers.local.rows import messages_for_template
+    from langsmith_finetune.chat_template import messages_for_template
 
     text = tokenizer.apply_chat_template(
         messages_for_template(CALL["messages"], "x"), tools=CALL.get("tools"), tokenize=False

@@ -17,9 +17,9 @@ from langsmith_finetune._foundation.json_text import json_bytes
 from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.chat_format import TrainingLine
 from langsmith_finetune.convert import examples_from_runs
-from langsmith_finetune.dataset.jsonl import WrittenFile, write_jsonl
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.examples.example import TrainingExample
+from langsmith_finetune.jsonl import WrittenFile, write_jsonl
 from langsmith_finetune.runs.files.read import files_of, run_files
 from langsmith_finetune.runs.files.run_file import Paths, RunFile
 

@@ -660,6 +660,6 @@ def _sha256_of_model(provider: Provider, model: str | Path) -> str | None:
 
 def _record(path: Path, job: JobStatus, provider: Provider, sha256: str, *, role: str = "training") -> None:
     """Write a job into the ledger beside the file, if there is one."""
-    from langsmith_finetune.ledger import Ledger  # noqa: PLC0415 - only files with a ledger need it
+    from langsmith_finetune.ledger.ledger import Ledger  # noqa: PLC0415 - only files with a ledger need it
 
     Ledger.record_job(path, job, provider=provider.name, sha256=sha256, role=role)

@@ -17,10 +17,10 @@ from langsmith_finetune.providers.base import JobRequest, Method, PreparedFile, 
 from langsmith_finetune.providers.preparation import prepared_files
 
 if TYPE_CHECKING:
-    from langsmith_finetune.checks import CheckReport
-    from langsmith_finetune.dataset.prices import Price
-    from langsmith_finetune.dataset.tokens import TokenCount, TokenCounter
+    from langsmith_finetune.cost.prices import Price
+    from langsmith_finetune.cost.tokens import TokenCount, TokenCounter
     from langsmith_finetune.providers.lifecycle import Lifecycle
+    from langsmith_finetune.targets.report import CheckReport
 
 logger = logger_of(__name__)
 
@@ -177,7 +177,7 @@ def _unknown_name(provider: Provider, model: str) -> str | None:
     if provider.trains_folders:
         is_plain = Path(model).is_dir() or "/" in model
         return None if is_plain else f"{model!r} is no folder here; it is looked for on the Hugging Face Hub"
-    from langsmith_finetune.dataset.prices import models_of  # noqa: PLC0415
+    from langsmith_finetune.cost.prices import models_of  # noqa: PLC0415
     from langsmith_finetune.providers.lifecycle import host_name, is_listed  # noqa: PLC0415
 
     base, host = model.removeprefix("ft:").split(":")[0], host_name(provider)
@@ -224,7 +224,7 @@ class _Cost:
 
     def counter(self, *, count: bool) -> TokenCounter | None:
         """Counts the tokens; None where there is no price and nobody asked for them, or no tokenizer."""
-        from langsmith_finetune.dataset.tokens import counter_for  # noqa: PLC0415
+        from langsmith_finetune.cost.tokens import counter_for  # noqa: PLC0415
 
         if not self._provider.costs_money or (self._unknown and not count):
             return None
@@ -247,7 +247,7 @@ class _Cost:
         return self._priced(file.tokens), None
 
     def _priced(self, tokens: TokenCount | int) -> Price | None:
-        from langsmith_finetune.dataset.prices import price  # noqa: PLC0415
+        from langsmith_finetune.cost.prices import price  # noqa: PLC0415
 
         return price(
             tokens,

@@ -18,8 +18,8 @@ from langsmith_finetune.providers.values import numbers_from
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from langsmith_finetune.checks import CheckReport
-    from langsmith_finetune.dataset.tokens import TokenCount
+    from langsmith_finetune.cost.tokens import TokenCount
+    from langsmith_finetune.targets.report import CheckReport
     from langsmith_finetune.targets.rules import TargetRules
 
 Method: TypeAlias = Literal["supervised", "dpo", "reinforcement"]

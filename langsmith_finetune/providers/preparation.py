@@ -15,8 +15,8 @@ from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.base import JobRequest, PreparedFile, Provider
 
 if TYPE_CHECKING:
-    from langsmith_finetune.checks import CheckReport
-    from langsmith_finetune.dataset.tokens import TokenCount, TokenCounter
+    from langsmith_finetune.cost.tokens import TokenCount, TokenCounter
+    from langsmith_finetune.targets.report import CheckReport
 
 
 @contextmanager
@@ -130,7 +130,7 @@ class _Preparation:
 
             yield from ((number, line, data) for number, data, line in sound(lines, self.path.name))
             return
-        from langsmith_finetune.checks import Checker  # noqa: PLC0415
+        from langsmith_finetune.targets.check import Checker  # noqa: PLC0415
 
         checker = Checker(self.rules, is_written_anew=self.provider.converts_files)
         checker.size(self.path.stat().st_size)
@@ -146,7 +146,7 @@ class _Preparation:
         """A line as it is sent, and whether it says anything else than the file does."""
         if self.has_own_form:
             return data, False
-        from langsmith_finetune.targets import to_target  # noqa: PLC0415
+        from langsmith_finetune.targets.registry import to_target  # noqa: PLC0415
 
         row = line_json(to_target(line, self.rules, where=where)) + b"\n"
         return row, row != data and row != line_json(line) + b"\n"

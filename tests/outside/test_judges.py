@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from langsmith_finetune.checks import check
-from langsmith_finetune.dataset.jsonl import read_jsonl
-from langsmith_finetune.targets import TARGETS, to_target
-from langsmith_finetune.targets.lines import is_preference, line_problems
-from langsmith_finetune.targets.mend import mended
+from langsmith_finetune.jsonl import read_jsonl
+from langsmith_finetune.targets.check import check
+from langsmith_finetune.targets.fix import mended
+from langsmith_finetune.targets.line import is_preference, line_problems
+from langsmith_finetune.targets.registry import TARGETS, to_target
 from tests.test_checks import (
     BROKEN,
     NINE,

@@ -24,9 +24,9 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json import parse_partial_json
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from langsmith_finetune.chat_template import messages_for_template
 from langsmith_finetune.errors import InvalidExampleError, NotSupportedError
 from langsmith_finetune.providers.local.extra import require_local_extra
-from langsmith_finetune.providers.local.rows import messages_for_template
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import CallbackManagerForLLMRun

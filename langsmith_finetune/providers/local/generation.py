@@ -13,9 +13,10 @@ from langchain_core.exceptions import ContextOverflowError
 from transformers.utils.chat_parsing import ResponseParser
 from trl.chat_template_utils import add_response_schema
 
+from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.local.extra import no_progress_bars
-from langsmith_finetune.providers.local.model_folder import load_model, load_tokenizer
+from langsmith_finetune.providers.local.model_folder import load_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -7,33 +7,14 @@ no question on standard input.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from langsmith_finetune.chat_template import load_tokenizer, loaded_without_code
 from langsmith_finetune.errors import ProviderError
-
-T = TypeVar("T")
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _WITH_CODE = ("config.json", "tokenizer_config.json")
-
-
-def load_tokenizer(name: str, **settings: Any) -> Any:
-    """The tokenizer of a model.
-
-    Args:
-        name: A folder, or a name on the Hugging Face Hub.
-        **settings: Further settings of `AutoTokenizer.from_pretrained`.
-
-    Raises:
-        ProviderError: It is code of its own.
-    """
-    from transformers import AutoTokenizer
-
-    return _loaded(
-        name, lambda: AutoTokenizer.from_pretrained(name, **settings | {"trust_remote_code": False})
-    )
 
 
 def load_model(name: str, **settings: Any) -> Any:
@@ -50,7 +31,7 @@ def load_model(name: str, **settings: Any) -> Any:
 
     _refuse_pickles(name)
     safe = {"trust_remote_code": False, "use_safetensors": True}
-    return _loaded(name, lambda: AutoModelForCausalLM.from_pretrained(name, **settings | safe))
+    return loaded_without_code(name, lambda: AutoModelForCausalLM.from_pretrained(name, **settings | safe))
 
 
 def check_model_folder(name: str) -> None:
@@ -66,22 +47,8 @@ def check_model_folder(name: str) -> None:
     if any("auto_map" in _object(Path(name, file)) for file in _WITH_CODE):
         from transformers import AutoConfig
 
-        _loaded(name, lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
+        loaded_without_code(name, lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
         load_tokenizer(name)
-
-
-def _loaded(name: str, load: Callable[[], T]) -> T:
-    try:
-        return load()
-    except ValueError as error:
-        if "trust_remote_code" not in str(error):
-            raise
-        what = "model folder" if Path(name).is_dir() else "model"
-        raise ProviderError(
-            "local",
-            f"the {what} {name} brings code of its own, and its code is not run. Take a model that transformers "
-            "has built in",
-        ) from None
 
 
 def _refuse_pickles(name: str) -> None:

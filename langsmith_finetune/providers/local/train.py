@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import FineTuneError, InvalidExampleError, ProviderError
-from langsmith_finetune.providers.local.model_folder import load_model, load_tokenizer
+from langsmith_finetune.providers.local.model_folder import load_model
 from langsmith_finetune.providers.local.process import record_process
 from langsmith_finetune.providers.local.rows import Row, rows_of_file
 from langsmith_finetune.providers.local.run_folder import RunFolder, now, read_json

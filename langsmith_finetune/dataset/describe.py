@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._printable import printable, printable_line
-from langsmith_finetune.dataset.tokens import counter_for
+from langsmith_finetune.cost.tokens import counter_for
 from langsmith_finetune.dialects.read import conversation_from_run
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.sound import check_form, is_example, line_of, name_of

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, cast
 from langsmith_finetune._foundation.files import finish_pair, whole_pair
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.ledger_rows import (
+from langsmith_finetune.ledger.rows import (
     BOM,
     JobRow,
     SourceRow,

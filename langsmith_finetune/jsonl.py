@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import whole_pair
@@ -15,10 +15,9 @@ from langsmith_finetune.chat_format import PreferenceLine, TrainingLine
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.sound import is_example, line_of
-from langsmith_finetune.ledger_rows import closing_row, ledger_path, ledger_row
-
-if TYPE_CHECKING:
-    from langsmith_finetune.targets import Target, TargetRules
+from langsmith_finetune.ledger.rows import closing_row, ledger_path, ledger_row
+from langsmith_finetune.targets.read_lines import sound_lines
+from langsmith_finetune.targets.registry import Target, TargetRules, rules_of, to_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +127,6 @@ def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine]:
     Raises:
         InvalidExampleError: A line is not a JSON object with messages or a preference; names file and line.
     """
-    from langsmith_finetune.targets.read_lines import sound_lines  # noqa: PLC0415 - writing needs no targets
-
     path = Path(path)
     kind: str | None = None
     for number, _, line in sound_lines(path):
@@ -143,10 +140,8 @@ def _converter(
     """How to turn a line into that of the target, and what its file begins with."""
     if target is None:
         return lambda line, _: line, b""
-    from langsmith_finetune import targets  # noqa: PLC0415 - only where one is asked for
-
-    rules = targets.rules_of(target)
-    return lambda line, where: targets.to_target(line, rules, where=where), rules.file_prefix
+    rules = rules_of(target)
+    return lambda line, where: to_target(line, rules, where=where), rules.file_prefix
 
 
 def _check(where: str, line: Mapping[str, Any], before: str | None) -> str:

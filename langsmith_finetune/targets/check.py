@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import html
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -14,15 +12,15 @@ from typing import Any, TypeAlias, cast
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import whole_file
 from langsmith_finetune._foundation.json_text import line_json
-from langsmith_finetune._printable import printable
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.sound import is_example, line_of, name_of
-from langsmith_finetune.targets import Problem, RuleName, Target, TargetRules, rules_of
-from langsmith_finetune.targets.lines import is_preference, line_problems
-from langsmith_finetune.targets.mend import mended
+from langsmith_finetune.targets.fix import mended
+from langsmith_finetune.targets.line import is_preference, line_problems
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.read_lines import NO_EXAMPLES, WRITE_JSONL, Fault, read_lines
+from langsmith_finetune.targets.registry import Problem, RuleName, Target, TargetRules, rules_of
+from langsmith_finetune.targets.report import CheckReport
 from langsmith_finetune.targets.rules import WHY
 
 Example: TypeAlias = TrainingExample | PreferenceExample | Mapping[str, Any]
@@ -30,93 +28,12 @@ Example: TypeAlias = TrainingExample | PreferenceExample | Mapping[str, Any]
 KEPT = 100_000
 """Problems and mended lines that a report keeps one by one, unless told otherwise; about 50 MB."""
 
-_SHOWN = 20
 _FIXED_BY_WRITING = frozenset({"byte_order_mark", "empty_line"})
 """Faults of a file that its fixed copy does not have."""
 
 _UNSOUND: frozenset[RuleName] = frozenset(
     {"call_id", "content", "function_name", "messages", "preference", "role", "tools", "type"}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckReport:
-    """What a target would say to a file. Prints as text, and as a table in a notebook.
-
-    Args:
-        target: The target's name.
-        name: The file's name, or `"examples"`.
-        lines: Lines that hold something.
-        bad_lines: Lines with an error.
-        errors: How many errors there are of each rule; exact, however many.
-        warnings: How many warnings there are of each rule.
-        problems: The problems, in order, up to the number to be kept.
-        mended_lines: Lines that were mended.
-        changes: How many lines each change was made to.
-        mended: The number of each mended line and what was changed in it, up to the number to be kept.
-        fixed_path: The file that the mended lines were written to.
-    """
-
-    target: str
-    name: str
-    lines: int
-    bad_lines: int
-    errors: Mapping[RuleName, int]
-    warnings: Mapping[RuleName, int]
-    problems: tuple[Problem, ...]
-    mended_lines: int = 0
-    changes: Mapping[str, int]
-    mended: tuple[tuple[int, tuple[str, ...]], ...] = ()
-    fixed_path: Path | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is no error; there may be warnings."""
-        return not self.errors
-
-    def to_json(self) -> str:
-        """The report as JSON text."""
-        found = asdict(self) | {"ok": self.ok, "fixed_path": self.fixed_path and str(self.fixed_path)}
-        return json.dumps(found, ensure_ascii=False, indent=1)
-
-    def __str__(self) -> str:
-        shown = [str(problem) for problem in self.problems[:_SHOWN]]
-        left = sum(self.errors.values()) + sum(self.warnings.values()) - len(shown)
-        if left:
-            shown.append(f"... and {left:,} more")
-        return printable("\n".join([self._summary(), *shown]))
-
-    def _summary(self) -> str:
-        says = [f"{self.name} for {self.target}: {self.lines:,} lines, {self.bad_lines:,} with errors"]
-        for title, counts in (
-            ("errors", self.errors),
-            ("warnings", self.warnings),
-            ("mended", self.changes),
-        ):
-            if counts:
-                says.append(f"{title}: " + ", ".join(f"{what} {n:,}" for what, n in counts.items()))
-        return "\n".join(says)
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            "<tr>"
-            + "".join(
-                f"<td style='text-align:left'>{cell}</td>"
-                for cell in (
-                    "file" if problem.line is None else problem.line,
-                    html.escape(problem.field),
-                    html.escape(problem.found),
-                    f"{problem.severity}: <a href='{html.escape(problem.source, quote=True)}'>{problem.rule}</a>, "
-                    + html.escape(problem.why),
-                    html.escape(problem.fix),
-                )
-            )
-            + "</tr>"
-            for problem in self.problems[: 5 * _SHOWN]
-        )
-        head = "".join(f"<th>{title}</th>" for title in ("line", "field", "found", "rule", "how to mend it"))
-        table = f"<table><tr>{head}</tr>{rows}</table>" if rows else ""
-        return f"<pre>{html.escape(self._summary())}</pre>{table}"
 
 
 def check(
@@ -365,7 +282,7 @@ class Checker:
 
     @cached_property
     def _own_counter(self) -> Callable[[Mapping[str, Any]], int]:
-        from langsmith_finetune.dataset.tokens import counter_for  # noqa: PLC0415 - few files need it
+        from langsmith_finetune.cost.tokens import counter_for  # noqa: PLC0415 - few files need it
 
         return counter_for(self.rules.name)
 

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._foundation.json_text import compact_json
+from langsmith_finetune.chat_template import load_tokenizer, messages_for_template
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.sound import check_form, line_of, name_of
@@ -305,8 +306,6 @@ class _ByTemplate(_ByMessages):
 
     @staticmethod
     def _rendered(messages: list[Any]) -> list[dict[str, Any]] | None:
-        from langsmith_finetune.providers.local.rows import messages_for_template  # noqa: PLC0415 - points back
-
         try:
             return messages_for_template(messages, "the line")
         except InvalidExampleError:
@@ -429,6 +428,5 @@ def _tokenizer(name: str, *, download: bool) -> Any:
         import transformers  # noqa: F401, PLC0415
     except ImportError as error:
         raise missing("counting by a model's own tokenizer", "transformers", "tokens") from error
-    from langsmith_finetune.providers.local.model_folder import load_tokenizer  # noqa: PLC0415
 
     return load_tokenizer(name, local_files_only=not download)

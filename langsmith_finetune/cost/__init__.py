@@ -1,0 +1,1 @@
+"""How many tokens a file has, and what training on it costs."""

@@ -1,0 +1,1 @@
+"""Who is in the model: run <-> line <-> file <-> job <-> model."""
