@@ -31,6 +31,7 @@ golden: .venv/dev ## Write down anew what the library makes of the captured runs
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 types: .venv/dev
 	$(BIN)/mypy

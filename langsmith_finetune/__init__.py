@@ -49,22 +49,23 @@ from langsmith_finetune.errors import (
 )
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.source import Note, RunSource
+from langsmith_finetune.jobs.deployment import Deployment
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
-from langsmith_finetune.jobs.models import Deployment, FineTunedModel
+from langsmith_finetune.jobs.model import FineTunedModel
 from langsmith_finetune.jobs.plan import JobPlan
 from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.jsonl import WrittenFile, read_jsonl, write_jsonl
 from langsmith_finetune.ledger.ledger import FileSeen, Ledger, Rebuilt, Seen
 from langsmith_finetune.ledger.rows import JobRow, SourceRow
-from langsmith_finetune.providers.base import (
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.values import (
     Checkpoint,
     DeploymentStatus,
     JobEvent,
     JobRequest,
     JobStatus,
     PreparedFile,
-    Provider,
     TunedModel,
     UploadedFile,
 )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from langsmith_finetune._printable import printable
 
 if TYPE_CHECKING:
-    from langsmith_finetune.providers.base import JobStatus
+    from langsmith_finetune.providers.values import JobStatus
 
 RunReason: TypeAlias = Literal[
     "not_llm",

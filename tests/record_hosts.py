@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.providers import lifecycle
-from langsmith_finetune.providers.huggingface.package import code_archive
+from langsmith_finetune.providers.huggingface.request import code_archive
 
 from .recorded_hosts import ASKED, HOSTS, Host, Visit, asked_of, code_replaced, this_librarys_code
 from .standins.clock import FakeClock

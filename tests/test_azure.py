@@ -11,7 +11,7 @@ import pytest
 
 from langsmith_finetune import FineTuneJob
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.jobs.models import Deployment
+from langsmith_finetune.jobs.deployment import Deployment
 from langsmith_finetune.providers.azure import AzureProvider
 from langsmith_finetune.testing import FakeClock, ProviderContract
 from tests.by_hand import created, make

@@ -15,7 +15,7 @@ from langsmith_finetune.errors import (
     RunNotUsableError,
     RunReason,
 )
-from langsmith_finetune.providers.base import JobStatus
+from langsmith_finetune.providers.values import JobStatus
 
 RUNNING = JobStatus(id="ftjob-1", status="running", provider_status="running", model="m")
 FAILED = JobStatus(id="ftjob-1", status="failed", provider_status="error", model="m", error="out of llamas")

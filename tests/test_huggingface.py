@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from langsmith_finetune.errors import InvalidExampleError, ProviderError
 from langsmith_finetune.providers.huggingface import HuggingFaceProvider
 from langsmith_finetune.providers.huggingface import train as remote
-from langsmith_finetune.providers.huggingface.package import code_archive, requirements
+from langsmith_finetune.providers.huggingface.request import code_archive, requirements
 from langsmith_finetune.providers.local import tiny_model
 from langsmith_finetune.testing import ProviderContract
 from tests.by_hand import created
@@ -338,7 +338,7 @@ def test_a_log_that_never_ends_is_cut(monkeypatch, tmp_path):
 
         _ROUTES = (("GET", "/api/jobs/([^/]+)/([^/]+)/logs", _logs), *HuggingFaceStandIn._ROUTES)
 
-    monkeypatch.setattr("langsmith_finetune.providers.transport.LONGEST_ANSWER_BYTES", 1 << 20)
+    monkeypatch.setattr("langsmith_finetune.providers.http.transport.LONGEST_ANSWER_BYTES", 1 << 20)
     with Endless() as server:
         provider = HuggingFaceProvider(namespace="me", api=HfApi(endpoint=server.url, token=TOKEN))
         job = created(provider, make(tmp_path, **QWEN))

@@ -209,14 +209,15 @@ INTERNALS = [
     Internal(
         "transformers", "streamer", "providers/local/generation.py", transformers_streams_by_two_methods
     ),
+    Internal("openai", "_api_key_provider", "providers/openai/client.py", openai_keeps_a_function_for_a_key),
     Internal(
-        "openai", "_api_key_provider", "providers/openai/requests.py", openai_keeps_a_function_for_a_key
+        "httpx2",
+        "__index__",
+        "providers/http/transport.py",
+        sockets_take_a_number_that_is_asked_for_at_each_read,
     ),
-    Internal(
-        "httpx2", "__index__", "providers/transport.py", sockets_take_a_number_that_is_asked_for_at_each_read
-    ),
-    Internal("openai", "_client", "providers/openai/requests.py", openai_clients_keep_their_http_client),
-    Internal("openai", "PoolTimeout", "providers/openai/requests.py", openai_and_huggingface_speak_httpx2),
+    Internal("openai", "_client", "providers/openai/client.py", openai_clients_keep_their_http_client),
+    Internal("openai", "PoolTimeout", "providers/openai/client.py", openai_and_huggingface_speak_httpx2),
     Internal(
         "langchain-core", "__openai_role__", "sessions.py", langchain_keeps_the_developer_in_additional_kwargs
     ),
@@ -264,7 +265,7 @@ def test_every_private_name_of_others_has_a_row():
                 used.setdefault(name, path.relative_to(LIBRARY).as_posix())
     known = {internal.name for internal in INTERNALS} | {"__pydantic_extra__", "__pydantic_private__"}
     assert {name: path for name, path in used.items() if name not in ours | known} == {}
-    assert used["_api_key_provider"] == "providers/openai/requests.py"
+    assert used["_api_key_provider"] == "providers/openai/client.py"
 
 
 def names_made_by(node):

@@ -8,8 +8,9 @@ import pytest
 from langsmith_finetune.errors import InvalidExampleError, JobFailedError, NotSupportedError, ProviderError
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
-from langsmith_finetune.providers.base import JobStatus, Provider
+from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.providers.values import JobStatus
 from langsmith_finetune.targets.registry import TARGETS
 from tests.job_fixtures import (
     FILES,

@@ -29,8 +29,8 @@ from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.jsonl import write_jsonl
 from langsmith_finetune.ledger.ledger import Ledger
-from langsmith_finetune.providers.base import JobStatus
 from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.providers.values import JobStatus
 from langsmith_finetune.testing import FakeProvider
 from tests.standins.clock import FakeClock
 from tests.standins.openai import (

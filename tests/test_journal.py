@@ -15,7 +15,7 @@ import pytest
 
 from langsmith_finetune.jobs import locks
 from langsmith_finetune.jobs.journal import Journal, home_of
-from langsmith_finetune.providers.base import JobRequest, JobStatus
+from langsmith_finetune.providers.values import JobRequest, JobStatus
 
 TRAIN = "0" * 64
 

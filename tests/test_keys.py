@@ -10,8 +10,8 @@ from langsmith_finetune.jobs.plan import JobPlan
 from langsmith_finetune.providers.azure import AzureProvider
 from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.fireworks import FireworksProvider
+from langsmith_finetune.providers.http.api_key import ApiKey
 from langsmith_finetune.providers.huggingface import HuggingFaceProvider
-from langsmith_finetune.providers.keys import ApiKey
 from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider

@@ -9,9 +9,9 @@ import pytest
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.job import FineTuneJob
+from langsmith_finetune.providers.http.sending import FileChangedError
 from langsmith_finetune.providers.likeness import contradicts
 from langsmith_finetune.providers.preparation import prepared_files
-from langsmith_finetune.providers.sending import FileChangedError
 from langsmith_finetune.testing import FakeProvider, ProviderContract
 from tests.by_hand import created
 from tests.hosts import HOSTS, KEY, copy_of, lie

@@ -16,10 +16,10 @@ from langsmith_finetune.cost.tokens import counter_for
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.creation import sha256_of_folder
 from langsmith_finetune.jobs.job import FineTuneJob
-from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.local import LocalChatModel, LocalProvider
 from langsmith_finetune.providers.local.process import record_process
 from langsmith_finetune.providers.local.run_folder import RunFolder, now, write_json
+from langsmith_finetune.providers.values import JobRequest
 from tests.local_calculator import untrained, write_lines
 
 

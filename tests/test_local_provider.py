@@ -16,9 +16,9 @@ import pytest
 from langsmith_finetune.errors import InvalidExampleError, JobFailedError, NotSupportedError, ProviderError
 from langsmith_finetune.jobs.creation import sha256_of_folder
 from langsmith_finetune.jobs.job import FineTuneJob
-from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.local.run_folder import RunFolder, write_json
+from langsmith_finetune.providers.values import JobRequest
 from tests.by_hand import created
 from tests.local_calculator import asked, lines, trained, untrained, write_lines
 

@@ -18,8 +18,8 @@ from langsmith_finetune._foundation.masking import fault_of, host_words, remembe
 from langsmith_finetune._printable import logger_of, printable, printable_line
 from langsmith_finetune.dataset.report import Change, DatasetReport
 from langsmith_finetune.jobs.progress import JobProgress
-from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.providers.base import DeploymentStatus, JobEvent, JobStatus
+from langsmith_finetune.providers.http.rejected_line import rejected_line
+from langsmith_finetune.providers.values import DeploymentStatus, JobEvent, JobStatus
 
 SECRET = "the diary of Ada Lovelace"
 LINE = json.dumps({"messages": [{"role": "user", "content": SECRET}, {"role": "assistant", "content": "x"}]})

@@ -6,9 +6,9 @@ from io import StringIO
 import pytest
 
 from langsmith_finetune.errors import NotSupportedError, ProviderError
+from langsmith_finetune.jobs.deployment import Deployment
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
-from langsmith_finetune.jobs.models import Deployment
 from tests.job_fixtures import (
     clock,
     connect,

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from langsmith_finetune._foundation.json_values import time_from
 from langsmith_finetune.errors import FineTuneError
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.fireworks.answers import (
@@ -25,7 +26,6 @@ from langsmith_finetune.providers.together.answers import checkpoint_from_answer
 from langsmith_finetune.providers.together.answers import job_event_from_answer as together_event
 from langsmith_finetune.providers.together.answers import job_status_from_answer as together_job
 from langsmith_finetune.providers.together.answers import metrics_event_from_answer
-from langsmith_finetune.providers.values import time_from
 from tests.hosts import HOSTS
 from tests.standins.clock import FakeClock
 from tests.standins.server import Response

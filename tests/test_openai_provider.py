@@ -10,9 +10,9 @@ import openai
 import pytest
 
 from langsmith_finetune.errors import NotSupportedError, ProviderError
-from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.openai.answers import job_event_from_answer, job_status_from_answer
+from langsmith_finetune.providers.values import JobRequest
 from tests.by_hand import created
 from tests.standins.clock import FakeClock
 from tests.standins.openai import OpenAIStandIn, error

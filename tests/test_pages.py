@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from langsmith_finetune._foundation.json_values import time_from
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.pages import MOST_ITEMS, WINDOW_DAYS, WINDOW_ITEMS, Page, read_pages
-from langsmith_finetune.providers.values import time_from
+from langsmith_finetune.providers.http.pages import MOST_ITEMS, WINDOW_DAYS, WINDOW_ITEMS, Page, read_pages
 
 NOW = datetime.now(UTC)
 

@@ -12,13 +12,13 @@ import pytest
 
 from langsmith_finetune import FineTuneJob, InvalidExampleError
 from langsmith_finetune.cost.tokens import counter_for
-from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.local import provider as local
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.together import TogetherProvider
+from langsmith_finetune.providers.values import JobRequest
 from langsmith_finetune.targets import registry as targets
 from tests.test_provider_rules import KINDS, MODELS, plain, stand_in
 

@@ -16,7 +16,7 @@ from langsmith_finetune import TARGETS, FineTuneJob, RunSource, TrainingExample,
 from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.errors import InvalidExampleError, NotSupportedError
 from langsmith_finetune.providers.azure import AzureProvider
-from langsmith_finetune.providers.base import JobRequest, Provider
+from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.huggingface import HuggingFaceProvider
@@ -26,6 +26,7 @@ from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.together import TogetherProvider
+from langsmith_finetune.providers.values import JobRequest
 from langsmith_finetune.testing import FakeClock, FakeProvider
 from tests.by_hand import make
 from tests.standins.fireworks import FireworksStandIn

@@ -15,10 +15,10 @@ from langsmith_finetune import InvalidExampleError, read_jsonl, write_jsonl
 from langsmith_finetune._foundation.json_line import DEEPEST
 from langsmith_finetune._foundation.surrogates import halves
 from langsmith_finetune.jobs.creation import sha256_and_first_line
-from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.local.rows import rows_of_file
 from langsmith_finetune.providers.preparation import prepared_files
+from langsmith_finetune.providers.values import JobRequest
 from langsmith_finetune.targets.check import check
 from langsmith_finetune.targets.read_lines import read_lines, sound_lines
 from langsmith_finetune.targets.registry import to_target

@@ -13,9 +13,9 @@ import pytest
 from langsmith_finetune._foundation import scratch
 from langsmith_finetune._foundation.scratch import kept_scratch_folder, scratch_folder
 from langsmith_finetune.jobs.creation import usable_journal
-from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.together import TogetherProvider
+from langsmith_finetune.providers.values import JobRequest
 from tests.job_fixtures import line_of, write
 
 HOLD = "print('there', flush=True); import time; time.sleep(60)"
@@ -181,7 +181,7 @@ def test_what_a_killed_download_left_is_removed_by_the_next(tmp_path, start, kin
     code = f"""
 from pathlib import Path
 import httpx2
-from langsmith_finetune.providers.rest import RestClient
+from langsmith_finetune.providers.http.client import RestClient
 def drip():
     yield b"weights"
     {HOLD}
@@ -191,7 +191,7 @@ client.fetch("/model", Path({str(tmp_path)!r}) / "model.tar.zst", signed=False)
 """
     import httpx2
 
-    from langsmith_finetune.providers.rest import RestClient
+    from langsmith_finetune.providers.http.client import RestClient
 
     killed = start(code)
     (left,) = tmp_path.iterdir()

@@ -19,15 +19,15 @@ from huggingface_hub import HfApi
 
 from langsmith_finetune import FineTuneJob, JobStatus, JobTimeoutError, Journal, ProviderError
 from langsmith_finetune._foundation.deadline import answers_within
-from langsmith_finetune.providers import transport
 from langsmith_finetune.providers.azure import AzureProvider
 from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.fireworks import FireworksProvider
+from langsmith_finetune.providers.http import transport
+from langsmith_finetune.providers.http.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
 from langsmith_finetune.providers.huggingface import HuggingFaceProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
-from langsmith_finetune.providers.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
 
 KEY = "sk-canary-of-the-transport"
 

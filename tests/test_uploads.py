@@ -11,7 +11,7 @@ import pytest
 
 from langsmith_finetune.errors import InvalidExampleError, ProviderError
 from langsmith_finetune.jobs.progress import UploadProgress
-from langsmith_finetune.jobs.rejections import rejected_line
+from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.openai import OpenAIProvider
 from tests.by_hand import uploaded
 from tests.job_fixtures import (
@@ -207,7 +207,7 @@ def test_parts_are_streamed_from_disk(tmp_path, clock):
 
 
 def request_of(path):
-    from langsmith_finetune.providers.base import JobRequest
+    from langsmith_finetune.providers.values import JobRequest
 
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,8 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from langsmith_finetune.providers.base import Checkpoint, JobEvent, JobStatus
-from langsmith_finetune.providers.values import (
+from langsmith_finetune._foundation.json_values import (
     count_from,
     id_from,
     json_object,
@@ -16,6 +15,7 @@ from langsmith_finetune.providers.values import (
     time_from,
     word_from,
 )
+from langsmith_finetune.providers.values import Checkpoint, JobEvent, JobStatus
 
 ODD = (None, True, 7, -1, 1e400, float("nan"), 10**400, "", "x", [], ["x"], {}, {"a": 1}, b"x", object())
 

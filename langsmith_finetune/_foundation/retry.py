@@ -133,3 +133,7 @@ def retry_delay(error: ProviderError, attempt: int) -> float:
     if error.retry_after_seconds is not None:
         return min(max(error.retry_after_seconds, 0.1), _LONGEST_RETRY_AFTER_SECONDS)
     return min(2.0 ** (attempt - 1), _LONGEST_RETRY_SECONDS)
+
+
+LOOK_AGAIN_SECONDS = (1.0, 3.0, 9.0)
+"""After an ambiguous answer a host is asked this long for what it may have made, before anything is sent again."""

@@ -27,13 +27,8 @@ from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import ENVIRONMENT, Journal, home_of
 from langsmith_finetune.jobs.plan import JobPlan
 from langsmith_finetune.jobs.records import JobRecord
-from langsmith_finetune.providers.base import (
-    JobRequest,
-    JobStatus,
-    PreparedFile,
-    Provider,
-    UploadedFile,
-)
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.values import JobRequest, JobStatus, PreparedFile, UploadedFile
 
 logger = logger_of(__name__)
 

@@ -23,12 +23,13 @@ from langsmith_finetune.jobs.creation import (
 from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.log import frame_of, metrics_of, plot_of, save_log
-from langsmith_finetune.jobs.models import FineTunedModel
+from langsmith_finetune.jobs.model import FineTunedModel
 from langsmith_finetune.jobs.plan import JobPlan, check_request, planned, refuse_above
 from langsmith_finetune.jobs.progress import JobProgress, UploadProgress
 from langsmith_finetune.jobs.records import JobRecord
-from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.providers.base import (
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.http.rejected_line import rejected_line
+from langsmith_finetune.providers.values import (
     ENDED,
     Checkpoint,
     JobEvent,
@@ -36,7 +37,6 @@ from langsmith_finetune.providers.base import (
     JobStatus,
     Method,
     PreparedFile,
-    Provider,
     Status,
 )
 

@@ -32,7 +32,8 @@ from langsmith_finetune._foundation.files import whole_file
 from langsmith_finetune._printable import logger_of, printable_address
 from langsmith_finetune.jobs.locks import process_lock
 from langsmith_finetune.jobs.records import JobRecord, UnreadableError, json_of, record_of
-from langsmith_finetune.providers.base import JobRequest, JobStatus, Provider
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.values import JobRequest, JobStatus
 
 logger = logger_of(__name__)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._foundation.files import whole_file
-from langsmith_finetune.providers.base import JobEvent
+from langsmith_finetune.providers.values import JobEvent
 
 if TYPE_CHECKING:
     import pandas as pd

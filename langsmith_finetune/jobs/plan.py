@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langsmith_finetune._printable import logger_of, printable
 from langsmith_finetune.errors import InvalidExampleError, ProviderError
-from langsmith_finetune.providers.base import JobRequest, Method, PreparedFile, Provider
+from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.preparation import prepared_files
+from langsmith_finetune.providers.values import JobRequest, Method, PreparedFile
 
 if TYPE_CHECKING:
     from langsmith_finetune.cost.prices import Price

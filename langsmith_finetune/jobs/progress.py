@@ -18,7 +18,7 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from langsmith_finetune.providers.base import JobStatus
+    from langsmith_finetune.providers.values import JobStatus
 
 _SMALL_BYTES = 8 << 20
 

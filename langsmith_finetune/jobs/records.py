@@ -8,7 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeAlias, get_args
 
-from langsmith_finetune.providers.base import Status
+from langsmith_finetune.providers.values import Status
 
 Stage: TypeAlias = Literal["intended", "creating", "created", "ended", "deploying", "deployed"]
 """How far a job has come:

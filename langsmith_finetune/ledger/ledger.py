@@ -43,7 +43,7 @@ from langsmith_finetune.ledger.rows import (
 )
 
 if TYPE_CHECKING:
-    from langsmith_finetune.providers.base import JobStatus
+    from langsmith_finetune.providers.values import JobStatus
 
 logger = logger_of(__name__)
 

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from langsmith_finetune.providers.base import JobRequest
-from langsmith_finetune.providers.values import id_from, number_from
+from langsmith_finetune._foundation.json_values import id_from, number_from
+from langsmith_finetune.providers.values import JobRequest
 
 _NOT_SETTINGS = frozenset({"metadata", "error", "events", "status", "integrations", "usage_metrics"})
 _DEEPEST = 4

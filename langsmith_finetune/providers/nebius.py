@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Literal, TypedDict
 import openai
 
 from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.json_values import id_from, text_from, word_from
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import DeploymentStatus, JobRequest, Provider
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.http.client import RestClient
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.providers.rest import RestClient
-from langsmith_finetune.providers.values import id_from, text_from, word_from
+from langsmith_finetune.providers.values import DeploymentStatus, JobRequest
 from langsmith_finetune.targets.nebius import NEBIUS
 
 _URL = "https://api.tokenfactory.nebius.com/v1/"

@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 from langsmith_finetune._foundation.json_text import line_json
 from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.providers.base import JobRequest, PreparedFile, Provider
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.values import JobRequest, PreparedFile
 
 if TYPE_CHECKING:
     from langsmith_finetune.cost.tokens import TokenCount, TokenCounter

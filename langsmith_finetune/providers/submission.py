@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import ENDED, JobStatus
-from langsmith_finetune.providers.rest import status_of
+from langsmith_finetune.providers.http.client import status_of
+from langsmith_finetune.providers.values import ENDED, JobStatus
 
 
 def check_names(name: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -18,16 +18,9 @@ from pathlib import Path
 from typing import Any, TypeAlias, get_args
 
 from langsmith_finetune.errors import NotSupportedError, ProviderError
-from langsmith_finetune.providers.base import (
-    ENDED,
-    JobRequest,
-    JobStatus,
-    Method,
-    Provider,
-    Status,
-    UploadedFile,
-)
+from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.preparation import prepared_files
+from langsmith_finetune.providers.values import ENDED, JobRequest, JobStatus, Method, Status, UploadedFile
 from langsmith_finetune.targets.rules import TargetRules
 
 NewProvider: TypeAlias = Callable[[], Provider]

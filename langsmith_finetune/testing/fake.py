@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.json_values import json_object
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import (
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.http.sending import Sending
+from langsmith_finetune.providers.submission import check_names
+from langsmith_finetune.providers.values import (
     ENDED,
     JobEvent,
     JobRequest,
     JobStatus,
     PreparedFile,
-    Provider,
     Status,
     TunedModel,
     UploadedFile,
 )
-from langsmith_finetune.providers.sending import Sending
-from langsmith_finetune.providers.submission import check_names
-from langsmith_finetune.providers.values import json_object
 from langsmith_finetune.targets.openai import OPENAI
 
 if TYPE_CHECKING:

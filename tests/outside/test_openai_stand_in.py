@@ -12,10 +12,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.openai.answers import job_event_from_answer, job_status_from_answer
 from langsmith_finetune.providers.openai.files import file_name
+from langsmith_finetune.providers.values import JobRequest
 from tests.by_hand import uploaded
 from tests.standins import openai as stand_in
 from tests.standins.clock import FakeClock

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from langsmith_finetune.providers.base import DeploymentStatus
 from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.providers.values import DeploymentStatus
 from langsmith_finetune.targets.openai import OPENAI
 
 _COST = 2.5

@@ -11,11 +11,12 @@ from urllib.parse import parse_qsl
 
 import httpx2
 
+from langsmith_finetune._foundation.json_values import object_from, text_from, word_from
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import DeploymentStatus, Provider
-from langsmith_finetune.providers.pages import Page, read_pages
-from langsmith_finetune.providers.rest import RestClient, status_of
-from langsmith_finetune.providers.values import object_from, text_from, word_from
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.http.client import RestClient, status_of
+from langsmith_finetune.providers.http.pages import Page, read_pages
+from langsmith_finetune.providers.values import DeploymentStatus
 
 _ARM_VERSION = "2024-10-01"
 

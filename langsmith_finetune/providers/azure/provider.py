@@ -14,8 +14,8 @@ import openai
 
 from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.providers.azure.deployments import OPEN_MODEL, AzureDeployments, is_open
-from langsmith_finetune.providers.base import JobRequest
 from langsmith_finetune.providers.openai import OpenAIProvider
+from langsmith_finetune.providers.values import JobRequest
 from langsmith_finetune.targets.azure import AZURE
 
 if TYPE_CHECKING:

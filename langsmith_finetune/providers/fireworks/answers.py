@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from langsmith_finetune.providers.base import DeploymentStatus, JobEvent, JobStatus, Status
-from langsmith_finetune.providers.fireworks.request import attempt_of
-from langsmith_finetune.providers.values import (
+from langsmith_finetune._foundation.json_values import (
     count_from,
     json_object,
     number_from,
@@ -18,6 +16,8 @@ from langsmith_finetune.providers.values import (
     time_from,
     word_from,
 )
+from langsmith_finetune.providers.fireworks.request import attempt_of
+from langsmith_finetune.providers.values import DeploymentStatus, JobEvent, JobStatus, Status
 
 STATUSES: Mapping[str, Status] = {
     "JOB_STATE_CREATING": "validating",

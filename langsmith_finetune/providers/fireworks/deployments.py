@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from langsmith_finetune._foundation.json_values import id_from, text_from
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import DeploymentStatus, Provider
+from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.fireworks.answers import deployment_from_answer
-from langsmith_finetune.providers.rest import RestClient, status_of
-from langsmith_finetune.providers.values import id_from, text_from
+from langsmith_finetune.providers.http.client import RestClient, status_of
+from langsmith_finetune.providers.values import DeploymentStatus
 
 
 class FireworksDeployments(Provider):

@@ -10,18 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.json_values import (
+    id_from,
+    object_from,
+    text_from,
+    time_from,
+    word_from,
+)
 from langsmith_finetune._foundation.masking import host_words
 from langsmith_finetune._foundation.retry import patiently
 from langsmith_finetune.errors import NotSupportedError, ProviderError
-from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.providers.base import (
-    JobEvent,
-    JobRequest,
-    JobStatus,
-    PreparedFile,
-    TunedModel,
-    UploadedFile,
-)
 from langsmith_finetune.providers.fireworks.answers import (
     job_events_from_answer,
     job_status_from_answer,
@@ -34,12 +32,20 @@ from langsmith_finetune.providers.fireworks.request import (
     job_body,
     job_id,
 )
-from langsmith_finetune.providers.keys import ApiKey
+from langsmith_finetune.providers.http.api_key import ApiKey
+from langsmith_finetune.providers.http.client import RestClient, Told, status_of
+from langsmith_finetune.providers.http.rejected_line import rejected_line
+from langsmith_finetune.providers.http.sending import FileChangedError, Sending
 from langsmith_finetune.providers.likeness import last_part_agrees, settings_agree
-from langsmith_finetune.providers.rest import RestClient, Told, status_of
-from langsmith_finetune.providers.sending import FileChangedError, Sending
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
-from langsmith_finetune.providers.values import id_from, object_from, text_from, time_from, word_from
+from langsmith_finetune.providers.values import (
+    JobEvent,
+    JobRequest,
+    JobStatus,
+    PreparedFile,
+    TunedModel,
+    UploadedFile,
+)
 from langsmith_finetune.targets.fireworks import FIREWORKS
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal, TypedDict
 
-from langsmith_finetune.providers.base import JobRequest
+from langsmith_finetune.providers.values import JobRequest
 
 _NAMES = {
     "n_epochs": "epochs",

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune.providers.base import JobEvent, JobStatus, Status
-from langsmith_finetune.providers.huggingface import train as remote
-from langsmith_finetune.providers.values import (
+from langsmith_finetune._foundation.json_values import (
     count_from,
     id_from,
     numbers_from,
@@ -16,6 +14,8 @@ from langsmith_finetune.providers.values import (
     text_from,
     time_from,
 )
+from langsmith_finetune.providers.huggingface import train as remote
+from langsmith_finetune.providers.values import JobEvent, JobStatus, Status
 
 if TYPE_CHECKING:
     from huggingface_hub import JobInfo

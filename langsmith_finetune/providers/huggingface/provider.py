@@ -13,18 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from langsmith_finetune._foundation.extras import missing
+from langsmith_finetune._foundation.json_values import id_from, object_from, time_from, word_from
 from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import (
-    JobEvent,
-    JobRequest,
-    JobStatus,
-    PreparedFile,
-    Provider,
-    TunedModel,
-    UploadedFile,
-)
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.http.api_key import ApiKey
+from langsmith_finetune.providers.http.client import retry_after_seconds
+from langsmith_finetune.providers.http.pages import Page, read_pages
+from langsmith_finetune.providers.http.sending import Sending, Stretch
+from langsmith_finetune.providers.http.transport import AnswerRefusedError
 from langsmith_finetune.providers.huggingface import train as remote
 from langsmith_finetune.providers.huggingface.answers import (
     STATUSES,
@@ -32,24 +30,26 @@ from langsmith_finetune.providers.huggingface.answers import (
     job_status_from_info,
     stage_of,
 )
-from langsmith_finetune.providers.huggingface.jobs_api import JobsApi, seconds_of
-from langsmith_finetune.providers.huggingface.package import (
+from langsmith_finetune.providers.huggingface.client import JobsApi, seconds_of
+from langsmith_finetune.providers.huggingface.patience import within
+from langsmith_finetune.providers.huggingface.request import (
     code_archive,
     request_json,
     requirements,
     with_packages,
 )
-from langsmith_finetune.providers.huggingface.patience import within
-from langsmith_finetune.providers.keys import ApiKey
 from langsmith_finetune.providers.likeness import text_agrees
 from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
 from langsmith_finetune.providers.local.rows import rows_of_line
-from langsmith_finetune.providers.pages import Page, read_pages
-from langsmith_finetune.providers.rest import retry_after_seconds
-from langsmith_finetune.providers.sending import Sending, Stretch
 from langsmith_finetune.providers.submission import check_names
-from langsmith_finetune.providers.transport import AnswerRefusedError
-from langsmith_finetune.providers.values import id_from, object_from, time_from, word_from
+from langsmith_finetune.providers.values import (
+    JobEvent,
+    JobRequest,
+    JobStatus,
+    PreparedFile,
+    TunedModel,
+    UploadedFile,
+)
 from langsmith_finetune.targets.local import HUGGINGFACE
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.json_values import count_from, number_from
 from langsmith_finetune.providers.local.run_folder import (
     RunFolder,
     UnreadableFileError,
@@ -17,7 +18,6 @@ from langsmith_finetune.providers.local.run_folder import (
     read_json,
     write_json,
 )
-from langsmith_finetune.providers.values import count_from, number_from
 
 if TYPE_CHECKING:
     import psutil

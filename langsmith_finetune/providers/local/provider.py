@@ -9,17 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from langsmith_finetune._foundation.json_values import count_from, numbers_from, time_from
 from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import (
-    ENDED,
-    JobEvent,
-    JobRequest,
-    JobStatus,
-    Provider,
-    Status,
-    UploadedFile,
-)
+from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.local.extra import require_local_extra
 from langsmith_finetune.providers.local.model_folder import check_model_folder
 from langsmith_finetune.providers.local.parameters import check_parameters
@@ -33,7 +26,7 @@ from langsmith_finetune.providers.local.run_folder import (
     read_json,
     write_json,
 )
-from langsmith_finetune.providers.values import count_from, numbers_from, time_from
+from langsmith_finetune.providers.values import ENDED, JobEvent, JobRequest, JobStatus, Status, UploadedFile
 from langsmith_finetune.targets.local import LOCAL
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from langsmith_finetune._foundation.files import whole_file
-from langsmith_finetune.providers.values import json_object
+from langsmith_finetune._foundation.json_values import json_object
 
 
 class RunFolder:
@@ -54,7 +54,7 @@ class RunFolder:
         """Say where the job stands.
 
         Args:
-            status: One of `langsmith_finetune.providers.base.Status`.
+            status: One of `langsmith_finetune.providers.values.Status`.
             phase: The same in more detail: `"loading the model"`.
             **more: Further fields of a `JobStatus`, as JSON values.
         """

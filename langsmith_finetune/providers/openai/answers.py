@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from langsmith_finetune.providers.base import Checkpoint, JobEvent, JobStatus, Status
-from langsmith_finetune.providers.values import (
+from langsmith_finetune._foundation.json_values import (
     count_from,
     numbers_from,
     object_from,
@@ -16,6 +15,7 @@ from langsmith_finetune.providers.values import (
     time_from,
     word_from,
 )
+from langsmith_finetune.providers.values import Checkpoint, JobEvent, JobStatus, Status
 
 _STATUSES: Mapping[str, Status] = {
     "validating_files": "validating",

@@ -12,14 +12,14 @@ from typing import Any
 import openai
 
 from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.json_values import count_from, id_from, text_from, time_from, word_from
 from langsmith_finetune._foundation.masking import host_words
-from langsmith_finetune._foundation.retry import patiently
+from langsmith_finetune._foundation.retry import LOOK_AGAIN_SECONDS, patiently
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.providers.base import LOOK_AGAIN_SECONDS, PreparedFile, UploadedFile
-from langsmith_finetune.providers.openai.requests import NO_SUCH_PATH, OpenAIRequests, status_code
-from langsmith_finetune.providers.sending import FileChangedError, Sending
-from langsmith_finetune.providers.values import count_from, id_from, text_from, time_from, word_from
+from langsmith_finetune.providers.http.rejected_line import rejected_line
+from langsmith_finetune.providers.http.sending import FileChangedError, Sending
+from langsmith_finetune.providers.openai.client import NO_SUCH_PATH, OpenAIRequests, status_code
+from langsmith_finetune.providers.values import PreparedFile, UploadedFile
 
 _NOT_READY = frozenset({"pending", "processing", "running", "uploading"})
 _LOST = frozenset({"error", "failed", "deleted", "deleting", "cancelled", "canceled"})

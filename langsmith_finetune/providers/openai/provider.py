@@ -13,10 +13,35 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict
 import openai
 
 from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.json_values import (
+    id_from,
+    number_from,
+    object_from,
+    text_from,
+    time_from,
+    word_from,
+)
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import NotSupportedError, ProviderError
-from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.providers.base import (
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.http.api_key import ApiKey
+from langsmith_finetune.providers.http.rejected_line import rejected_line
+from langsmith_finetune.providers.likeness import file_agrees, method_agrees, settings_agree, text_agrees
+from langsmith_finetune.providers.openai.answers import (
+    checkpoint_from_answer,
+    job_event_from_answer,
+    job_status_from_answer,
+)
+from langsmith_finetune.providers.openai.client import (
+    NO_SUCH_PATH,
+    OpenAIRequests,
+    bounded,
+    key_function,
+    status_code,
+)
+from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
+from langsmith_finetune.providers.submission import check_names
+from langsmith_finetune.providers.values import (
     ENDED,
     Checkpoint,
     JobEvent,
@@ -24,33 +49,8 @@ from langsmith_finetune.providers.base import (
     JobStatus,
     Method,
     PreparedFile,
-    Provider,
     TunedModel,
     UploadedFile,
-)
-from langsmith_finetune.providers.keys import ApiKey
-from langsmith_finetune.providers.likeness import file_agrees, method_agrees, settings_agree, text_agrees
-from langsmith_finetune.providers.openai.answers import (
-    checkpoint_from_answer,
-    job_event_from_answer,
-    job_status_from_answer,
-)
-from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
-from langsmith_finetune.providers.openai.requests import (
-    NO_SUCH_PATH,
-    OpenAIRequests,
-    bounded,
-    key_function,
-    status_code,
-)
-from langsmith_finetune.providers.submission import check_names
-from langsmith_finetune.providers.values import (
-    id_from,
-    number_from,
-    object_from,
-    text_from,
-    time_from,
-    word_from,
 )
 from langsmith_finetune.targets.openai import OPENAI
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from langsmith_finetune.providers.base import Checkpoint, JobEvent, JobStatus, Status
-from langsmith_finetune.providers.values import (
+from langsmith_finetune._foundation.json_values import (
     count_from,
     numbers_from,
     objects_from,
@@ -15,6 +14,7 @@ from langsmith_finetune.providers.values import (
     time_from,
     word_from,
 )
+from langsmith_finetune.providers.values import Checkpoint, JobEvent, JobStatus, Status
 
 STATUSES: Mapping[str, Status] = {
     "pending": "queued",

@@ -6,12 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from langsmith_finetune._printable import logger_of
-from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import DeploymentStatus, Provider
-from langsmith_finetune.providers.likeness import last_part_agrees
-from langsmith_finetune.providers.rest import RestClient
-from langsmith_finetune.providers.values import (
+from langsmith_finetune._foundation.json_values import (
     id_from,
     number_from,
     object_from,
@@ -19,6 +14,12 @@ from langsmith_finetune.providers.values import (
     text_from,
     word_from,
 )
+from langsmith_finetune._printable import logger_of
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.http.client import RestClient
+from langsmith_finetune.providers.likeness import last_part_agrees
+from langsmith_finetune.providers.values import DeploymentStatus
 
 logger = logger_of(__name__)
 

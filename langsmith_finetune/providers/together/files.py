@@ -9,14 +9,7 @@ from functools import partial
 from typing import Any
 
 from langsmith_finetune._foundation.clock import Clock
-from langsmith_finetune._foundation.masking import host_words
-from langsmith_finetune._foundation.retry import patiently
-from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.jobs.rejections import rejected_line
-from langsmith_finetune.providers.base import PreparedFile, Provider, UploadedFile
-from langsmith_finetune.providers.rest import RestClient, Told, ids_of, status_of
-from langsmith_finetune.providers.sending import FileChangedError, Sending
-from langsmith_finetune.providers.values import (
+from langsmith_finetune._foundation.json_values import (
     count_from,
     id_from,
     object_from,
@@ -25,6 +18,14 @@ from langsmith_finetune.providers.values import (
     time_from,
     word_from,
 )
+from langsmith_finetune._foundation.masking import host_words
+from langsmith_finetune._foundation.retry import patiently
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.http.client import RestClient, Told, ids_of, status_of
+from langsmith_finetune.providers.http.rejected_line import rejected_line
+from langsmith_finetune.providers.http.sending import FileChangedError, Sending
+from langsmith_finetune.providers.values import PreparedFile, UploadedFile
 
 _FILE_POLL_SECONDS = 5.0
 _LONGEST_FILE_SECONDS = 1800.0

@@ -15,18 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.json_values import id_from, text_from, time_from
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import (
-    Checkpoint,
-    JobEvent,
-    JobRequest,
-    JobStatus,
-    TunedModel,
-    UploadedFile,
-)
-from langsmith_finetune.providers.keys import ApiKey
+from langsmith_finetune.providers.http.api_key import ApiKey
+from langsmith_finetune.providers.http.client import RestClient, status_of
 from langsmith_finetune.providers.likeness import last_part_agrees, method_agrees, settings_agree
-from langsmith_finetune.providers.rest import RestClient, status_of
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
 from langsmith_finetune.providers.together.answers import (
     checkpoint_from_answer,
@@ -37,7 +30,14 @@ from langsmith_finetune.providers.together.answers import (
 from langsmith_finetune.providers.together.deployments import TogetherDeployments
 from langsmith_finetune.providers.together.files import TogetherFiles, file_name
 from langsmith_finetune.providers.together.request import TogetherParameters, job_body, job_tag
-from langsmith_finetune.providers.values import id_from, text_from, time_from
+from langsmith_finetune.providers.values import (
+    Checkpoint,
+    JobEvent,
+    JobRequest,
+    JobStatus,
+    TunedModel,
+    UploadedFile,
+)
 from langsmith_finetune.targets.together import TOGETHER
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
-from langsmith_finetune.providers.base import JobRequest
+from langsmith_finetune.providers.values import JobRequest
 
 _DEFAULTS: dict[str, Any] = {
     "n_epochs": 1,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from langsmith_finetune.providers.pages import Page
-from langsmith_finetune.providers.transport import AnswerRefusedError, BoundedTransport
-from langsmith_finetune.providers.values import json_object, json_value, text_from
+from langsmith_finetune._foundation.json_values import json_object, json_value, text_from
+from langsmith_finetune.providers.http.pages import Page
+from langsmith_finetune.providers.http.transport import AnswerRefusedError, BoundedTransport
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, JobInfo

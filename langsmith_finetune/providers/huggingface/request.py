@@ -10,8 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import langsmith_finetune
-from langsmith_finetune.providers.base import JobRequest
+from langsmith_finetune.providers.values import JobRequest
 
 
 def requirements() -> list[str]:
@@ -25,7 +24,7 @@ def requirements() -> list[str]:
 
 def code_archive() -> bytes:
     """This library's own code as a zip that Python imports from; the same code gives the same bytes."""
-    root = Path(langsmith_finetune.__file__).parent
+    root = Path(__file__).parents[2]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for file in sorted(root.rglob("*")):

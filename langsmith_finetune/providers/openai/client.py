@@ -8,14 +8,7 @@ from typing import Any
 import httpx2
 import openai
 
-from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key, remember_keys_in
-from langsmith_finetune._printable import printable_address
-from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.pages import Page, read_pages
-from langsmith_finetune.providers.rest import HttpRefusal, retry_after_seconds, status_of
-from langsmith_finetune.providers.sending import FileChangedError
-from langsmith_finetune.providers.transport import AnswerRefusedError, BoundedTransport
-from langsmith_finetune.providers.values import (
+from langsmith_finetune._foundation.json_values import (
     id_from,
     json_object,
     object_from,
@@ -23,6 +16,13 @@ from langsmith_finetune.providers.values import (
     time_from,
     word_from,
 )
+from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key, remember_keys_in
+from langsmith_finetune._printable import printable_address
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.http.client import HttpRefusal, retry_after_seconds, status_of
+from langsmith_finetune.providers.http.pages import Page, read_pages
+from langsmith_finetune.providers.http.sending import FileChangedError
+from langsmith_finetune.providers.http.transport import AnswerRefusedError, BoundedTransport
 
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 _NEVER_SENDABLE = frozenset({"UnsupportedProtocol", "LocalProtocolError", "InvalidURL"})

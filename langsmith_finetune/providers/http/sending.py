@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import PreparedFile
+from langsmith_finetune.providers.values import PreparedFile
 
 _BLOCK = 1 << 20
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from langsmith_finetune._foundation.json_values import id_from
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.values import id_from
 
 WINDOW_ITEMS = 1_000
 WINDOW_DAYS = 90

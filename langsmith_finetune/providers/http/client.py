@@ -13,14 +13,20 @@ from typing import Any, TypeAlias
 import httpx2
 
 from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.json_values import (
+    id_from,
+    json_object,
+    text_from,
+    time_from,
+    word_from,
+)
 from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.keys import sendable_key
-from langsmith_finetune.providers.pages import Page, read_pages
-from langsmith_finetune.providers.sending import Stretch
-from langsmith_finetune.providers.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
-from langsmith_finetune.providers.values import id_from, json_object, text_from, time_from, word_from
+from langsmith_finetune.providers.http.api_key import sendable_key
+from langsmith_finetune.providers.http.pages import Page, read_pages
+from langsmith_finetune.providers.http.sending import Stretch
+from langsmith_finetune.providers.http.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
 
 Told: TypeAlias = Callable[[int, int], None]
 
