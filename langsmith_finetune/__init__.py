@@ -72,16 +72,13 @@ from langsmith_finetune.providers.values import (
 from langsmith_finetune.runs.files.read import run_files
 from langsmith_finetune.runs.files.save import save_runs
 from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS
-from langsmith_finetune.runs.langsmith.selection import AsyncSelection, Selection, SelectionState
+from langsmith_finetune.runs.langsmith.selection import Selection, SelectionState
 from langsmith_finetune.runs.lists import (
-    aruns_from_annotation_queue,
-    aruns_from_dataset,
-    aruns_from_experiment,
     runs_from_annotation_queue,
     runs_from_dataset,
     runs_from_experiment,
 )
-from langsmith_finetune.runs.select import aselect_runs, select_runs
+from langsmith_finetune.runs.select import select_runs
 from langsmith_finetune.sessions import (
     LangSmithDatasetChatLoader,
     LangSmithRunChatLoader,
@@ -95,7 +92,6 @@ __all__ = [
     "PERSONAL_RULES",
     "RUN_FIELDS",
     "TARGETS",
-    "AsyncSelection",
     "Change",
     "CheckReport",
     "Checkpoint",
@@ -149,10 +145,6 @@ __all__ = [
     "UploadedFile",
     "WrittenFile",
     "WrittenShards",
-    "aruns_from_annotation_queue",
-    "aruns_from_dataset",
-    "aruns_from_experiment",
-    "aselect_runs",
     "check",
     "convert_messages_for_finetuning",
     "count_tokens",

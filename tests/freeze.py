@@ -431,9 +431,10 @@ def _freeze_selections(path: Path) -> None:
     for name in SELECTIONS:
         with langsmith_client() as client:
             runs = selected(client, name)
-            taken = [str(next(runs).id) for _ in range(3)]
+            read = iter(runs)
+            taken = [str(next(read).id) for _ in range(3)]
             state = runs.state.to_dict()
-            states[name] = {"state": state, "taken": taken, "left": [str(run.id) for run in runs]}
+            states[name] = {"state": state, "taken": taken, "left": [str(run.id) for run in read]}
     _json(path, states)
 
 

@@ -13,7 +13,6 @@ from langsmith_finetune import (
     LangSmithRunChatLoader,
     RunSource,
     TrainingExample,
-    aselect_runs,
     describe_examples,
     describe_runs,
     examples_from_runs,
@@ -408,9 +407,7 @@ def test_runs_are_selected_by_role(apis, wanted, expected):
         assert sorted(run.id for run in narrow) == sorted(runs[name]["id"] for name in expected)
 
         async def count():
-            return len(
-                [run async for run in aselect_runs(client_of(server), project_id=PROJECT_ID, **wanted)]
-            )
+            return len([run async for run in select_runs(client_of(server), project_id=PROJECT_ID, **wanted)])
 
         assert asyncio.run(count()) == len(expected)
 
@@ -439,7 +436,8 @@ def test_a_limit_counts_only_what_is_wanted():
         found = list(select_runs(client_of(server), project_id=PROJECT_ID, agent_types="compaction", limit=1))
         assert len(found) == 1
         first = select_runs(client_of(server), project_id=PROJECT_ID, agent_types="root")
-        taken = [next(first).id for _ in range(5)]
+        read = iter(first)
+        taken = [next(read).id for _ in range(5)]
         rest = select_runs(client_of(server), project_id=PROJECT_ID, agent_types="root", resume=first.state)
         assert len(set(taken) | {run.id for run in rest}) == 13
         with pytest.raises(ValueError, match="with a different agent_types"):

@@ -14,7 +14,7 @@ import langsmith
 import pytest
 from huggingface_hub import HfApi
 
-from langsmith_finetune import aselect_runs, select_runs
+from langsmith_finetune import select_runs
 from langsmith_finetune.errors import FineTuneError, JobFailedError
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.azure import AzureProvider
@@ -263,7 +263,7 @@ def test_no_refusal_of_langsmith_leaks_what_it_says(kind, status):
 
     async def collected(client):
         async with client:
-            return [run async for run in aselect_runs(client, project_id=PROJECT, limit=1)]
+            return [run async for run in select_runs(client, project_id=PROJECT, limit=1)]
 
     def selected(client):
         if kind is langsmith.AsyncLangsmith:

@@ -14,12 +14,11 @@ from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
 from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
 from langsmith_finetune.runs.lists import (
-    aruns_from_dataset,
     runs_from_annotation_queue,
     runs_from_dataset,
     runs_from_experiment,
 )
-from langsmith_finetune.runs.select import aselect_runs, select_runs
+from langsmith_finetune.runs.select import select_runs
 from langsmith_finetune.sessions import LangSmithDatasetChatLoader, LangSmithRunChatLoader
 
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
@@ -102,7 +101,7 @@ async def test_a_run_that_cannot_be_read_is_left_out_with_its_id_and_why(apis, k
         with pytest.warns(UserWarning, match="left out") as said:
             found = [run.id for run in select_runs(client, project_id=PROJECT_ID)]
         with pytest.warns(UserWarning, match="left out"):
-            afound = [run.id async for run in aselect_runs(client, project_id=PROJECT_ID)]
+            afound = [run.id async for run in select_runs(client, project_id=PROJECT_ID)]
         assert found == afound == [number(n) for n in range(40)]
         text = f"left out of the selection: run {number(99)} is not usable (malformed): {why}"
         assert [str(warning.message) for warning in said] == [text]
@@ -297,7 +296,7 @@ async def test_runs_of_one_moment_that_never_end_are_an_error(apis, kind, monkey
             list(select_runs(client_of(server), project_id=PROJECT_ID, **span))
         async with langsmith.AsyncLangsmith(api_key=KEY, base_url=server.url) as client:
             with pytest.raises(langsmith.LangsmithError, match=text):
-                [run async for run in aselect_runs(client, project_id=PROJECT_ID, limit=2, **span)]
+                [run async for run in select_runs(client, project_id=PROJECT_ID, limit=2, **span)]
         assert len(server.queried) < 220
 
 
@@ -394,7 +393,7 @@ async def test_a_limit_holds_for_every_list():
                 runs_from_experiment(client, experiment_name="exp", limit=limit),
             ):
                 assert [run.id for run in stream] == ids[:least]
-            stream = aruns_from_dataset(client, dataset_name="d", limit=limit)
+            stream = runs_from_dataset(client, dataset_name="d", limit=limit)
             assert [run.id async for run in stream] == ids[:least]
     for select, name in ((runs_from_annotation_queue, "queue_name"), (runs_from_dataset, "dataset_name")):
         with pytest.raises(ValueError, match=r"^limit must be at least 1, not 0; leave it out for all runs$"):

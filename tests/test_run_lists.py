@@ -10,9 +10,6 @@ import pytest
 from langsmith.utils import LangSmithNotFoundError
 
 from langsmith_finetune.runs.lists import (
-    aruns_from_annotation_queue,
-    aruns_from_dataset,
-    aruns_from_experiment,
     runs_from_annotation_queue,
     runs_from_dataset,
     runs_from_experiment,
@@ -137,9 +134,9 @@ async def test_all_of_them_wait_without_blocking():
     queue, projects = {"archived": [root_of(1)]}, {"exp": (PROJECT_ID, NOW - timedelta(days=1))}
     with LangSmith(RUNS, queues={"q": queue}, sources={"d": [root_of(2)]}, projects=projects) as server:
         async with langsmith.AsyncLangsmith(api_key=KEY, base_url=server.url) as client:
-            assert [r.id async for r in aruns_from_annotation_queue(client, queue_name="q")] == [number(1)]
-            assert [r.id async for r in aruns_from_dataset(client, dataset_name="d")] == [number(2)]
-            found = [r.id async for r in aruns_from_experiment(client, experiment_name="exp", limit=3)]
+            assert [r.id async for r in runs_from_annotation_queue(client, queue_name="q")] == [number(1)]
+            assert [r.id async for r in runs_from_dataset(client, dataset_name="d")] == [number(2)]
+            found = [r.id async for r in runs_from_experiment(client, experiment_name="exp", limit=3)]
     assert found == [number(n) for n in range(3)]
 
 
@@ -147,11 +144,8 @@ async def test_all_of_them_wait_without_blocking():
     ("what", "select"),
     [
         ("queue", runs_from_annotation_queue),
-        ("queue", aruns_from_annotation_queue),
         ("dataset", runs_from_dataset),
-        ("dataset", aruns_from_dataset),
         ("experiment", runs_from_experiment),
-        ("experiment", aruns_from_experiment),
     ],
 )
 def test_which_list_must_be_said(what, select):
@@ -172,6 +166,6 @@ def test_which_list_must_be_said(what, select):
 def test_a_list_that_does_not_exist_is_named(select, name, called):
     with LangSmith(traces(NOW)) as server:
         with pytest.raises(LangSmithNotFoundError, match=f"LangSmith has no {called} named 'goood' at"):
-            next(select(client_of(server), **{f"{name}_name": "goood"}))
+            next(iter(select(client_of(server), **{f"{name}_name": "goood"})))
         with pytest.raises(LangSmithNotFoundError, match=f"no {called} with the id {number(1)} at"):
-            next(select(client_of(server), **{f"{name}_id": number(1)}))
+            next(iter(select(client_of(server), **{f"{name}_id": number(1)})))

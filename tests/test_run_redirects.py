@@ -8,7 +8,7 @@ import pytest
 from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
 from langsmith_finetune.runs.langsmith.request import RedirectedError, same_origin
 from langsmith_finetune.runs.lists import runs_from_annotation_queue, runs_from_dataset
-from langsmith_finetune.runs.select import aselect_runs, select_runs
+from langsmith_finetune.runs.select import select_runs
 from langsmith_finetune.sessions import LangSmithDatasetChatLoader
 
 from .standins.langsmith import KEY, LangSmith
@@ -90,7 +90,7 @@ async def test_async_doors_do_not_follow_it_either(code, kind, monkeypatch):
             made = langsmith.AsyncLangsmith if kind == "async client" else langsmith.Langsmith
             client = made(api_key=CANARY, base_url=server.url)
         with pytest.raises(RedirectedError):
-            [run async for run in aselect_runs(client, project_name="a")]
+            [run async for run in select_runs(client, project_name="a")]
         with pytest.raises(RedirectedError):
             [found async for found in afetch_runs([number(1)], client)]
         if kind == "async client":

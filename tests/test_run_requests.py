@@ -8,7 +8,7 @@ import pytest
 
 from langsmith_finetune.runs.langsmith import request as wire
 from langsmith_finetune.runs.langsmith import selection
-from langsmith_finetune.runs.select import aselect_runs, select_runs
+from langsmith_finetune.runs.select import select_runs
 
 from .standins.langsmith import PROJECT_ID, LangSmith, trace
 from .standins.server import Response
@@ -73,7 +73,7 @@ async def test_an_async_selection_makes_the_same_requests():
     with LangSmith(hours(2500), v1=False) as server:
         plain = [run.id for run in select_runs(client_of(server), project_id=PROJECT_ID)]
         made = len(server.queried)
-        found = [run.id async for run in aselect_runs(client_of(server), project_id=PROJECT_ID)]
+        found = [run.id async for run in select_runs(client_of(server), project_id=PROJECT_ID)]
         assert len(server.queried) == 2 * made
     assert found == plain
 

@@ -6,6 +6,7 @@ import json
 import warnings
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import islice
 from random import Random
 
 import langsmith
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from langsmith_finetune.runs.langsmith import transport as langsmith_talk
 from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS
 from langsmith_finetune.runs.langsmith.selection import SelectionState
-from langsmith_finetune.runs.select import aselect_runs, select_runs
+from langsmith_finetune.runs.select import select_runs
+from langsmith_finetune.sessions import LangSmithRunChatLoader
 
 from .standins.clock import FakeClock
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
@@ -163,7 +165,7 @@ def test_every_run_comes_once_in_order_whatever_the_server_does(apis, clock, ord
 async def test_async_selection_keeps_to_the_same_limits(apis, clock):
     with LangSmith(busy(2500), clock=clock, ordered=False, **apis) as server:
         async with langsmith.AsyncLangsmith(api_key=KEY, base_url=server.url) as client:
-            runs = [run async for run in aselect_runs(client, project_id=PROJECT_ID)]
+            runs = [run async for run in select_runs(client, project_id=PROJECT_ID)]
         assert server.refused == 0
         assert server.most_queries_in(10) <= 15
     assert numbers(runs) == all_ids(2500)
@@ -245,12 +247,65 @@ def test_many_runs_over_a_slow_connection(count, clock):
 async def test_an_async_selection_may_be_left_in_the_middle(apis):
     with LangSmith(hours(900), **apis) as server:
         async with langsmith.AsyncLangsmith(api_key=KEY, base_url=server.url) as client:
-            stream = aselect_runs(client, project_id=PROJECT_ID)
+            stream = select_runs(client, project_id=PROJECT_ID)
             async for run in stream:
                 assert run.id == number(0)
                 break
-            await stream.aclose()
-            assert [run async for run in stream] == []
+            assert stream.state.count == 1
+
+
+# --- again ---
+
+
+async def test_a_selection_gives_the_same_runs_at_each_pass(apis):
+    with LangSmith(hours(300), **apis) as server:
+        runs = select_runs(client_of(server), project_id=PROJECT_ID)
+        first = [run.id for run in runs]
+        server.add(trace(run_id=number(900), started=datetime.now(UTC) + timedelta(seconds=1)))
+        assert [run.id for run in runs] == first == all_ids(300)
+        assert runs.state.count == 300
+        assert [run.id async for run in runs] == first
+
+
+def test_a_selection_left_early_says_that_it_starts_again():
+    with LangSmith(hours(9)) as server:
+        runs = select_runs(client_of(server), project_id=PROJECT_ID)
+        assert len(list(islice(runs, 3))) == runs.state.count == 3
+        with pytest.warns(UserWarning, match="left after 3 runs") as said:
+            assert len(list(runs)) == 9
+        assert [str(each.message) for each in said] == [
+            "the selection was left after 3 runs, and starts again from its first run, with the same requests. To go "
+            "on instead, call select_runs(..., resume=selection.state)"
+        ]
+        assert said[0].filename == __file__
+        assert len(list(runs)) == 9  # it was read to its end: nothing to say
+
+
+def test_the_state_of_a_selection_is_that_of_its_latest_pass():
+    with LangSmith(hours(9)) as server:
+        runs = select_runs(client_of(server), project_id=PROJECT_ID)
+        earlier = iter(runs)
+        next(earlier)
+        later = iter(runs)
+        with pytest.warns(UserWarning, match="left after 1 runs"):
+            next(later)
+        assert [next(later).id for _ in range(3)] == [number(1), number(2), number(3)]
+        next(earlier)
+        assert runs.state.count == 4
+
+
+def test_a_selection_makes_no_request_before_its_first_run():
+    with LangSmith(hours(3)) as server:
+        runs = iter(select_runs(client_of(server), project_id=PROJECT_ID))
+        assert server.queried == []
+        next(runs)
+        assert server.queried
+
+
+def test_a_loader_reads_a_selection_again_with_each_load():
+    with LangSmith(hours(5)) as server:
+        loader = LangSmithRunChatLoader(runs=select_runs(client_of(server), project_id=PROJECT_ID))
+        assert len(loader.load()) == len(loader.load()) == 5
 
 
 # --- faults ---
@@ -274,9 +329,10 @@ FAULTS = {
 def test_faults_lose_and_repeat_nothing(fault, offers, path, clock):
     with LangSmith(busy(1200), clock=clock, **offers) as server:
         stream = select_runs(client_of(server), project_id=PROJECT_ID)
-        runs = [next(stream) for _ in range(10)]
+        read = iter(stream)
+        runs = [next(read) for _ in range(10)]
         server.fault("POST", path, FAULTS[fault], times=3)
-        runs += stream
+        runs += read
         assert server.refused == 0
         assert server.most_queries_in(10) <= 15
     assert numbers(runs) == all_ids(1200)
@@ -361,10 +417,11 @@ def test_after_a_death_at_any_run_it_goes_on_with_the_next(apis, step):
         stops = [1, 2, 3, 4, 5, 6, 99, 100] if step == 1 else range(step, 900, step)
         for stop in stops:
             stream = select_runs(client, **wanted, resume=kept and json.loads(kept))
+            read = iter(stream)
             while len(got) < stop:
-                got.append(next(stream).id)
+                got.append(next(read).id)
                 kept = json.dumps(stream.state.to_dict())
-            stream.close()
+            read.close()
         got += [run.id for run in select_runs(client, **wanted, resume=json.loads(kept))]
     assert got == whole
     assert sorted(got) == all_ids(900)
@@ -373,12 +430,11 @@ def test_after_a_death_at_any_run_it_goes_on_with_the_next(apis, step):
 async def test_what_a_sync_selection_began_an_async_one_ends(apis):
     with LangSmith(hours(300), **apis) as server:
         stream = select_runs(client_of(server), project_id=PROJECT_ID)
-        got = [next(stream).id for _ in range(123)]
+        got = [run.id for run in islice(stream, 123)]
         async with langsmith.AsyncLangsmith(api_key=KEY, base_url=server.url) as client:
-            rest = aselect_runs(client, project_id=PROJECT_ID, resume=stream.state)
+            rest = select_runs(client, project_id=PROJECT_ID, resume=stream.state)
             got += [run.id async for run in rest]
             assert rest.state.count == 300
-            await rest.aclose()
     assert sorted(got) == all_ids(300)
 
 
@@ -424,7 +480,7 @@ def test_what_is_no_state_is_refused(data, found):
 def test_a_state_survives_json_and_holds_nothing_of_the_runs():
     with LangSmith(hours(3)) as server:
         stream = select_runs(client_of(server), project_id=PROJECT_ID)
-        next(stream)
+        next(iter(stream))
         state = stream.state
     assert SelectionState.from_dict(json.loads(json.dumps(state.to_dict()))) == state
     assert state.count == 1
@@ -448,7 +504,9 @@ def test_what_retention_has_cut_is_said_once(apis, tier, days):
             assert len(list(select_runs(client, project_id=PROJECT_ID))) == 3
         assert len(said) == 1
         cut = datetime.now(UTC) - timedelta(days=days)
-        assert f"{cut:%Y-%m-%d} is gone. A later start_time says that this is known" in str(said[0].message)
+        assert f"{cut:%Y-%m-%d} is gone. Pass a later start_time= to silence this warning" in str(
+            said[0].message
+        )
         assert said[0].filename == __file__
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -465,7 +523,6 @@ def test_where_nothing_is_known_of_retention_nothing_is_said(apis):
 # --- arguments ---
 
 
-@pytest.mark.parametrize("select", [select_runs, aselect_runs])
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
@@ -483,9 +540,9 @@ def test_where_nothing_is_known_of_retention_nothing_is_said(apis):
         ({"feedback": {"k": "good"}}, "feedback['k'] must be a score, such as 1, or a comparison with one"),
     ],
 )
-def test_wrong_arguments_are_refused_at_the_call(select, wrong, text):
+def test_select_runs_refuses_a_condition_without_sense(wrong, text):
     with pytest.raises(ValueError) as error:
-        select(project_name="a", **wrong)
+        select_runs(project_name="a", **wrong)
     assert str(error.value).startswith(text)
 
 

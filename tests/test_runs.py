@@ -18,7 +18,7 @@ from langsmith.utils import LangSmithError, LangSmithNotFoundError
 from langsmith_finetune import LangSmithRunChatLoader
 from langsmith_finetune.runs.langsmith import transport as langsmith_talk
 from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
-from langsmith_finetune.runs.select import aselect_runs, select_runs
+from langsmith_finetune.runs.select import select_runs
 
 from . import record_langsmith
 from .standins.clock import FakeClock
@@ -163,7 +163,7 @@ def test_runs_older_than_a_day_are_found_without_a_window(apis):
 
 def test_nothing_is_asked_for_before_it_is_needed_and_no_more_than_a_few_pages_ahead(apis):
     with LangSmith(hours(2000), **apis) as server:
-        stream = select_runs(client_of(server), project_name="support-bot")
+        stream = iter(select_runs(client_of(server), project_name="support-bot"))
         assert server.requests == []
         first = next(stream)
         ahead = len(server.queried)
@@ -193,8 +193,8 @@ async def test_async_selection_gives_the_same_runs(apis):
     with LangSmith(hours(130), **apis) as server:
         plain = [run.id for run in select_runs(client_of(server), project_id=PROJECT_ID)]
         async with langsmith.AsyncLangsmith(api_key=KEY, base_url=server.url) as client:
-            everything = [run.id async for run in aselect_runs(client, project_id=PROJECT_ID)]
-            some = [run.id async for run in aselect_runs(client, project_id=PROJECT_ID, limit=110)]
+            everything = [run.id async for run in select_runs(client, project_id=PROJECT_ID)]
+            some = [run.id async for run in select_runs(client, project_id=PROJECT_ID, limit=110)]
     assert everything == plain
     assert some == plain[:110]
 
@@ -236,7 +236,7 @@ FAULTS = {
 def test_a_passing_fault_loses_neither_the_place_nor_a_run(fault, offers, path):
     with LangSmith(hours(600), **offers) as server:
         server.fault("POST", path, FAULTS[fault], times=2)
-        stream = select_runs(client_of(server), project_id=PROJECT_ID)
+        stream = iter(select_runs(client_of(server), project_id=PROJECT_ID))
         runs = [next(stream) for _ in range(100)]
         server.fault("POST", path, FAULTS[fault])
         assert numbers([*runs, *stream]) == sorted(number(n) for n in range(600))
@@ -260,7 +260,7 @@ def test_a_lasting_fault_is_langsmiths_own_error(monkeypatch):
 
 def test_an_api_that_vanishes_is_an_error_and_not_the_end():
     with LangSmith(hours(2500), v1=False) as server:
-        stream = select_runs(client_of(server), project_id=PROJECT_ID)
+        stream = iter(select_runs(client_of(server), project_id=PROJECT_ID))
         next(stream)
         server.fault("POST", V2_QUERY, Response(404, {"detail": "no such project"}), times=99)
         with pytest.raises(langsmith.NotFoundError):
@@ -292,7 +292,7 @@ def test_the_address_of_something_else_is_said_to_be_wrong():
     with LangSmith() as server:
         client = client_of(server, base_url=f"{server.url}/website")
         with pytest.raises(LangSmithError) as wrong:
-            next(select_runs(client, project_name="support-bot"))
+            next(iter(select_runs(client, project_name="support-bot")))
     assert str(wrong.value) == (
         f"{server.url}/website offers no project endpoint, neither v1 nor v2: LANGSMITH_ENDPOINT must be the "
         "address of the API (https://api.smith.langchain.com), not of the website"
@@ -302,25 +302,24 @@ def test_the_address_of_something_else_is_said_to_be_wrong():
 def test_a_server_without_either_run_api_is_said_to_be_so():
     text = "offers no run query endpoint, neither v1 nor v2"
     with LangSmith(hours(1), v1=False, v2=False) as server, pytest.raises(LangSmithError, match=text):
-        next(select_runs(client_of(server), project_name="support-bot"))
+        next(iter(select_runs(client_of(server), project_name="support-bot")))
 
 
 def test_a_wrong_key_is_refused_once():
     with LangSmith(hours(1)) as server:
         with pytest.raises(langsmith.AuthenticationError):
-            next(select_runs(client_of(server, api_key="wrong"), project_id=PROJECT_ID))
+            next(iter(select_runs(client_of(server, api_key="wrong"), project_id=PROJECT_ID)))
         assert server.count("GET", "/api/v2/sessions") == 1
 
 
-@pytest.mark.parametrize("select", [select_runs, aselect_runs])
-def test_wrong_arguments_are_refused_at_the_call(select):
+def test_select_runs_refuses_wrong_arguments_at_the_call():
     text = "say which project: give either project_name or project_id"
     with pytest.raises(ValueError, match=text):
-        select()
+        select_runs()
     with pytest.raises(ValueError, match=text):
-        select(project_name="a", project_id=number(1))
+        select_runs(project_name="a", project_id=number(1))
     with pytest.raises(ValueError, match="limit must be at least 1, not 0; leave it out for all runs"):
-        select(project_name="a", limit=0)
+        select_runs(project_name="a", limit=0)
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/api", "/api/v1"])
@@ -346,14 +345,14 @@ async def test_without_a_client_the_environment_says_where(monkeypatch, prefix):
         monkeypatch.setenv(f"{prefix}ENDPOINT", f"{server.url}/")
         monkeypatch.setenv(f"{prefix}WORKSPACE_ID", number(9))
         assert len(list(select_runs(project_name="support-bot"))) == 2
-        assert len([run async for run in aselect_runs(project_name="support-bot")]) == 2
+        assert len([run async for run in select_runs(project_name="support-bot")]) == 2
         assert [found.id for _, found in fetch_runs([number(1)])] == [number(1)]
     assert {r.headers.get("x-tenant-id") for r in server.requests} == {number(9)}
 
 
 def test_without_a_key_the_error_names_the_variable():
     with pytest.raises(ValueError) as error:
-        next(select_runs(project_name="support-bot"))
+        next(iter(select_runs(project_name="support-bot")))
     assert str(error.value) == (
         "reading runs needs a LangSmith API key: set LANGSMITH_API_KEY, "
         "or pass client=langsmith.Langsmith(api_key=...)"
@@ -363,7 +362,7 @@ def test_without_a_key_the_error_names_the_variable():
 def test_a_client_signed_in_otherwise_is_refused_with_the_way_out():
     client = tracing_client(api_url="http://127.0.0.1:1", api_key="")
     with pytest.raises(ValueError) as error:
-        next(select_runs(client, project_name="support-bot"))
+        next(iter(select_runs(client, project_name="support-bot")))
     assert str(error.value) == (
         "this langsmith.Client has no API key (it may be signed in by a profile, which cannot be passed on): "
         "pass client=langsmith.Langsmith(api_key=...)"
@@ -373,12 +372,12 @@ def test_a_client_signed_in_otherwise_is_refused_with_the_way_out():
 async def test_a_client_of_the_wrong_kind_is_refused():
     async with langsmith.AsyncLangsmith(api_key=KEY) as client:
         with pytest.raises(TypeError) as error:
-            next(select_runs(client, project_name="a"))
+            next(iter(select_runs(client, project_name="a")))
     assert str(error.value) == (
         "client must be a langsmith.Client, a langsmith.Langsmith or None, not AsyncLangsmith"
     )
     with pytest.raises(TypeError, match=r"a langsmith\.AsyncLangsmith or None, not object"):
-        await anext(aselect_runs(object(), project_name="a"))
+        await anext(aiter(select_runs(object(), project_name="a")))
     with pytest.raises(TypeError, match=r"a langsmith\.Langsmith or None, not AsyncClient"):
         next(fetch_runs([number(1)], object.__new__(langsmith.AsyncClient)))
 
@@ -386,11 +385,11 @@ async def test_a_client_of_the_wrong_kind_is_refused():
 async def test_a_sync_client_serves_the_async_functions_too():
     with LangSmith(hours(130)) as server:
         client = client_of(server)
-        assert len([run async for run in aselect_runs(client, project_name="support-bot")]) == 130
+        assert len([run async for run in select_runs(client, project_name="support-bot")]) == 130
         [(_, run)] = [pair async for pair in afetch_runs([number(1)], client)]
         assert run.id == number(1)
         with pytest.raises(LangSmithNotFoundError):
-            await anext(aselect_runs(client, project_name="nothing"))
+            await anext(aiter(select_runs(client, project_name="nothing")))
 
 
 def test_a_selection_that_is_not_read_to_its_end_closes_the_client_it_made(monkeypatch):
@@ -400,7 +399,7 @@ def test_a_selection_that_is_not_read_to_its_end_closes_the_client_it_made(monke
     with LangSmith(hours(130)) as server:
         monkeypatch.setenv("LANGSMITH_API_KEY", KEY)
         monkeypatch.setenv("LANGSMITH_ENDPOINT", server.url)
-        stream = select_runs(project_name="support-bot")
+        stream = iter(select_runs(project_name="support-bot"))
         next(stream)
         assert closed == []
         stream.close()

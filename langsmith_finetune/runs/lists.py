@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 import warnings
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import langsmith
@@ -19,16 +19,16 @@ from langsmith_finetune.runs.langsmith.by_id import IdLookup
 from langsmith_finetune.runs.langsmith.projects import ExampleSources, QueueItems
 from langsmith_finetune.runs.langsmith.query import checked_limit, selection_of
 from langsmith_finetune.runs.langsmith.read_apis import PAGE_SIZE
-from langsmith_finetune.runs.langsmith.selection import AsyncSelection, Selection, SelectionState
+from langsmith_finetune.runs.langsmith.selection import Selection, SelectionState
 from langsmith_finetune.runs.langsmith.transport import Talk, aconnected, arun, connected, run
 from langsmith_finetune.runs.langsmith.window_reader import place_of
+from langsmith_finetune.runs.role_filter import several
 
 if TYPE_CHECKING:
     from langsmith.types import Run
 
 ReviewStatus: TypeAlias = Literal["archived", "needs_my_review", "needs_others_review"]
-Client: TypeAlias = "langsmith.Client | langsmith.Langsmith"
-AnyClient: TypeAlias = "langsmith.Client | langsmith.AsyncLangsmith | langsmith.Langsmith"
+Client: TypeAlias = "langsmith.Client | langsmith.AsyncLangsmith | langsmith.Langsmith"
 
 
 def runs_from_annotation_queue(
@@ -38,7 +38,7 @@ def runs_from_annotation_queue(
     queue_id: str | uuid.UUID | None = None,
     status: ReviewStatus | None = "archived",
     limit: int | None = None,
-) -> Iterator[Run]:
+) -> ListedRuns:
     """Yield the llm runs of the runs in an annotation queue, in the queue's order.
 
     Args:
@@ -59,34 +59,7 @@ def runs_from_annotation_queue(
         >>> from langsmith_finetune.runs.lists import runs_from_annotation_queue
         >>> runs = runs_from_annotation_queue(queue_name="good answers")  # nothing is requested yet
     """
-    return _stream(client, _queue(queue_name, queue_id, status, limit))
-
-
-def aruns_from_annotation_queue(
-    client: AnyClient | None = None,
-    *,
-    queue_name: str | None = None,
-    queue_id: str | uuid.UUID | None = None,
-    status: ReviewStatus | None = "archived",
-    limit: int | None = None,
-) -> AsyncIterator[Run]:
-    """Do as `runs_from_annotation_queue`, without blocking the event loop.
-
-    Args:
-        client: As for `aselect_runs`.
-        queue_name: The queue's name; or give `queue_id`.
-        queue_id: The queue's id.
-        status: Which runs.
-        limit: At most so many llm runs.
-
-    Yields:
-        Runs in the form of LangSmith's v2 API.
-
-    Raises:
-        ValueError: As `runs_from_annotation_queue`.
-        langsmith.utils.LangSmithNotFoundError: As `runs_from_annotation_queue`.
-    """
-    return _astream(client, _queue(queue_name, queue_id, status, limit))
+    return _queue(client, queue_name, queue_id, status, limit)
 
 
 def runs_from_dataset(
@@ -96,7 +69,7 @@ def runs_from_dataset(
     dataset_id: str | uuid.UUID | None = None,
     splits: Iterable[str] | None = None,
     limit: int | None = None,
-) -> Iterator[Run]:
+) -> ListedRuns:
     """Yield the llm runs of the runs that a dataset's examples were made from.
 
     An example without a source run has none to give. A source run that LangSmith no longer keeps is missing,
@@ -120,34 +93,7 @@ def runs_from_dataset(
         >>> from langsmith_finetune.runs.lists import runs_from_dataset
         >>> runs = runs_from_dataset(dataset_name="support", splits=["train"])  # nothing is requested yet
     """
-    return _stream(client, _dataset(dataset_name, dataset_id, splits, limit))
-
-
-def aruns_from_dataset(
-    client: AnyClient | None = None,
-    *,
-    dataset_name: str | None = None,
-    dataset_id: str | uuid.UUID | None = None,
-    splits: Iterable[str] | None = None,
-    limit: int | None = None,
-) -> AsyncIterator[Run]:
-    """Do as `runs_from_dataset`, without blocking the event loop.
-
-    Args:
-        client: As for `aselect_runs`.
-        dataset_name: The dataset's name; or give `dataset_id`.
-        dataset_id: The dataset's id.
-        splits: Only examples of these splits.
-        limit: At most so many llm runs. Default: all.
-
-    Yields:
-        Runs in the form of LangSmith's v2 API.
-
-    Raises:
-        ValueError: As `runs_from_dataset`.
-        langsmith.utils.LangSmithNotFoundError: As `runs_from_dataset`.
-    """
-    return _astream(client, _dataset(dataset_name, dataset_id, splits, limit))
+    return _dataset(client, dataset_name, dataset_id, splits, limit)
 
 
 def runs_from_experiment(
@@ -202,64 +148,30 @@ def runs_from_experiment(
     )
 
 
-def aruns_from_experiment(
-    client: AnyClient | None = None,
-    *,
-    experiment_name: str | None = None,
-    experiment_id: str | uuid.UUID | None = None,
-    feedback: Mapping[str, float | str] | None = None,
-    root_error: bool | None = False,
-    limit: int | None = None,
-    fields: Iterable[str] | None = None,
-    resume: SelectionState | Mapping[str, Any] | None = None,
-) -> AsyncSelection:
-    """Do as `runs_from_experiment`, without blocking the event loop.
-
-    Args:
-        client: As for `aselect_runs`.
-        experiment_name: The experiment's name; or give `experiment_id`.
-        experiment_id: The experiment's id.
-        feedback: Scores, by key.
-        root_error: As for `select_runs`.
-        limit: At most so many runs.
-        fields: As for `select_runs`.
-        resume: As for `select_runs`.
-
-    Returns:
-        An async iterator as of `aselect_runs`.
-
-    Raises:
-        ValueError: As `runs_from_experiment`.
-        langsmith.utils.LangSmithNotFoundError: As `runs_from_experiment`.
-    """
-    name, project_id = _one_of("experiment", experiment_name, experiment_id)
-    return AsyncSelection(
-        client,
-        *selection_of(
-            project_name=name,
-            project_id=project_id,
-            feedback=feedback,
-            root_error=root_error,
-            limit=limit,
-            fields=fields,
-            resume=resume,
-            example_of_root=True,
-        ),
-    )
-
-
 def _queue(
-    name: str | None, queue_id: str | uuid.UUID | None, status: ReviewStatus | None, limit: int | None
-) -> _LlmRuns:
+    client: Client | None,
+    name: str | None,
+    queue_id: str | uuid.UUID | None,
+    status: ReviewStatus | None,
+    limit: int | None,
+) -> ListedRuns:
     statuses = ["archived", "needs_my_review", "needs_others_review"] if status is None else [status]
-    items = QueueItems(*_one_of("queue", name, queue_id), statuses)
-    return _LlmRuns(items, "annotation queue", limit)
+    given = _one_of("queue", name, queue_id)
+    checked_limit(limit)
+    return ListedRuns(client, lambda: _LlmRuns(QueueItems(*given, statuses), "annotation queue", limit))
 
 
 def _dataset(
-    name: str | None, dataset_id: str | uuid.UUID | None, splits: Iterable[str] | None, limit: int | None
-) -> _LlmRuns:
-    return _LlmRuns(ExampleSources(*_one_of("dataset", name, dataset_id), splits), "dataset", limit)
+    client: Client | None,
+    name: str | None,
+    dataset_id: str | uuid.UUID | None,
+    splits: Iterable[str] | None,
+    limit: int | None,
+) -> ListedRuns:
+    given = _one_of("dataset", name, dataset_id)
+    kept = None if splits is None else several("splits", splits)
+    checked_limit(limit)
+    return ListedRuns(client, lambda: _LlmRuns(ExampleSources(*given, kept), "dataset", limit))
 
 
 def _one_of(what: str, name: str | None, given_id: str | uuid.UUID | None) -> tuple[str | None, str | None]:
@@ -330,16 +242,23 @@ class _LlmRuns:
             )
 
 
-def _stream(client: Client | None, listed: _LlmRuns) -> Iterator[Run]:
-    with connected(client) as api:
-        while (runs := run(api, listed.more())) is not None:
-            yield from runs
-    listed.tell_what_is_missing()
+class ListedRuns:
+    """The runs of a list. Iterate with `for` or with `async for`; each pass reads the list again."""
 
+    def __init__(self, client: Client | None, begin: Callable[[], _LlmRuns]) -> None:
+        self._client, self._begin = client, begin
 
-async def _astream(client: AnyClient | None, listed: _LlmRuns) -> AsyncIterator[Run]:
-    async with aconnected(client) as api:
-        while (runs := await arun(api, listed.more())) is not None:
-            for found in runs:
-                yield found
-    listed.tell_what_is_missing()
+    def __iter__(self) -> Generator[Run]:
+        listed = self._begin()
+        with connected(self._client) as api:
+            while (runs := run(api, listed.more())) is not None:
+                yield from runs
+        listed.tell_what_is_missing()
+
+    async def __aiter__(self) -> AsyncGenerator[Run]:
+        listed = self._begin()
+        async with aconnected(self._client) as api:
+            while (runs := await arun(api, listed.more())) is not None:
+                for found in runs:
+                    yield found
+        listed.tell_what_is_missing()

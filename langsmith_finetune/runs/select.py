@@ -10,12 +10,12 @@ from typing import Any
 import langsmith
 
 from langsmith_finetune.runs.langsmith.query import selection_of
-from langsmith_finetune.runs.langsmith.selection import AsyncSelection, Selection, SelectionState
+from langsmith_finetune.runs.langsmith.selection import Selection, SelectionState
 from langsmith_finetune.runs.roles import AgentType
 
 
 def select_runs(
-    client: langsmith.Client | langsmith.Langsmith | None = None,
+    client: langsmith.Client | langsmith.Langsmith | langsmith.AsyncLangsmith | None = None,
     *,
     project_name: str | None = None,
     project_id: str | uuid.UUID | None = None,
@@ -47,8 +47,9 @@ def select_runs(
     read API.
 
     Args:
-        client: A `langsmith.Langsmith` or a `langsmith.Client`. Default: one made from LANGSMITH_API_KEY,
-            LANGSMITH_ENDPOINT and LANGSMITH_WORKSPACE_ID, and closed at the end.
+        client: A `langsmith.Langsmith` or a `langsmith.Client`; for `async for` also a `langsmith.AsyncLangsmith`.
+            Default: one made from LANGSMITH_API_KEY, LANGSMITH_ENDPOINT and LANGSMITH_WORKSPACE_ID, and closed at
+            the end.
         project_name: The project's name; or give `project_id`.
         project_id: The project's id.
         feedback: By key, the score that the root of the run's trace was given, or a comparison with one:
@@ -82,8 +83,9 @@ def select_runs(
             gave): go on after the last run that was taken then. `limit` counts those before, too.
 
     Returns:
-        An iterator over runs in the form of LangSmith's v2 API, whichever API they came from, ordered by
-        start time and then id, both descending; each run once. Its `state` says how far it is.
+        Runs in the form of LangSmith's v2 API, whichever API they came from, ordered by start time and then id,
+        both descending; each run once. Iterate with `for` or with `async for`, more than once if need be. Its
+        `state` says how far it is.
 
     Raises:
         ValueError: If not exactly one of `project_name` and `project_id` is given, a condition makes no
@@ -97,98 +99,6 @@ def select_runs(
         0
     """
     return Selection(
-        client,
-        *selection_of(
-            project_name=project_name,
-            project_id=project_id,
-            feedback=feedback,
-            root_error=root_error,
-            error=error,
-            tags=tags,
-            models=models,
-            names=names,
-            agents=agents,
-            nodes=nodes,
-            agent_types=agent_types,
-            start_time=start_time,
-            end_time=end_time,
-            filter=filter,
-            trace_filter=trace_filter,
-            tree_filter=tree_filter,
-            sample=sample,
-            seed=seed,
-            limit=limit,
-            fields=fields,
-            resume=resume,
-        ),
-    )
-
-
-def aselect_runs(
-    client: langsmith.Client | langsmith.AsyncLangsmith | langsmith.Langsmith | None = None,
-    *,
-    project_name: str | None = None,
-    project_id: str | uuid.UUID | None = None,
-    feedback: Mapping[str, float | str] | None = None,
-    root_error: bool | None = False,
-    error: bool | None = False,
-    tags: str | Iterable[str] | None = None,
-    models: str | Iterable[str] | None = None,
-    names: str | Iterable[str] | None = None,
-    agents: str | Iterable[str] | None = None,
-    nodes: str | Iterable[str] | None = None,
-    agent_types: AgentType | Iterable[AgentType] | None = None,
-    start_time: datetime | None = None,
-    end_time: datetime | None = None,
-    filter: str | None = None,  # noqa: A002 - LangSmith's own name for it
-    trace_filter: str | None = None,
-    tree_filter: str | None = None,
-    sample: float | None = None,
-    seed: int | str | None = None,
-    limit: int | None = None,
-    fields: Iterable[str] | None = None,
-    resume: SelectionState | Mapping[str, Any] | None = None,
-) -> AsyncSelection:
-    """Do as `select_runs`, without blocking the event loop.
-
-    Args:
-        client: A `langsmith.AsyncLangsmith` or a `langsmith.Client`; a `langsmith.Langsmith` is called in a
-            thread. Default: one from the environment.
-        project_name: See `select_runs`, as for all that follow.
-        project_id: The project's id.
-        feedback: Scores of the root, by key.
-        root_error: Whether the root of the run's trace failed.
-        error: Whether the run failed.
-        tags: Tags of the run.
-        models: Models, one of which answered.
-        names: Names, one of which the run has.
-        agents: Agents, one of which made the call.
-        nodes: Nodes of a graph, one of which made the call.
-        agent_types: What the call was for.
-        start_time: The first start time wanted.
-        end_time: The first start time not wanted.
-        filter: A further condition on the run.
-        trace_filter: A further condition on the root.
-        tree_filter: A condition on any run of the trace.
-        sample: A fraction of the runs.
-        seed: Which sample.
-        limit: At most so many runs.
-        fields: What to ask for of each run.
-        resume: The `state` of an earlier selection, sync or async.
-
-    Returns:
-        An async iterator over runs in the form of LangSmith's v2 API.
-
-    Raises:
-        ValueError: As `select_runs`.
-        langsmith.utils.LangSmithNotFoundError: As `select_runs`.
-
-    Example:
-        >>> from langsmith_finetune import aselect_runs
-        >>> async def count(project: str) -> int:
-        ...     return sum([1 async for run in aselect_runs(project_name=project)])
-    """
-    return AsyncSelection(
         client,
         *selection_of(
             project_name=project_name,

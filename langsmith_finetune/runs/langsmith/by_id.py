@@ -68,7 +68,7 @@ async def afetch_runs(
 
     Args:
         run_ids: Ids, taken from the iterable page by page.
-        client: As for `aselect_runs`, or any object with a method `read_run(run_id)`, which is called in a
+        client: As for `select_runs`, or any object with a method `read_run(run_id)`, which is called in a
             thread.
 
     Yields:

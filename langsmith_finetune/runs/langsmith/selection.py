@@ -8,8 +8,9 @@ import json
 import math
 import warnings
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -172,8 +173,17 @@ class Share:
 class Progress:
     """What to read next, and what of it to hand out; knows nothing of how it is read."""
 
-    def __init__(self, selected: Selected, state: SelectionState, share: Share, now: datetime) -> None:
+    def __init__(
+        self,
+        selected: Selected,
+        state: SelectionState,
+        share: Share,
+        now: datetime,
+        newest: datetime | None = None,
+    ) -> None:
         until = min(selected.until or now + _CLOCKS_DIFFER, LATEST)
+        if newest:
+            until = min(until, newest + SHORTEST)
         if state.place:
             until = min(until, state.place[0] + SHORTEST)
         self._last, self._share = state.place, share
@@ -272,59 +282,81 @@ class Progress:
 _MOST_EXPIRED = 3
 
 
-class Selection(Iterator["Run"]):
+class Selection:
     """The runs of `select_runs`, the newest first: by start time, and by id where that is the same.
 
-    Nothing is requested before the first run is asked for. `state` can be kept at any time, and given to
-    `select_runs(..., resume=state)` in another process: it goes on with the run after the last that was
-    taken. A selection that is not read to its end is ended by `close()`, or when nothing refers to it.
+    Iterate with `for` or with `async for`; `iter(selection)` gives an iterator for `next`. No request is made before
+    the first run is asked for, and none after a loop is left.
+
+    Iterating again starts again, with the same requests. No run that began after the first pass is in a later one.
+    A warning says so if the pass before was left early: `resume` goes on where it stopped.
+
+    Example:
+        >>> import os
+        >>> from langsmith_finetune import select_runs
+        >>> runs = select_runs(project_name="support-bot")
+        >>> runs.state.count  # no run was read yet
+        0
     """
 
     def __init__(self, client: Any, conditions: Conditions, state: SelectionState, share: Share) -> None:
-        self._state = state
-        self._runs = _stream(client, conditions, state, share)
-
-    def __next__(self) -> Run:
-        found = next(self._runs)
-        self._state = self._state.after(found)
-        return found
+        self._client, self._conditions, self._share = client, conditions, share
+        self._start = self._state = state
+        self._passes = 0
+        self._left_early = False
+        self._newest: datetime | None = None  # no later pass returns a run that began after this
 
     @property
     def state(self) -> SelectionState:
-        """How far it has come: up to the last run that was taken."""
+        """How far the latest pass has come: up to the last run that it returned.
+
+        Give it to `select_runs(..., resume=state)`, in this or in another process, to go on with the next run.
+        """
         return self._state
 
-    def close(self) -> None:
-        """Ask for no more."""
-        self._runs.close()
+    def __iter__(self) -> Generator[Run]:
+        this, newest = self._begin_pass()
+        with closing(_stream(self._client, self._conditions, self._start, self._share, newest)) as runs:
+            for found in runs:
+                self._take(this, found)
+                yield found
+        self._left_early = False
+
+    async def __aiter__(self) -> AsyncGenerator[Run]:
+        this, newest = self._begin_pass()
+        stream = _astream(self._client, self._conditions, self._start, self._share, newest)
+        async with aclosing(stream) as runs:
+            async for found in runs:
+                self._take(this, found)
+                yield found
+        self._left_early = False
+
+    def _begin_pass(self) -> tuple[int, datetime | None]:
+        if self._left_early:
+            warnings.warn(
+                f"the selection was left after {self._state.count:,} runs, and starts again from its first run, with "
+                "the same requests. To go on instead, call select_runs(..., resume=selection.state)",
+                stacklevel=3,
+            )
+        newest = self._newest
+        self._newest = newest or datetime.now(UTC)
+        self._passes += 1
+        self._state, self._left_early = self._start, False
+        return self._passes, newest
+
+    def _take(self, this: int, found: Run) -> None:
+        if this == self._passes:
+            if self._passes == 1 and self._state is self._start and self._newest is not None:
+                self._newest = max(self._newest, place_of(found)[0])  # its clock may be ahead of ours
+            self._state, self._left_early = self._state.after(found), True
 
 
-class AsyncSelection(AsyncIterator["Run"]):
-    """`Selection`, for async code."""
-
-    def __init__(self, client: Any, conditions: Conditions, state: SelectionState, share: Share) -> None:
-        self._state = state
-        self._runs = _astream(client, conditions, state, share)
-
-    async def __anext__(self) -> Run:
-        found = await anext(self._runs)
-        self._state = self._state.after(found)
-        return found
-
-    @property
-    def state(self) -> SelectionState:
-        """How far it has come: up to the last run that was taken."""
-        return self._state
-
-    async def aclose(self) -> None:
-        """Ask for no more."""
-        await self._runs.aclose()
-
-
-def _stream(client: Any, conditions: Conditions, state: SelectionState, share: Share) -> Generator[Run]:
+def _stream(
+    client: Any, conditions: Conditions, state: SelectionState, share: Share, newest: datetime | None
+) -> Generator[Run]:
     with connected(client) as api:
         selected = run(api, find_selection(conditions))
-        progress = _begin(selected, state, share)
+        progress = _begin(selected, state, share, newest)
         pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="select_runs")
         reading: dict[Window, Future[Page]] = {}
         try:
@@ -340,11 +372,11 @@ def _stream(client: Any, conditions: Conditions, state: SelectionState, share: S
 
 
 async def _astream(
-    client: Any, conditions: Conditions, state: SelectionState, share: Share
+    client: Any, conditions: Conditions, state: SelectionState, share: Share, newest: datetime | None
 ) -> AsyncGenerator[Run]:
     async with aconnected(client) as api:
         selected = await arun(api, find_selection(conditions))
-        progress = _begin(selected, state, share)
+        progress = _begin(selected, state, share, newest)
         reading: dict[Window, asyncio.Task[Page]] = {}
         try:
             while windows := progress.windows():
@@ -360,7 +392,7 @@ async def _astream(
             await asyncio.gather(*reading.values(), return_exceptions=True)
 
 
-def _begin(selected: Selected, state: SelectionState, share: Share) -> Progress:
+def _begin(selected: Selected, state: SelectionState, share: Share, newest: datetime | None) -> Progress:
     now = datetime.now(UTC)
     kept = selected.project.kept_days
     if kept is not None and (cut := now - timedelta(days=kept)) > max(
@@ -368,8 +400,8 @@ def _begin(selected: Selected, state: SelectionState, share: Share) -> Progress:
     ):
         warnings.warn(
             f"LangSmith keeps the traces of this project for {kept} days, those with feedback and those that "
-            f"were upgraded for longer: most of what started before {cut:%Y-%m-%d} is gone. A later start_time "
-            "says that this is known",
+            f"were upgraded for longer: most of what started before {cut:%Y-%m-%d} is gone. Pass a later "
+            "start_time= to silence this warning",
             stacklevel=4,
         )
-    return Progress(selected, state, share, now)
+    return Progress(selected, state, share, now, newest)

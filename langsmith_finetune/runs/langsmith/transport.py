@@ -226,7 +226,7 @@ def _seconds(retry_after: str) -> float | None:
 
 
 @contextmanager
-def connected(client: langsmith.Client | langsmith.Langsmith | None) -> Iterator[Connection]:
+def connected(client: Any) -> Iterator[Connection]:
     """The client that can read both APIs; one that had to be made is closed afterwards."""
     if isinstance(client, langsmith.Langsmith):
         yield Connection(client)
@@ -236,9 +236,7 @@ def connected(client: langsmith.Client | langsmith.Langsmith | None) -> Iterator
 
 
 @asynccontextmanager
-async def aconnected(
-    client: langsmith.Client | langsmith.AsyncLangsmith | langsmith.Langsmith | None,
-) -> AsyncIterator[Connection]:
+async def aconnected(client: Any) -> AsyncIterator[Connection]:
     """`connected` for the async client."""
     if isinstance(client, (langsmith.AsyncLangsmith, langsmith.Langsmith)):
         yield Connection(client)
