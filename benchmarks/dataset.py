@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from langsmith_finetune import RunSource, TrainingExample
-from langsmith_finetune.dataset.dedupe import Seen, drop_duplicates
+from langsmith_finetune.dataset.dedupe import DuplicateIndex, drop_duplicates
 from langsmith_finetune.dataset.fold import fold_traces
 
 ROUNDS = 3
@@ -123,7 +123,7 @@ def with_datasketch(examples: list[TrainingExample]) -> int:
 
 def ours(examples: list[TrainingExample]) -> int:
     """In one pass."""
-    return sum(1 for _ in drop_duplicates(examples, near=0.8, keep="first"))
+    return sum(1 for _ in drop_duplicates(examples, similarity=0.8, keep="first"))
 
 
 def measured(work: Callable[[Any], int], examples: list[TrainingExample]) -> tuple[float, int]:
@@ -169,7 +169,7 @@ def main() -> None:
     examples = chats(options.examples, 150)
     near = {"drop_duplicates": ours, "datasketch": with_datasketch, "each with each": by_comparing_all}
     table("Near duplicates of 300 words", iter(near.items()), examples)
-    seen, before = Seen(0.8), memory_megabytes()
+    seen, before = DuplicateIndex(0.8), memory_megabytes()
     for number in range(10 * options.examples):
         line = examples[number % options.examples].line
         other: Any = {"messages": [*line["messages"], {"role": "user", "content": f"{number}"}]}

@@ -13,16 +13,16 @@ Providers are imported by name: `from langsmith_finetune.providers.local import 
 
 from langsmith_finetune.chat_format import PreferenceInput, PreferenceLine, TrainingLine, TrainingMessage
 from langsmith_finetune.convert import convert_messages_for_finetuning, examples_from_runs, training_examples
-from langsmith_finetune.cost.prices import Price, price
+from langsmith_finetune.cost.prices import CostEstimate, estimate_cost
 from langsmith_finetune.cost.tokens import (
     TokenCount,
     TokenCounter,
     count_tokens,
-    counter_for,
+    token_counter,
     total_tokens,
 )
 from langsmith_finetune.dataset.dedupe import drop_duplicates
-from langsmith_finetune.dataset.describe import Description, Spread, describe_examples, describe_runs
+from langsmith_finetune.dataset.describe import Description, Distribution, describe_examples, describe_runs
 from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
 from langsmith_finetune.dataset.length import fit_length
@@ -35,9 +35,9 @@ from langsmith_finetune.dataset.preferences import (
     preferences_from_scores,
 )
 from langsmith_finetune.dataset.redact import PERSONAL_RULES, redact
-from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.dataset.shards import WrittenShards, write_shards
-from langsmith_finetune.dataset.split import split, split_of
+from langsmith_finetune.dataset.split import split_side, train_validation_split
 from langsmith_finetune.errors import (
     FineTuneError,
     InvalidExampleError,
@@ -56,18 +56,18 @@ from langsmith_finetune.jobs.model import FineTunedModel
 from langsmith_finetune.jobs.plan import JobPlan
 from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.jsonl import WrittenFile, read_jsonl, write_jsonl
-from langsmith_finetune.ledger.ledger import FileSeen, Ledger, Rebuilt, Seen
+from langsmith_finetune.ledger.ledger import ErasedFile, Exposure, FileExposure, Ledger
 from langsmith_finetune.ledger.rows import JobRow, SourceRow
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.values import (
     Checkpoint,
-    DeploymentStatus,
+    DeploymentInfo,
+    FileInfo,
     JobEvent,
+    JobInfo,
     JobRequest,
-    JobStatus,
+    ModelInfo,
     PreparedFile,
-    TunedModel,
-    UploadedFile,
 )
 from langsmith_finetune.runs.files.read import run_files
 from langsmith_finetune.runs.files.save import save_runs
@@ -84,7 +84,7 @@ from langsmith_finetune.sessions import (
     LangSmithRunChatLoader,
     RunChatSession,
 )
-from langsmith_finetune.targets.check import check, mend_examples
+from langsmith_finetune.targets.check import check, fix_examples
 from langsmith_finetune.targets.registry import TARGETS, Problem, TargetRules, from_target, to_target
 from langsmith_finetune.targets.report import CheckReport
 
@@ -92,14 +92,14 @@ __all__ = [
     "PERSONAL_RULES",
     "RUN_FIELDS",
     "TARGETS",
-    "Change",
+    "DatasetChange",
     "CheckReport",
     "Checkpoint",
     "DatasetReport",
     "Deployment",
-    "DeploymentStatus",
+    "DeploymentInfo",
     "Description",
-    "FileSeen",
+    "FileExposure",
     "FineTuneError",
     "FineTuneJob",
     "FineTunedModel",
@@ -110,7 +110,7 @@ __all__ = [
     "JobRecord",
     "JobRequest",
     "JobRow",
-    "JobStatus",
+    "JobInfo",
     "JobTimeoutError",
     "Journal",
     "LangSmithDatasetChatLoader",
@@ -122,33 +122,33 @@ __all__ = [
     "PreferenceInput",
     "PreferenceLine",
     "PreparedFile",
-    "Price",
+    "CostEstimate",
     "Problem",
     "Provider",
     "ProviderError",
-    "Rebuilt",
+    "ErasedFile",
     "RunChatSession",
     "RunNotUsableError",
     "RunSource",
-    "Seen",
+    "Exposure",
     "Selection",
     "SelectionState",
     "SourceRow",
-    "Spread",
+    "Distribution",
     "TargetRules",
     "TokenCount",
     "TokenCounter",
     "TrainingExample",
     "TrainingLine",
     "TrainingMessage",
-    "TunedModel",
-    "UploadedFile",
+    "ModelInfo",
+    "FileInfo",
     "WrittenFile",
     "WrittenShards",
     "check",
     "convert_messages_for_finetuning",
     "count_tokens",
-    "counter_for",
+    "token_counter",
     "describe_examples",
     "describe_runs",
     "drop_duplicates",
@@ -157,14 +157,14 @@ __all__ = [
     "fit_length",
     "fold_traces",
     "from_target",
-    "mend_examples",
+    "fix_examples",
     "preference_examples",
     "preferences_from_candidates",
     "preferences_from_corrections",
     "preferences_from_edits",
     "preferences_from_experiments",
     "preferences_from_scores",
-    "price",
+    "estimate_cost",
     "read_jsonl",
     "redact",
     "run_files",
@@ -173,8 +173,8 @@ __all__ = [
     "runs_from_experiment",
     "save_runs",
     "select_runs",
-    "split",
-    "split_of",
+    "train_validation_split",
+    "split_side",
     "to_hf_dataset",
     "to_target",
     "total_tokens",

@@ -20,10 +20,10 @@ from langsmith_finetune.chat_format import (
 )
 from langsmith_finetune.dialects.checked import list_at
 from langsmith_finetune.dialects.conversation import Conversation
-from langsmith_finetune.dialects.fast_path import offers_tools, read_plain
+from langsmith_finetune.dialects.fast_path import offers_tools, read_fast
 from langsmith_finetune.dialects.langchain import KIND_OF_TYPE, message_from_fields
 from langsmith_finetune.dialects.notes import Notes, Unreadable
-from langsmith_finetune.dialects.read import read_with_care
+from langsmith_finetune.dialects.read import read_full
 from langsmith_finetune.dialects.tools import function_from, tools_from
 from langsmith_finetune.dialects.trace import TraceRuns
 from langsmith_finetune.dialects.turns import Turns
@@ -37,7 +37,7 @@ logger = logger_of(__name__)
 def training_examples(
     sessions: Iterable[ChatSession],
     *,
-    train_on: Literal["all", "answer"] = "all",
+    train_on: Literal["all", "last"] = "all",
     on_skip: Callable[[InvalidExampleError], None] | None = None,
 ) -> Iterator[TrainingExample]:
     """Turn chat sessions into training examples, one at a time.
@@ -48,7 +48,7 @@ def training_examples(
     Args:
         sessions: From any LangChain chat loader; those of `LangSmithRunChatLoader` carry tools too. Messages
             may also be dicts and pairs, `("user", "Hi")`, and a session a bare list of messages.
-        train_on: `"all"` trains every assistant message; `"answer"` only the last one, by giving the
+        train_on: `"all"` trains every assistant message; `"last"` only the last one, by giving the
             others `weight: 0`.
         on_skip: Called for each session that cannot be an example, such as one without an assistant
             message. Without it, their number is logged at the end.
@@ -87,9 +87,9 @@ def training_examples(
 def examples_from_runs(
     runs: Iterable[Any],
     *,
-    train_on: Literal["all", "answer"] = "all",
+    train_on: Literal["all", "last"] = "all",
     trace_runs: Iterable[Any] = (),
-    refuse: Collection[NoteKind] = (),
+    skip_notes: Collection[NoteKind] = (),
     keep_reasoning: bool = False,
     on_skip: Callable[[RunNotUsableError], None] | None = None,
     on_note: Callable[[Note], None] | None = None,
@@ -104,7 +104,7 @@ def examples_from_runs(
             a file of JSON lines: `examples_from_runs(open("runs.jsonl", "rb"))`.
         train_on: As for `training_examples`.
         trace_runs: As for `LangSmithRunChatLoader`.
-        refuse: As for `LangSmithRunChatLoader`.
+        skip_notes: As for `LangSmithRunChatLoader`.
         keep_reasoning: As for `LangSmithRunChatLoader`.
         on_skip: Called with each run's `RunNotUsableError`. Without it, their number is logged at the end.
         on_note: Called with each `Note`.
@@ -127,18 +127,18 @@ def examples_from_runs(
         skipped, was_plain = 0, True
         for run in runs:
             # A stream of runs with tools need not try the quick way for each.
-            plain = read_plain(run) if was_plain or not offers_tools(run) else None
+            plain = read_fast(run) if was_plain or not offers_tools(run) else None
             was_plain = plain is not None
             if plain is not None:
                 line = cast("TrainingLine", {"messages": plain[0]})  # which is what _line makes of it, sooner
-                if train_on == "answer":
+                if train_on == "last":
                     line = _line(Conversation(messages=plain[0]), train_on)
                 yield TrainingExample(line=line, source=plain[1])
                 continue
             _refuse_id(run)
             try:
-                conversation, source = read_with_care(
-                    run, traces.of(run), refuse=refuse, keep_reasoning=keep_reasoning
+                conversation, source = read_full(
+                    run, traces.of(run), skip_notes=skip_notes, keep_reasoning=keep_reasoning
                 )
             except RunNotUsableError as error:
                 skipped += 1
@@ -194,8 +194,8 @@ def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[lis
 
 
 def _check_train_on(train_on: str) -> None:
-    if train_on not in ("all", "answer"):
-        raise ValueError(f"train_on must be 'all' or 'answer', not {train_on!r}")
+    if train_on not in ("all", "last"):
+        raise ValueError(f"train_on must be 'all' or 'last', not {train_on!r}")
 
 
 def _leave_out_if_no_answer(error: InvalidExampleError) -> None:
@@ -307,14 +307,14 @@ _ROLE_OF_PLAIN: dict[type, str] = {HumanMessage: "user", SystemMessage: "system"
 _PLAIN_ROLES = ("user", "assistant", "system")
 
 
-def _line(conversation: Conversation, train_on: Literal["all", "answer"]) -> TrainingLine:
+def _line(conversation: Conversation, train_on: Literal["all", "last"]) -> TrainingLine:
     line: TrainingLine = {"messages": _training_messages(conversation.messages)}
     tools = [*conversation.tools, *(Tool(type="function", function=f) for f in conversation.functions)]
     if tools:
         line["tools"] = tools
     if conversation.parallel_tool_calls is not None:
         line["parallel_tool_calls"] = conversation.parallel_tool_calls
-    if train_on == "answer":
+    if train_on == "last":
         turns = [message for message in line["messages"] if message["role"] == "assistant"]
         for turn in turns[:-1]:
             turn["weight"] = 0

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from langsmith_finetune._printable import printable
 
 if TYPE_CHECKING:
-    from langsmith_finetune.providers.values import JobStatus
+    from langsmith_finetune.providers.values import JobInfo
 
 RunReason: TypeAlias = Literal[
     "not_llm",
@@ -102,15 +102,17 @@ class InvalidExampleError(FineTuneError, ValueError):
         where: `"train.jsonl:17"`, or a run id.
         field: The field, as a path: `"messages[2].tool_calls[0].id"`.
         reason: What was found there.
-        fix: How to mend it.
+        how_to_fix: What to do about it.
     """
 
-    def __init__(self, where: str, field: str, reason: str, fix: str) -> None:
-        super().__init__(f"{where}: {field}: {reason}. {fix}" if field else f"{where}: {reason}. {fix}")
+    def __init__(self, where: str, field: str, reason: str, how_to_fix: str) -> None:
+        super().__init__(
+            f"{where}: {field}: {reason}. {how_to_fix}" if field else f"{where}: {reason}. {how_to_fix}"
+        )
         self.where = where
         self.field = field
         self.reason = reason
-        self.fix = fix
+        self.how_to_fix = how_to_fix
 
 
 class ProviderError(FineTuneError, RuntimeError):
@@ -176,7 +178,7 @@ class JobFailedError(FineTuneError, RuntimeError):
         job: The last status seen; `job.error` is the provider's own message.
     """
 
-    def __init__(self, job: JobStatus) -> None:
+    def __init__(self, job: JobInfo) -> None:
         why = job.error or "the provider gave no reason"
         ended: str = "was cancelled" if job.status == "cancelled" else job.status
         if theirs := their_word(job.status, job.provider_status):
@@ -193,7 +195,7 @@ class JobTimeoutError(FineTuneError, TimeoutError):
         waited_seconds: How long was waited, in seconds.
     """
 
-    def __init__(self, job: JobStatus, waited_seconds: float) -> None:
+    def __init__(self, job: JobInfo, waited_seconds: float) -> None:
         theirs = their_word(job.status, job.provider_status)
         still = f"{job.status} ({theirs})" if theirs else job.status
         super().__init__(

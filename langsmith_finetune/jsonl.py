@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.files import whole_pair
+from langsmith_finetune._foundation.files import atomic_pair
 from langsmith_finetune._foundation.json_text import line_json
 from langsmith_finetune.chat_format import PreferenceLine, TrainingLine
 from langsmith_finetune.errors import InvalidExampleError
@@ -89,7 +89,7 @@ def write_jsonl(
     digest, count, size = hashlib.sha256(prefix), 0, len(prefix)
     kind: str | None = None
     keep_ledger = bool(ledger)
-    with whole_pair(path, ledger_path(path), keep_second=lambda: keep_ledger) as (file, rows):
+    with atomic_pair(path, ledger_path(path), keep_second=lambda: keep_ledger) as (file, rows):
         file.write(prefix)
         for example in examples:
             where = f"{path.name}:{count + 1}"

@@ -30,7 +30,7 @@ from langchain_core.messages import (
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.json_text import object_of
-from langsmith_finetune._foundation.tally import FirstThousand
+from langsmith_finetune._foundation.tally import Tally
 from langsmith_finetune.chat_format import Content, Message, Tool
 from langsmith_finetune.dialects.checked import list_at, mapping_at
 from langsmith_finetune.dialects.conversation import Conversation
@@ -84,7 +84,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
             a run above the call only; they are then looked up here. Kept in memory.
         fetch_trace: Fetch those runs through the client, for each run that lacks something and whose trace
             is not among `trace_runs`: a request or two each.
-        refuse: Kinds of notes that are reason enough to skip a run, such as `redacted`.
+        skip_notes: Kinds of notes that are reason enough to skip a run, such as `redacted`.
         keep_reasoning: Keep the model's thinking, where it is text, in
             `additional_kwargs["reasoning_content"]`, and so in the training line; for targets that train on
             it. By default it is left out and noted.
@@ -115,7 +115,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         *,
         trace_runs: Iterable[Any] = (),
         fetch_trace: bool = False,
-        refuse: Collection[NoteKind] = (),
+        skip_notes: Collection[NoteKind] = (),
         keep_reasoning: bool = False,
         on_skip: Callable[[RunNotUsableError], None] | None = None,
         on_note: Callable[[Note], None] | None = None,
@@ -126,15 +126,15 @@ class LangSmithRunChatLoader(BaseChatLoader):
         self.client = client
         self.trace_runs = TraceRuns(trace_runs)
         self.fetch_trace = fetch_trace
-        self.refuse = refuse
+        self.skip_notes = skip_notes
         self.keep_reasoning = keep_reasoning
         self.on_skip = on_skip
         self.on_note = on_note
         self._start_afresh()
 
     def _start_afresh(self) -> None:
-        self.skipped: FirstThousand[RunNotUsableError] = FirstThousand(lambda error: error.reason)
-        self.notes: FirstThousand[Note] = FirstThousand(lambda note: note.kind)
+        self.skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
+        self.notes: Tally[Note] = Tally(lambda note: note.kind)
 
     def lazy_load(self) -> Iterator[RunChatSession]:
         """Yield one session for each usable run, in the order of the runs.
@@ -178,7 +178,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         try:
             if self.fetch_trace:
                 return begin_reading(run, trace_runs, keep_reasoning=keep)
-            return conversation_from_run(run, trace_runs, refuse=self.refuse, keep_reasoning=keep)
+            return conversation_from_run(run, trace_runs, skip_notes=self.skip_notes, keep_reasoning=keep)
         except RunNotUsableError as error:
             return error
 
@@ -188,7 +188,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
                 raise read
             if isinstance(read, Reading):
                 read.add_from_trace(above)
-                read = read.finish(self.refuse)
+                read = read.finish(self.skip_notes)
         except RunNotUsableError as error:
             self.skipped.add(error)
             if self.on_skip is not None:
@@ -221,11 +221,11 @@ class LangSmithDatasetChatLoader(BaseChatLoader):
     def __init__(self, *, dataset_name: str, client: Any = None) -> None:
         self.dataset_name = dataset_name
         self.client = client
-        self.skipped: FirstThousand[RunNotUsableError] = FirstThousand(lambda error: error.reason)
+        self.skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
 
     def lazy_load(self) -> Iterator[RunChatSession]:
         """Yield one session for each example of the dataset. One that cannot be used is in `skipped`."""
-        self.skipped = FirstThousand(lambda error: error.reason)
+        self.skipped = Tally(lambda error: error.reason)
         for index, line in enumerate(fetch_dataset_lines(self.dataset_name, self.client)):
             try:
                 yield _session_from_line(f"{self.dataset_name}[{index}]", line)

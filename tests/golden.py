@@ -126,7 +126,7 @@ def of_run(run: Mapping[str, Any], trace: list[Any] | None = None) -> Facts:
     told += _section("examples_from_runs", _difference(_through_examples(run), facts))
     told += _section("as JSON text", _difference(_through_examples(json.dumps(run).encode()), facts))
     settings: dict[str, dict[str, Any]] = {"keep_reasoning": {"keep_reasoning": True}}
-    settings |= {"train_on='answer'": {"train_on": "answer"}}
+    settings |= {"train_on='last'": {"train_on": "last"}}
     settings |= {"with its trace": {"trace_runs": trace}} if trace else {}
     for name, given in settings.items():
         found = _through_loader(run, **given)[0]

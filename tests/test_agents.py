@@ -20,10 +20,10 @@ from langsmith_finetune import (
     run_files,
     save_runs,
     select_runs,
-    split,
+    train_validation_split,
     training_examples,
 )
-from langsmith_finetune.dataset.split import split_of
+from langsmith_finetune.dataset.split import split_side
 from langsmith_finetune.ledger.rows import ledger_row
 from langsmith_finetune.runs.fields import role_of
 from langsmith_finetune.runs.roles import AGENT_TYPES, SIDE_CALLS, Role, role_from
@@ -205,8 +205,8 @@ def test_the_names_of_assistants_make_no_difference_to_duplicates_and_preference
     assert pair.line["preferred_output"] == [{"role": "assistant", "content": "B"}]
     assert list(preferences_from_scores(same, "s")) == []
     bare = [TrainingExample(line=one.line) for one in same]
-    for salt in range(20):
-        assert len({split_of(one, salt=f"{salt}", validation=0.5) for one in bare}) == 1
+    for seed in range(20):
+        assert len({split_side(one, seed=seed, validation_size=0.5) for one in bare}) == 1
 
 
 @pytest.mark.parametrize("by", ["thread", "trace", "user"])
@@ -214,8 +214,8 @@ def test_the_agents_of_a_thread_are_on_one_side(by):
     scenarios = ("sub_agents", "sub_agent_with_a_thread", "deep_agent", "selecting_agent")
     examples = [example for scenario in scenarios for example in examples_of(scenario)]
     traces = {example.source.trace_id for example in examples}
-    for salt in range(10):
-        sides = split(examples, validation=0.5, by=by, salt=f"{salt}")
+    for seed in range(10):
+        sides = train_validation_split(examples, validation_size=0.5, group_by=by, seed=seed)
         train, validation = ({example.source.trace_id for example in side} for side in sides)
         assert not train & validation
         assert train | validation == traces
@@ -317,10 +317,10 @@ def test_side_calls_are_noted_and_can_be_refused():
     }
     assert len(examples) == len(runs)
     skipped = []
-    kept = list(examples_from_runs(runs, refuse=set(SIDE_CALLS.values()), on_skip=skipped.append))
+    kept = list(examples_from_runs(runs, skip_notes=set(SIDE_CALLS.values()), on_skip=skipped.append))
     assert {example.source.agent_type for example in kept} == {"root"}
     assert {error.reason for error in skipped} == {"unwanted_note"}
-    loader = LangSmithRunChatLoader(runs, refuse=set(SIDE_CALLS.values()))
+    loader = LangSmithRunChatLoader(runs, skip_notes=set(SIDE_CALLS.values()))
     assert [one.line for one in training_examples(loader.lazy_load())] == [one.line for one in kept]
 
 

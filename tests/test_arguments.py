@@ -25,8 +25,8 @@ from langsmith_finetune import (
     examples_from_hf,
     examples_from_runs,
     fit_length,
+    fix_examples,
     fold_traces,
-    mend_examples,
     preference_examples,
     preferences_from_candidates,
     preferences_from_corrections,
@@ -37,9 +37,9 @@ from langsmith_finetune import (
     run_files,
     save_runs,
     select_runs,
-    split,
     to_hf_dataset,
     total_tokens,
+    train_validation_split,
     training_examples,
     write_jsonl,
     write_shards,
@@ -69,14 +69,14 @@ OF_EXAMPLES = {
     "drop_duplicates": (drop_duplicates, "training examples"),
     "fit_length": (lambda examples: fit_length(examples, 10, len), "training examples"),
     "redact": (redact, "examples"),
-    "split": (split, "examples"),
+    "train_validation_split": (train_validation_split, "examples"),
     "scores": (lambda examples: next(preferences_from_scores(examples, "k")), "training examples"),
     "experiments": (lambda examples: next(preferences_from_experiments(examples, "k")), "training examples"),
     "write_jsonl": (lambda examples: write_jsonl(examples, "nowhere.jsonl"), "examples or lines"),
     "to_hf_dataset": (to_hf_dataset, "examples or lines"),
     "describe_examples": (describe_examples, "examples or lines"),
     "total_tokens": (total_tokens, "examples or lines"),
-    "mend_examples": (lambda examples: next(mend_examples(examples, "openai")), "examples or lines"),
+    "fix_examples": (lambda examples: next(fix_examples(examples, "openai")), "examples or lines"),
     "check": (lambda examples: check(examples, "openai"), "examples or lines"),
 }
 
@@ -243,7 +243,10 @@ def test_a_step_is_told_what_is_no_training_example(step, call):
     assert str(caught.value) == f"{step} takes TrainingExample, but example 0 is a PreferenceExample"
 
 
-@pytest.mark.parametrize(("step", "call"), [("redact", redact), ("split", lambda given: split(given)[0])])
+@pytest.mark.parametrize(
+    ("step", "call"),
+    [("redact", redact), ("train_validation_split", lambda given: train_validation_split(given)[0])],
+)
 def test_a_step_for_both_kinds_is_told_what_is_neither(step, call):
     with pytest.raises(TypeError) as caught:
         list(call([RUN_OBJECT]))
@@ -300,7 +303,7 @@ def test_a_line_of_another_form_is_refused_by_example_and_field(fault):
     example = TrainingExample(line=line, source=RunSource(run_id="r-1", trace_id="t"))
     said = f"r-1: {fault}. Mend the line, or leave it out; check(lines, target) tells more"
     for step in (
-        fold_traces, drop_duplicates, redact, lambda given: split(given)[0], lambda given: fit_length(given, 10, len),
+        fold_traces, drop_duplicates, redact, lambda given: train_validation_split(given)[0], lambda given: fit_length(given, 10, len),
         lambda given: preferences_from_scores(given, "k"), lambda given: [describe_examples(given)],
     ):  # fmt: skip
         with pytest.raises(InvalidExampleError) as caught:
@@ -318,7 +321,7 @@ def test_a_line_of_the_other_kind_is_refused_by_its_field():
         (PreferenceExample(line=HELLO), "input: is null, not an object with messages"),
         (PreferenceExample(line={"input": "Hi"}), "input: is a str, not an object with messages"),
     ):
-        for step in (redact, lambda given: split(given)[0]):
+        for step in (redact, lambda given: train_validation_split(given)[0]):
             with pytest.raises(InvalidExampleError) as caught:
                 list(step([example]))
             assert str(caught.value) == f"example 0: {said}. {fix}"

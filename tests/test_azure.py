@@ -185,7 +185,7 @@ def test_a_model_is_deployed_and_called_where_it_answers(server, tuned, base):
         "name": "GlobalStandard" if is_open else "Standard",
         "capacity": 100 if is_open else 1,
     }
-    assert deployment.details.serves_as == ("deployments/" if is_open else "") + deployment.id
+    assert deployment.info.serves_as == ("deployments/" if is_open else "") + deployment.id
     answer = deployment.chat_model(temperature=0).invoke("Hi")
     assert answer.content == f"{deployment.id}: Hi"
     assert FineTuneJob.list()[0].stage == "deployed"
@@ -203,7 +203,7 @@ def test_one_model_is_one_deployment_however_often_it_is_asked_for(server, tuned
     assert model.deploy().id == first.id == model.deploy(force_new=True).id
     assert [one.id for one in model.provider.list_deployments(model.id.upper())] == [first.id]
     second = model.deploy(force_new=True, name="second", sku="DeveloperTier", capacity=50)
-    assert (second.id, second.details.usd_per_hour) == ("second", 0.0)
+    assert (second.id, second.info.usd_per_hour) == ("second", 0.0)
     assert f"azure: deploying {model.id} for $0.00 an hour" in caplog.text
     assert server.served["second"]["sku"] == {"name": "DeveloperTier", "capacity": 50}
     assert [one.id for one in model.provider.list_deployments()] == ["second", first.id]

@@ -16,7 +16,7 @@ from hypothesis import given
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.source import RunSource
-from langsmith_finetune.targets.check import check, mend_examples
+from langsmith_finetune.targets.check import check, fix_examples
 from langsmith_finetune.targets.registry import TARGETS, to_target
 from langsmith_finetune.targets.rules import WHY
 from tests.strategies import conversations
@@ -485,7 +485,9 @@ def test_without_a_counter_lengths_are_estimated_and_doubt_is_a_warning(target, 
     assert [(problem.line, problem.severity) for problem in report.problems] == [(2, "warning"), (3, "error")]
     count = re.search(r"has about ([\d,]+) tokens", str(report.problems[0]))[1]
     assert int(count.replace(",", "")) == pytest.approx(limit * 1.1, rel=0.01)
-    assert f"Trim the oldest turns to {limit:,} tokens, or leave the line out" in report.problems[1].fix
+    assert (
+        f"Trim the oldest turns to {limit:,} tokens, or leave the line out" in report.problems[1].how_to_fix
+    )
 
 
 def test_all_is_counted_beyond_what_is_kept():
@@ -663,17 +665,17 @@ def test_what_is_safe_is_mended_and_told(target, line, mended, changes):
     example = (
         PreferenceExample(line=line) if "input" in line else TrainingExample(line=line, changes=("merged",))
     )
-    [after] = mend_examples([example], target)
+    [after] = fix_examples([example], target)
     assert after.line == mended
     assert after.changes == (*example.changes, *changes)
-    assert [*mend_examples([line], target)] == [mended]
+    assert [*fix_examples([line], target)] == [mended]
     assert json.dumps(line) == before
-    [again] = mend_examples([after], target)
+    [again] = fix_examples([after], target)
     assert again.changes == after.changes  # mended once, mended for good
     report = check([line], target, fix=True)
-    assert report.mended == (((1, changes),) if changes else ())
+    assert report.fixed == (((1, changes),) if changes else ())
     assert report.changes == Counter(change.split(" (")[0] for change in changes)
-    assert report.mended_lines == len(report.mended)
+    assert report.fixed_lines == len(report.fixed)
 
 
 @pytest.mark.parametrize(
@@ -697,7 +699,7 @@ def test_keywords_of_google_s_schemas_are_written_as_json_schema_s():
         },
     }
     tools = [{"type": "function", "function": {"name": "f", "parameters": google}}]
-    [line] = mend_examples([said(U, A, tools=tools)], "openai")
+    [line] = fix_examples([said(U, A, tools=tools)], "openai")
     assert line["tools"][0]["function"]["parameters"] == {
         "type": "object",
         "properties": {"any_of": {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "string"}]}}},
@@ -748,12 +750,12 @@ def test_examples_that_would_be_refused_are_left_out_on_request():
     source = RunSource(run_id="run-7")
     refused: list[InvalidExampleError] = []
     examples = [said(U, A), said(U), TrainingExample(line=said("secret"), source=source)]
-    assert [*mend_examples(examples, "openai", on_skip=refused.append)] == [said(U, A)]
+    assert [*fix_examples(examples, "openai", on_skip=refused.append)] == [said(U, A)]
     assert [str(error) for error in refused] == [
         "example 1: messages: hold no assistant message. Leave the line out: there is nothing to learn",
         "run-7: messages[0]: is text of 6 characters, not an object. Make lines with training_examples(sessions)",
     ]
-    assert len([*mend_examples(examples, "openai")]) == 3
+    assert len([*fix_examples(examples, "openai")]) == 3
 
 
 def test_a_mended_file_keeps_every_line_and_the_bytes_of_sound_ones(tmp_path):
@@ -765,13 +767,13 @@ def test_a_mended_file_keeps_every_line_and_the_bytes_of_sound_ones(tmp_path):
     report = check(path, "together", fix=True, fixed_path=fixed)
     assert report.fixed_path == fixed
     assert report.errors == {"json": 1}
-    assert report.mended == ((3, ("developer made system",)),)
+    assert report.fixed == ((3, ("developer made system",)),)
     assert "mended: developer made system 1" in str(report)
     system = json.dumps(said({"role": "system", "content": "x"}, U, A), separators=(",", ":")).encode()
     assert fixed.read_bytes() == odd + b"\r\n" + system + b"\n" + broken + b"\n" + odd + b"\n"
     assert json.loads(report.to_json())["fixed_path"] == str(fixed)
     again = check(fixed, "together", fix=True, fixed_path=fixed)
-    assert (again.errors, again.mended) == ({"json": 1}, ())
+    assert (again.errors, again.fixed) == ({"json": 1}, ())
 
 
 def test_a_file_for_azure_begins_with_a_byte_order_mark(tmp_path):
@@ -832,7 +834,7 @@ def test_published_files_pass_and_come_out_as_they_went_in(tmp_path, name, targe
     path = PUBLISHED / f"{name}.jsonl"
     report = check(path, target, fix=True, fixed_path=tmp_path / "out.jsonl")
     assert report.warnings == {}
-    assert report.mended == ()
+    assert report.fixed == ()
     # Amazon's trainer takes no tools.
     assert report.errors.keys() == ({"tools"} if (target, name) == ("bedrock", "azure-tool-calls") else set())
     assert (tmp_path / "out.jsonl").read_bytes() == TARGETS[target].file_prefix + path.read_bytes()

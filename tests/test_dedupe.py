@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langsmith_finetune import RunSource, TrainingExample
-from langsmith_finetune.dataset.dedupe import Seen, drop_duplicates
+from langsmith_finetune.dataset.dedupe import DuplicateIndex, drop_duplicates
 from langsmith_finetune.dataset.report import DatasetReport
 from tests.strategies import conversations
 
@@ -146,7 +146,12 @@ def test_near_duplicates_are_alike_in_questions_and_in_answers():
         example("too far", asked=text(1, changed=30), said=text(2)),
     ]
     report = DatasetReport()
-    assert kept(examples, near=0.9, report=report) == ["b", "another answer", "another question", "too far"]
+    assert kept(examples, similarity=0.9, report=report) == [
+        "b",
+        "another answer",
+        "another question",
+        "too far",
+    ]
     [change] = report.changes["drop_duplicates"]
     assert (change.what, change.example, change.kept) == ("near duplicate", "a", "b")
     assert 0.9 <= float(change.detail.removesuffix(" alike")) <= 1
@@ -157,14 +162,14 @@ def test_near_duplicates_are_alike_in_questions_and_in_answers():
 def test_a_long_system_prompt_makes_nothing_alike():
     system = text(9, number=2000)
     examples = [example(f"{n}", asked=text(n), said=text(100), system=system) for n in range(5)]
-    assert kept(examples, near=0.5) == ["0", "1", "2", "3", "4"]
+    assert kept(examples, similarity=0.5) == ["0", "1", "2", "3", "4"]
 
 
 def test_a_system_prompt_with_the_date_keeps_nothing_apart():
     examples = [
         example(f"{n}", asked=text(1), said=text(2), system=f"Today is November {n}.") for n in (1, 2)
     ]
-    assert kept(examples, near=0.9) == ["1"]
+    assert kept(examples, similarity=0.9) == ["1"]
 
 
 def test_the_most_alike_is_told():
@@ -174,7 +179,7 @@ def test_the_most_alike_is_told():
         example("farther", said=text(1, changed=30)),
         example("it", said=text(1)),
     ]
-    seen = Seen(0.6)
+    seen = DuplicateIndex(0.6)
     for one in examples[:3]:
         seen.add(one.source.run_id, seen.features(one.line))
     match = seen.match(seen.features(examples[3].line))
@@ -194,7 +199,7 @@ SHORT = {
 @pytest.mark.parametrize(("one", "other", "count"), SHORT.values(), ids=SHORT)
 def test_short_texts_and_other_scripts(one, other, count):
     examples = [example(f"{n}", asked=asked, said=said) for n, (asked, said) in enumerate((one, other))]
-    assert len(kept(examples, near=0.8)) == count
+    assert len(kept(examples, similarity=0.8)) == count
 
 
 def test_images_calls_and_refusals_count():
@@ -205,7 +210,7 @@ def test_images_calls_and_refusals_count():
         return TrainingExample(line={"messages": [{"role": "user", "content": [part]}, answer]})
 
     lines = [line("a"), line("b"), line("a", arguments='{"x":1}'), line("a", refusal="Never.")]
-    assert len(list(drop_duplicates(lines, near=0.99))) == 4
+    assert len(list(drop_duplicates(lines, similarity=0.99))) == 4
 
 
 @pytest.mark.parametrize("near", [0.6, 0.8, 0.95])
@@ -215,14 +220,14 @@ def test_what_is_alike_enough_is_found_as_comparing_all_would(near):
         for seed in range(6)
         for changed in (0, 2, 8, 20, 60)
     ]
-    seen = Seen(near)
+    seen = DuplicateIndex(near)
     features = [seen.features(one.line) for one in examples]
     expected = []
     for number, one in enumerate(features):
         alike = [min(one.asked.jaccard(o.asked), one.said.jaccard(o.said)) for _, o in expected]
         if not any(likeness >= near for likeness in alike):
             expected.append((examples[number].source.run_id, one))
-    assert kept(examples, keep="first", near=near) == [name for name, _ in expected]
+    assert kept(examples, keep="first", similarity=near) == [name for name, _ in expected]
     assert len(expected) < len(examples)
 
 
@@ -234,7 +239,7 @@ def test_nothing_of_the_content_is_told():
 
 BAD = {
     "keep": ({"keep": "last"}, "keep must be 'newest', 'best' or 'first', not 'last'"),
-    "near": ({"near": 1.5}, "near must be above 0 and at most 1, not 1.5"),
+    "similarity": ({"similarity": 1.5}, "similarity must be above 0 and at most 1, not 1.5"),
     "best": ({"keep": "best"}, "keep='best' and score='the key of a feedback score' go together"),
     "score": ({"score": "liked"}, "keep='best' and score='the key of a feedback score' go together"),
 }
@@ -250,7 +255,7 @@ def test_settings_that_cannot_be_are_named(settings, words):
 def test_without_rensa_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "rensa", None)
     with pytest.raises(ImportError) as caught:
-        drop_duplicates([], near=0.9)
+        drop_duplicates([], similarity=0.9)
     assert (
         str(caught.value) == 'finding near duplicates needs rensa: pip install "langsmith-finetune[dedupe]"'
     )
@@ -258,4 +263,4 @@ def test_without_rensa_the_extra_is_named(monkeypatch):
 
 def test_half_a_surrogate_pair_is_compared_too():
     line = json.loads('{"messages": [{"role": "assistant", "content": "cut \\ud83c"}]}')
-    assert len(list(drop_duplicates([TrainingExample(line=line)] * 2, near=0.9))) == 1
+    assert len(list(drop_duplicates([TrainingExample(line=line)] * 2, similarity=0.9))) == 1

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langsmith_finetune import PreferenceExample, RunSource, TrainingExample
-from langsmith_finetune.cost.tokens import counter_for
-from langsmith_finetune.dataset.describe import Spread, describe_examples, describe_runs
+from langsmith_finetune.cost.tokens import token_counter
+from langsmith_finetune.dataset.describe import Distribution, describe_examples, describe_runs
 from tests.payloads import langchain_run, vercel_run, wrap_openai_run
 from tests.test_shapes import CALL, HELLO
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=60))
 def test_a_spread_is_exact_but_for_its_quantiles_which_are_close(values):
-    spread = Spread(values)
+    spread = Distribution(values)
     assert (spread.count, spread.total, spread.least, spread.most) == (
         len(values),
         sum(values),
@@ -35,13 +35,13 @@ def test_a_spread_is_exact_but_for_its_quantiles_which_are_close(values):
 
 
 def test_the_memory_of_a_spread_does_not_grow_with_what_it_takes_in():
-    spread = Spread(range(200_000))
+    spread = Distribution(range(200_000))
     assert len(spread.bins) < 64 + 32 * 12
     assert spread.quantile(0.5) == pytest.approx(100_000, rel=1 / 32)
 
 
 def test_an_empty_spread_says_nothing():
-    assert Spread().to_dict() == {
+    assert Distribution().to_dict() == {
         "count": 0, "total": 0, "least": None, "most": None, "mean": None, "p50": None, "p90": None, "p99": None
     }  # fmt: skip
 
@@ -111,7 +111,7 @@ def test_what_is_exact_is_said_to_be():
         "bytes", pat_str=r"\w+|\W", mergeable_ranks={bytes([i]): i for i in range(256)}, special_tokens={}
     )
     line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes"}]}
-    found = describe_examples([line], counter_for(encoding))
+    found = describe_examples([line], token_counter(encoding))
     assert found.notes == ["tokens: exact; tiktoken's bytes, with OpenAI's 3 tokens a message"]
     assert found.spreads["trained tokens"].total == 4
 

@@ -15,10 +15,10 @@ from langsmith_finetune.errors import (
     RunNotUsableError,
     RunReason,
 )
-from langsmith_finetune.providers.values import JobStatus
+from langsmith_finetune.providers.values import JobInfo
 
-RUNNING = JobStatus(id="ftjob-1", status="running", provider_status="running", model="m")
-FAILED = JobStatus(id="ftjob-1", status="failed", provider_status="error", model="m", error="out of llamas")
+RUNNING = JobInfo(id="ftjob-1", status="running", provider_status="running", model="m")
+FAILED = JobInfo(id="ftjob-1", status="failed", provider_status="error", model="m", error="out of llamas")
 
 ERRORS = {
     "run 1234 is not usable (pending): end_time is null": (
@@ -37,13 +37,18 @@ ERRORS = {
             "where": "train.jsonl:17",
             "field": "messages[2].role",
             "reason": "is a number",
-            "fix": "Write a string",
+            "how_to_fix": "Write a string",
         },
         ValueError,
     ),
     "train.jsonl:1: the line is empty. Write it again": (
         InvalidExampleError("train.jsonl:1", "", "the line is empty", "Write it again"),
-        {"where": "train.jsonl:1", "field": "", "reason": "the line is empty", "fix": "Write it again"},
+        {
+            "where": "train.jsonl:1",
+            "field": "",
+            "reason": "the line is empty",
+            "how_to_fix": "Write it again",
+        },
         ValueError,
     ),
     "openai: HTTP 429: slow down": (
@@ -123,7 +128,7 @@ def test_it_can_be_raised_again_after_pickling(text, error, fields, builtin):
 
 
 def test_a_failure_without_a_reason_says_so():
-    job = JobStatus(id="j", status="cancelled", provider_status="cancelled", model="m")
+    job = JobInfo(id="j", status="cancelled", provider_status="cancelled", model="m")
     assert str(JobFailedError(job)) == "job j was cancelled: the provider gave no reason"
 
 

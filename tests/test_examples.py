@@ -94,7 +94,7 @@ def test_a_whole_legacy_exchange_becomes_tools_with_ids_that_match():
 @given(conversations())
 def test_training_on_the_answer_alone_gives_the_history_no_weight(line):
     sessions = LangSmithRunChatLoader(runs=[wrap_openai_run(line)]).lazy_load()
-    (example,) = training_examples(sessions, train_on="answer")
+    (example,) = training_examples(sessions, train_on="last")
     turns = [message for message in example.line["messages"] if message["role"] == "assistant"]
     assert [turn.get("weight") for turn in turns] == [0] * (len(turns) - 1) + [None]
     for message in turns:
@@ -164,7 +164,7 @@ def test_examples_come_one_at_a_time():
     assert next(training_examples(sessions())).line["messages"][0]["content"] == "one"
 
 
-@given(st.lists(conversations(), max_size=3), st.sampled_from(["all", "answer"]))
+@given(st.lists(conversations(), max_size=3), st.sampled_from(["all", "last"]))
 def test_both_doors_give_the_same_examples(lines, train_on):
     runs = [make(line) for line in lines for make in (wrap_openai_run, langchain_run)]
     loader = LangSmithRunChatLoader(runs=runs)
@@ -197,5 +197,5 @@ def test_runs_given_as_sessions_are_told_the_right_door():
 
 @pytest.mark.parametrize("examples", [training_examples, examples_from_runs])
 def test_an_unknown_policy_is_refused(examples):
-    with pytest.raises(ValueError, match="train_on must be 'all' or 'answer', not 'last'"):
-        next(examples([], train_on="last"))
+    with pytest.raises(ValueError, match="train_on must be 'all' or 'last', not 'first'"):
+        next(examples([], train_on="first"))

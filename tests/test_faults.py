@@ -140,7 +140,7 @@ def test_a_cancel_that_comes_too_late_shows_how_the_job_ended(server, create):
     job = create()
     job.refresh()
     assert job.cancel().status == "succeeded"
-    assert job.wait(progress=False).id == job.details.fine_tuned_model
+    assert job.wait(progress=False).id == job.info.fine_tuned_model
 
 
 def test_a_cancel_that_is_refused_while_the_job_runs_says_so(server, create):

@@ -10,7 +10,7 @@ from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.providers.values import JobStatus
+from langsmith_finetune.providers.values import JobInfo
 from langsmith_finetune.targets.registry import TARGETS
 from tests.job_fixtures import (
     FILES,
@@ -114,7 +114,7 @@ def test_the_list_tells_of_every_job_without_asking(server, create, provider, co
         (second.id, "validating", "created"),
         (first.id, "succeeded", "ended"),
     ]
-    assert listed[1].fine_tuned_model == first.details.fine_tuned_model
+    assert listed[1].fine_tuned_model == first.info.fine_tuned_model
     assert FineTuneJob.list(connect(name="other")) == []
     assert len(server.requests) == asked
 
@@ -421,7 +421,7 @@ def test_a_host_that_cannot_list_refuses_where_a_record_is_spoiled(server, creat
 
 def test_a_job_that_the_journal_knows_for_another_request_is_never_ours(server, create, provider, patch):
     other = create(seed=1)
-    patch.setattr(provider, "find_jobs", lambda _: [other.details])  # a host that lost the metadata
+    patch.setattr(provider, "find_jobs", lambda _: [other.info])  # a host that lost the metadata
     job = create()
     assert job.id != other.id
     assert paid(server)[1] == 2
@@ -429,7 +429,7 @@ def test_a_job_that_the_journal_knows_for_another_request_is_never_ours(server, 
 
 def test_a_creation_answered_with_an_old_job_is_not_taken_for_a_new_one(server, create, provider, patch):
     other = create(seed=1)
-    patch.setattr(provider, "create_job", lambda *_, **__: other.details)
+    patch.setattr(provider, "create_job", lambda *_, **__: other.info)
     with pytest.raises(
         ProviderError, match=rf"^openai: the answer to the creation shows job {other.id}, which"
     ):
@@ -440,26 +440,26 @@ def test_a_creation_answered_with_an_old_job_is_not_taken_for_a_new_one(server, 
 def test_a_look_at_one_job_answered_with_another_is_refused(server, create, provider, patch, look):
     job, other = create(), create(seed=1)
     method = {"refresh": "retrieve_job"}.get(look, f"{look}_job")
-    patch.setattr(provider, method, lambda _: other.details)
+    patch.setattr(provider, method, lambda _: other.info)
     with pytest.raises(ProviderError) as caught:
         getattr(job, look)()
     assert str(caught.value) == (
         f"openai: asked for job {job.id}, it answered with job {other.id}. Nothing was changed; ask again, and tell "
         "the provider if it stays so"
     )
-    assert job.details.id == job.id
+    assert job.info.id == job.id
 
 
 def test_attaching_to_one_job_answered_with_another_is_refused(create, provider, patch):
     job, other = create(), create(seed=1)
-    patch.setattr(provider, "retrieve_job", lambda _: other.details)
+    patch.setattr(provider, "retrieve_job", lambda _: other.info)
     with pytest.raises(ProviderError, match=r"^openai: asked for job"):
         FineTuneJob.attach(job.id, provider=provider)
 
 
 def test_a_long_id_is_the_same_job_as_its_last_part(create, provider, patch):
     job = create()
-    long = replace(job.details, id=f"accounts/acme/jobs/{job.id}")
+    long = replace(job.info, id=f"accounts/acme/jobs/{job.id}")
     patch.setattr(provider, "retrieve_job", lambda _: long)
     assert FineTuneJob.attach(job.id, provider=provider).id == long.id
 
@@ -577,7 +577,7 @@ class Foreign(Provider):
 
     def create_job(self, request, files, *, attempt):
         assert [file.id for file in files] == [str(request.training_file)]
-        job = JobStatus(
+        job = JobInfo(
             id=f"job-{len(self.made)}", status="running", provider_status="busy", model=request.model
         )
         self.made.append((request.fingerprint, job))

@@ -98,7 +98,7 @@ def test_a_package_that_is_missing_is_named(job, monkeypatch, module, ask, text)
 def test_checkpoints_come_oldest_first(job):
     points = job.checkpoints()
     assert [point.step for point in points] == [1, 2, 3]
-    assert points[2].model == f"{job.details.fine_tuned_model}:ckpt-step-3"
+    assert points[2].model == f"{job.info.fine_tuned_model}:ckpt-step-3"
     assert points[2].metrics == {"train_loss": pytest.approx(1 / 3)}
 
 

@@ -30,7 +30,7 @@ from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.jsonl import write_jsonl
 from langsmith_finetune.ledger.ledger import Ledger
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.providers.values import JobStatus
+from langsmith_finetune.providers.values import JobInfo
 from langsmith_finetune.testing import FakeProvider
 from tests.standins.clock import FakeClock
 from tests.standins.openai import (
@@ -104,12 +104,12 @@ def test_a_job_that_succeeds_gives_its_model(server, create, provider, clock):
     job = create(suffix="bot", seed=7, parameters={"n_epochs": 3})
     assert job.status == "validating"
     model = job.wait(progress=False)
-    assert model.id == job.details.fine_tuned_model
+    assert model.id == job.info.fine_tuned_model
     assert model.id.startswith("ft:gpt-4o-mini-2024-07-18:")
     assert model.base_model == "gpt-4o-mini-2024-07-18"
     assert model.job_id == job.id
     assert model.provider is provider
-    assert job.details.trained_tokens == 5049
+    assert job.info.trained_tokens == 5049
     assert paid(server) == (1, 1)
     # Three looks that are not the last: 10 s, then 12, then 14.4, each give or take a tenth.
     assert [round(s / p, 1) for s, p in zip(clock.slept, (10, 12, 14.4), strict=True)] == pytest.approx(
@@ -154,7 +154,7 @@ def test_a_job_is_awaited_in_a_running_loop(server, provider, clock, train):
         return job, model, ticks
 
     job, model, ticks = asyncio.run(both())
-    assert model.id == job.details.fine_tuned_model
+    assert model.id == job.info.fine_tuned_model
     assert ticks > 10  # the loop went on while the job was looked at
     assert paid(server) == (1, 1)
 
@@ -209,7 +209,7 @@ def test_an_unknown_status_is_waited_through(server, create, clock):
     server.script("compressing_the_llama", "running", "succeeded")
     job = create()
     assert job.refresh().status == "unknown"
-    assert job.details.provider_status == "compressing_the_llama"
+    assert job.info.provider_status == "compressing_the_llama"
     job.wait(progress=False)
     assert job.status == "succeeded"
 
@@ -593,7 +593,7 @@ def test_a_second_create_attaches(server, create, caplog):
 def test_a_finished_job_is_attached_to_as_well(server, create):
     first = create()
     first.wait(progress=False)
-    assert create().wait(progress=False).id == first.details.fine_tuned_model
+    assert create().wait(progress=False).id == first.info.fine_tuned_model
     assert paid(server) == (1, 1)
 
 
@@ -823,7 +823,7 @@ def test_a_lost_connection_is_told_on_the_line(server, create):
 
 
 def test_the_line_never_counts_backwards():
-    status = JobStatus(id="j", status="running", provider_status="running", model="m")
+    status = JobInfo(id="j", status="running", provider_status="running", model="m")
     with redirect_stderr(io.StringIO()) as shown, JobProgress() as line:
         for step in (5, 4, 6):
             line.show(replace(status, step=step, total_steps=9))
@@ -861,7 +861,7 @@ def test_the_line_tells_the_time_left_tokens_and_cost(server, create, clock):
 )
 def test_the_time_left_is_legible(seconds, text):
     finish = datetime.now(UTC) + timedelta(seconds=seconds + 0.4)
-    status = JobStatus(
+    status = JobInfo(
         id="j",
         status="running",
         provider_status="r",
@@ -874,7 +874,7 @@ def test_the_time_left_is_legible(seconds, text):
 
 
 def test_what_the_provider_says_it_costs_is_shown():
-    status = JobStatus(id="j", status="running", provider_status="r", model="m")
+    status = JobInfo(id="j", status="running", provider_status="r", model="m")
     with redirect_stderr(io.StringIO()) as shown, JobProgress() as line:
         line.show(status, tokens=1_234_567, usd=12.345)
     assert "tokens=1,234,567, cost=$12.35" in shown.getvalue() or "cost=$12.34" in shown.getvalue()

@@ -15,7 +15,7 @@ import pytest
 
 from langsmith_finetune.jobs import locks
 from langsmith_finetune.jobs.journal import Journal, home_of
-from langsmith_finetune.providers.values import JobRequest, JobStatus
+from langsmith_finetune.providers.values import JobInfo, JobRequest
 
 TRAIN = "0" * 64
 
@@ -40,7 +40,7 @@ def request(**settings):
 
 
 def status(job_id="job-1", word="running", **more):
-    return JobStatus(id=job_id, status=word, provider_status=word, model="m", **more)
+    return JobInfo(id=job_id, status=word, provider_status=word, model="m", **more)
 
 
 def test_a_new_journal_knows_nothing_and_makes_no_folder(journal):

@@ -115,7 +115,7 @@ def whole_way(host, provider, train, folder, values):
         job.cancel,
     ):
         attempt(step)
-    values.append(job.details)
+    values.append(job.info)
     if model is not None and (deployment := attempt(model.deploy)) is not None:
         attempt(deployment.wait)
         attempt(deployment.delete)

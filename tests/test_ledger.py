@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from langsmith_finetune import (
     InvalidExampleError,
-    JobStatus,
+    JobInfo,
     Note,
     PreferenceExample,
     RunSource,
@@ -38,7 +38,7 @@ def rows(path):
 
 
 def job(job_id="ftjob-1", status="running", model=None):
-    return JobStatus(id=job_id, status=status, provider_status=status, model="base", fine_tuned_model=model)
+    return JobInfo(id=job_id, status=status, provider_status=status, model="base", fine_tuned_model=model)
 
 
 def test_the_ledger_tells_of_each_line_in_its_order_and_closes_with_the_file(tmp_path):

@@ -61,7 +61,7 @@ def test_the_oldest_turns_go_first_and_no_more_than_needed(messages, most, expec
     given_example = TrainingExample(line={"messages": messages})
     before = copy.deepcopy(given_example)
     report = DatasetReport()
-    found = list(fit_length([given_example], most, count, policy="trim_oldest_turns", report=report))
+    found = list(fit_length([given_example], most, count, over_length="trim_oldest_turns", report=report))
     assert [(e.line["messages"], e.changes) for e in found] == ([(expected, changes)] if expected else [])
     assert given_example == before
     if expected is None:
@@ -71,7 +71,7 @@ def test_the_oldest_turns_go_first_and_no_more_than_needed(messages, most, expec
 
 @given(conversations(), st.integers(1, 30))
 def test_what_is_left_fits_and_holds_together(line, most):
-    for example in fit_length([TrainingExample(line=line)], most, count, policy="trim_oldest_turns"):
+    for example in fit_length([TrainingExample(line=line)], most, count, over_length="trim_oldest_turns"):
         messages = example.line["messages"]
         assert count(example.line) <= most
         assert messages[-1] == line["messages"][-1]
@@ -97,7 +97,7 @@ def test_a_long_conversation_is_counted_a_few_times_only():
 
     messages = [turn for n in range(500) for turn in (user(f"{n}"), said(f"{n}"))]
     [example] = fit_length(
-        [TrainingExample(line={"messages": messages})], 100, slowly, policy="trim_oldest_turns"
+        [TrainingExample(line={"messages": messages})], 100, slowly, over_length="trim_oldest_turns"
     )
     assert len(example.line["messages"]) == 100
     assert len(counted) < 15
@@ -109,7 +109,7 @@ def test_what_is_too_long_is_dropped_and_told():
         TrainingExample(line={"messages": CHAT}, source=RunSource(run_id="long")),
         TrainingExample(line={"messages": [said("secret")]}),
     ]
-    assert list(fit_length(examples, 3, count, policy="drop", report=report)) == examples[1:]
+    assert list(fit_length(examples, 3, count, over_length="drop", report=report)) == examples[1:]
     assert str(report) == "fit_length: 2 in, 1 out; 1 dropped"
     assert [(c.example, c.detail) for c in report.changes["fit_length"]] == [("long", "10 tokens")]
 
@@ -120,12 +120,15 @@ def test_by_default_what_is_too_long_is_refused():
         list(fit_length([TrainingExample(line={"messages": CHAT * 200}, source=source)], 1000, count))
     assert str(caught.value) == (
         "r: messages: the example is 2,000 tokens long, and may be 1,000. Leave it out with "
-        'policy="drop", or shorten it with policy="trim_oldest_turns"'
+        'over_length="drop", or shorten it with over_length="trim_oldest_turns"'
     )
 
 
 BAD = {
-    "policy": ((10, "truncate"), "policy must be 'refuse', 'drop' or 'trim_oldest_turns', not 'truncate'"),
+    "over_length": (
+        (10, "truncate"),
+        "over_length must be 'raise', 'drop' or 'trim_oldest_turns', not 'truncate'",
+    ),
     "most": ((0, "drop"), "max_tokens must be 1 or more, not 0"),
 }
 
@@ -133,5 +136,5 @@ BAD = {
 @pytest.mark.parametrize(("settings", "words"), BAD.values(), ids=BAD)
 def test_settings_that_cannot_be_are_named(settings, words):
     with pytest.raises(ValueError) as caught:
-        fit_length([], settings[0], count, policy=settings[1])
+        fit_length([], settings[0], count, over_length=settings[1])
     assert str(caught.value) == words

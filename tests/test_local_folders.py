@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from langsmith_finetune.cost.tokens import counter_for
+from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.creation import sha256_of_folder
 from langsmith_finetune.jobs.job import FineTuneJob
@@ -66,7 +66,7 @@ def test_a_model_folders_own_code_is_refused_at_every_door(evil, train_file, tmp
         lambda: FineTuneJob.create(train_file, model=evil, provider=provider),
         lambda: FineTuneJob.create(train_file, model=evil, provider=provider, dry_run=True),
         lambda: LocalChatModel(model=str(evil)).invoke("hi"),
-        lambda: counter_for(evil),
+        lambda: token_counter(evil),
     ):
         with pytest.raises(ProviderError) as caught:
             ask()

@@ -55,7 +55,7 @@ def wait_until(condition, seconds=60):
 
 def wait_until_it_trains(job):
     wait_until(lambda: (job.refresh().step or 0) > 0 or job.status in {"failed", "cancelled"})
-    assert job.status == "running", job.details
+    assert job.status == "running", job.info
 
 
 @pytest.mark.slow
@@ -71,11 +71,11 @@ def test_a_model_trained_on_twenty_questions_answers_each_with_the_right_call():
     assert Path(model.id).parent.name == job.id
 
     losses = [event.metrics["train_loss"] for event in job.events() if "train_loss" in event.metrics]
-    assert len(losses) == job.details.total_steps == job.details.step == 240
+    assert len(losses) == job.info.total_steps == job.info.step == 240
     assert losses[0] > 1
     assert losses[-1] < 0.05
-    assert job.details.trained_tokens > 0
-    assert job.details.created_at < job.details.finished_at
+    assert job.info.trained_tokens > 0
+    assert job.info.created_at < job.info.finished_at
     ids = [event.id for event in job.events()]
     assert len(set(ids)) == len(ids)
     assert job.provider.job_events(job.id, newest=2) == job.events()[-2:]
@@ -99,8 +99,8 @@ def test_the_same_request_returns_to_the_job_and_cancelling_it_makes_room_for_an
     again = create(train_file, provider)
     assert again.id == job.id
     assert again.status == "running"
-    assert again.details.total_steps == 100_000
-    assert again.details.metrics["train_loss"] > 0
+    assert again.info.total_steps == 100_000
+    assert again.info.metrics["train_loss"] > 0
 
     assert job.cancel().status == "cancelled"
     assert job.cancel().status == "cancelled"
@@ -142,8 +142,8 @@ def test_a_killed_training_has_failed_and_says_where_its_last_words_are(provider
     os.kill(process_of(job)["pid"], signal.SIGKILL)
     wait_until(lambda: job.refresh().status == "failed")
     log = provider.runs_dir / job.id / "log.txt"
-    assert job.details.provider_status == "died while training"
-    assert job.details.error == (
+    assert job.info.provider_status == "died while training"
+    assert job.info.error == (
         "the training process died while training, without a word: it was killed, or memory ran out. "
         f"Its last output is in {log}"
     )
@@ -192,7 +192,7 @@ def test_a_folder_whose_maker_died_before_it_started_anything_is_a_failed_job(pr
     run.write_status("validating", "starting")
     write_json(run.process_file, record | {"starting": True})
     assert job.refresh().status == "failed"
-    assert job.details.provider_status == "died while starting"
+    assert job.info.provider_status == "died while starting"
 
 
 def request_for(train_file, **changes):

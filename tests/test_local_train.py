@@ -201,7 +201,7 @@ def test_a_lora_job_with_validation_leaves_an_adapter_that_answers(tmp_path):
     assert Path(model.id).name == "model-books"
     assert (Path(model.id) / "adapter_model.safetensors").exists()
     assert not (Path(model.id) / "model.safetensors").exists()
-    assert job.details.metrics.keys() == {"train_loss", "valid_loss", "learning_rate"}
+    assert job.info.metrics.keys() == {"train_loss", "valid_loss", "learning_rate"}
     assert len([event for event in job.events() if "valid_loss" in event.metrics]) == 4
     message = model.chat_model(temperature=0, max_tokens=5).invoke("hi")
     assert 0 < message.usage_metadata["output_tokens"] <= 5
@@ -245,7 +245,7 @@ def test_a_job_that_fails_says_why_through_wait(tmp_path):
         JobFailedError, match=r"train\.jsonl:2: messages\[1\]: the conversation up to here is"
     ):
         job.wait(timeout=120, poll_seconds=0.5, progress=False)
-    assert "secret" not in job.details.error
+    assert "secret" not in job.info.error
 
 
 def test_a_tiny_model_is_small_the_same_for_the_same_seed_and_fits_its_examples(tmp_path):

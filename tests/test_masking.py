@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from langsmith_finetune import InvalidExampleError, JobFailedError, ProviderError
 from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
 from langsmith_finetune._printable import logger_of, printable, printable_line
-from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.providers.http.rejected_line import rejected_line
-from langsmith_finetune.providers.values import DeploymentStatus, JobEvent, JobStatus
+from langsmith_finetune.providers.values import DeploymentInfo, JobEvent, JobInfo
 
 SECRET = "the diary of Ada Lovelace"
 LINE = json.dumps({"messages": [{"role": "user", "content": SECRET}, {"role": "assistant", "content": "x"}]})
@@ -97,9 +97,9 @@ def test_host_words_hide_what_is_quoted_in_any_style(quoted):
 @pytest.mark.parametrize("quoted", QUOTED.values(), ids=QUOTED)
 def test_values_and_errors_hide_what_a_host_quotes(quoted):
     said = f"Example 3, message 1 {quoted} is not valid"
-    job = JobStatus(id="j", status="failed", provider_status="failed", model="m", error=said)
+    job = JobInfo(id="j", status="failed", provider_status="failed", model="m", error=said)
     event = JobEvent(id="e", created_at=None, level="error", message=said)
-    deployment = DeploymentStatus(id="d", model_id="m", status="failed", provider_status="failed", error=said)
+    deployment = DeploymentInfo(id="d", model_id="m", status="failed", provider_status="failed", error=said)
     error = JobFailedError(job)
     error.__cause__ = rejected_line(job.error, "train.jsonl")
     assert isinstance(error.__cause__, InvalidExampleError)
@@ -220,7 +220,7 @@ def test_errors_and_logs_never_steer_a_terminal(caplog):
         ProviderError("host", ATTACK),
         InvalidExampleError("a.jsonl:1", ATTACK, ATTACK, "fix"),
         JobFailedError(
-            JobStatus(id=ATTACK, status="failed", provider_status=ATTACK, model=ATTACK, error=ATTACK)
+            JobInfo(id=ATTACK, status="failed", provider_status=ATTACK, model=ATTACK, error=ATTACK)
         ),
     ]
     for error in errors:
@@ -236,9 +236,9 @@ def test_errors_and_logs_never_steer_a_terminal(caplog):
 def test_reports_and_progress_never_steer_a_terminal(capsys):
     report = DatasetReport()
     list(report.reading("step", [1]))
-    report.add(Change(step="step", what=ATTACK, example="e", detail="d"))
+    report.add(DatasetChange(step="step", what=ATTACK, example="e", detail="d"))
     assert printable(str(report)) == str(report)
-    job = JobStatus(
+    job = JobInfo(
         id=ATTACK,
         status="running",
         provider_status="x",

@@ -42,7 +42,7 @@ def test_a_model_is_deployed_waited_for_called_and_deleted(server, model, caplog
     assert repr(deployment) == f"Deployment('{deployment.id}', 'creating', provider='deploying')"
     ready = deployment.wait(progress=False)
     assert ready is deployment
-    assert (ready.status, ready.details.usd_per_hour) == ("ready", 2.5)
+    assert (ready.status, ready.info.usd_per_hour) == ("ready", 2.5)
     assert ready.chat_model(temperature=0).invoke("ten words").content == "You said: ten words"
     ready.delete()
     assert server.deployments == {}
@@ -304,7 +304,7 @@ def test_a_refused_deployment_is_recorded_as_ended(server, model):
 
 def test_a_deleted_deployment_is_forgotten(server, model, deploying, monkeypatch):
     first = model.deploy()
-    gone = first.details
+    gone = first.info
     first.delete()
     (record,) = FineTuneJob.list()
     assert (record.stage, record.deployment_id) == ("ended", None)
@@ -315,7 +315,7 @@ def test_a_deleted_deployment_is_forgotten(server, model, deploying, monkeypatch
 def test_a_deployment_answered_with_another_is_refused(server, model, deploying, monkeypatch):
     first = model.deploy()
     second = model.deploy(force_new=True)
-    monkeypatch.setattr(type(deploying), "retrieve_deployment", lambda *_: second.details)
+    monkeypatch.setattr(type(deploying), "retrieve_deployment", lambda *_: second.info)
     for look in (first.refresh, lambda: Deployment.attach(first.id, provider=deploying)):
         with pytest.raises(ProviderError) as caught:
             look()

@@ -143,11 +143,11 @@ def the_way(host, provider, clock, train):
         lambda job: [list(content) for _, content in provider.result_files(job.id)],
         lambda job: FineTuneJob.attach(job.id, provider=provider, clock=clock),
         lambda job: job.cancel(),
-        lambda job: repr(job) + str(job.details),
+        lambda job: repr(job) + str(job.info),
         lambda _job: FineTuneJob.list(),
         lambda _job: (provider.list_models(), provider.list_files()),
         lambda _job: [provider.retrieve_deployment(one.id) for one in provider.list_deployments()],
-        lambda job: provider.deploy(job.details.fine_tuned_model or "m"),
+        lambda job: provider.deploy(job.info.fine_tuned_model or "m"),
     ):
         yield lambda ask=ask: [ask(job) for job in jobs]
 

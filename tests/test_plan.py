@@ -138,8 +138,8 @@ def test_a_dry_run_sends_nothing_and_writes_nothing(server, create, journal, tra
     assert not journal.folder.exists()
     assert plan.training_bytes == train.stat().st_size
     assert plan.check.ok
-    assert plan.tokens.total * 3 == plan.price.tokens
-    assert plan.usd == plan.price.usd
+    assert plan.tokens.total * 3 == plan.cost.tokens
+    assert plan.usd == plan.cost.usd
 
 
 def test_a_dry_run_shows_what_would_be_sent_word_for_word(server, create):
@@ -171,8 +171,8 @@ def test_a_dry_run_reads_well(create, train, tmp_path, provider):
 
 def test_a_dry_run_without_a_price_says_why(create):
     plan = create(dry_run=True, check=False)
-    assert plan.usd is plan.price is plan.check is None
-    assert plan.price_unknown == "the provider chooses the number of epochs itself; set it in parameters"
+    assert plan.usd is plan.cost is plan.check is None
+    assert plan.cost_unknown == "the provider chooses the number of epochs itself; set it in parameters"
     assert plan.tokens.total > 0
 
 

@@ -11,7 +11,7 @@ from codecs import BOM_UTF8
 import pytest
 
 from langsmith_finetune import FineTuneJob, InvalidExampleError
-from langsmith_finetune.cost.tokens import counter_for
+from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.local import provider as local
@@ -166,7 +166,7 @@ def test_a_file_that_changed_since_it_was_hashed_is_not_sent(request_of):
 
 
 def test_tokens_are_counted_in_the_same_pass(request_of):
-    request, counter = request_of(encoded(LINES)), counter_for()
+    request, counter = request_of(encoded(LINES)), token_counter()
     for kind in (TogetherProvider, OpenAIProvider):
         with prepared_files(kind("made-up"), request, counter=counter) as (file,):
             assert file.tokens.total == sum(counter(line) for line in LINES)
@@ -175,7 +175,7 @@ def test_tokens_are_counted_in_the_same_pass(request_of):
 
 def test_tokens_that_cannot_be_counted_stop_nothing(request_of):
     request = request_of(encoded([*LINES, {"messages": 5}]))
-    with prepared_files(OpenAIProvider("made-up"), request, counter=counter_for()) as (file,):
+    with prepared_files(OpenAIProvider("made-up"), request, counter=token_counter()) as (file,):
         assert (file.tokens, file.lines) == (None, 11)
         assert file.tokens_unknown == "the tokens cannot be counted (TypeError)"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from langsmith_finetune.cost import prices
-from langsmith_finetune.cost.prices import price
+from langsmith_finetune.cost.prices import estimate_cost
 from langsmith_finetune.cost.tokens import TokenCount
 
 DAY = date(2026, 11, 23)
@@ -32,7 +32,7 @@ KNOWN = {
 
 @pytest.mark.parametrize(("asked", "usd"), KNOWN.values(), ids=KNOWN)
 def test_a_million_tokens_in_three_epochs_cost(asked, usd):
-    cost = price(1_000_000, n_epochs=3, on=DAY, **asked)
+    cost = estimate_cost(1_000_000, n_epochs=3, on=DAY, **asked)
     assert cost.usd == pytest.approx(usd)
     assert (cost.tokens, cost.n_epochs) == (3_000_000, 3)
     assert cost.source.startswith("https://")
@@ -56,13 +56,13 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("asked", UNKNOWN.values(), ids=UNKNOWN)
 def test_no_guess_is_made_at(asked):
-    assert price(1_000_000, n_epochs=3, **{"on": DAY, **asked}) is None
+    assert estimate_cost(1_000_000, n_epochs=3, **{"on": DAY, **asked}) is None
 
 
 def test_a_job_costs_the_minimum_at_least():
-    least = price(1000, provider="together", model="Qwen3-8B", n_epochs=1, on=DAY)
+    least = estimate_cost(1000, provider="together", model="Qwen3-8B", n_epochs=1, on=DAY)
     assert (least.usd, least.minimum) == (4.0, True)
-    more = price(
+    more = estimate_cost(
         10_000_000, provider="together", model="Qwen3-8B", n_epochs=1, on=DAY, evaluated_tokens=10_000_000
     )
     assert (more.usd, more.minimum, more.tokens) == (pytest.approx(9.6), False, 20_000_000)
@@ -70,13 +70,13 @@ def test_a_job_costs_the_minimum_at_least():
 
 def test_the_text_says_what_is_known():
     count = TokenCount(total=1234567, trained=9, exact=False, how="by characters")
-    cost = price(count, provider="openai", model="gpt-4.1-mini", n_epochs=3, on=DAY)
+    cost = estimate_cost(count, provider="openai", model="gpt-4.1-mini", n_epochs=3, on=DAY)
     assert str(cost) == (
         "about $18.52: 3,703,701 tokens in 3 epochs at $5 a million "
         "(https://developers.openai.com/api/docs/pricing, checked on 2026-07-30)"
     )
     exact = TokenCount(total=1, trained=1, exact=True, how="x")
-    cost = price(exact, provider="together", model="Qwen3-8B", n_epochs=1, on=DAY)
+    cost = estimate_cost(exact, provider="together", model="Qwen3-8B", n_epochs=1, on=DAY)
     assert str(cost) == (
         "$4.00, the least that a job costs: 1 tokens in 1 epochs at $0.48 a million "
         "(https://www.together.ai/pricing, checked on 2026-07-10; as a third party read it; Together's "
@@ -90,7 +90,7 @@ def test_a_table_of_ones_own(tmp_path):
         '[[price]]\nprovider = "azure"\nmodels = ["gpt-4.1-mini"]\nsupervised = 2.75\n'
         'source = "our contract"\nchecked_on = 2026-11-01\n'
     )
-    cost = price(1_000_000, provider="azure", model="gpt-4.1-mini", n_epochs=2, on=DAY, table=table)
+    cost = estimate_cost(1_000_000, provider="azure", model="gpt-4.1-mini", n_epochs=2, on=DAY, table=table)
     assert (cost.usd, cost.source) == (5.5, "our contract")
 
 
@@ -98,7 +98,7 @@ def test_today_is_the_day_unless_another_is_given(monkeypatch):
     row = max(TABLE, key=lambda row: row["checked_on"])
     for days, known in ((365, True), (366, False)):
         monkeypatch.setattr(prices, "_today", lambda days=days: row["checked_on"] + timedelta(days=days))
-        assert (price(1, provider=row["provider"], model="x-8b", n_epochs=1) is not None) == known
+        assert (estimate_cost(1, provider=row["provider"], model="x-8b", n_epochs=1) is not None) == known
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_today_is_the_day_unless_another_is_given(monkeypatch):
 )
 def test_what_makes_no_sense_is_refused(tokens, epochs, text):
     with pytest.raises(ValueError) as caught:
-        price(tokens, provider="openai", model="gpt-4.1", n_epochs=epochs)
+        estimate_cost(tokens, provider="openai", model="gpt-4.1", n_epochs=epochs)
     assert str(caught.value) == text
 
 

@@ -82,7 +82,7 @@ def by_check(path):
     for problem in report.problems:
         if problem.severity == "error":
             where = path.name if problem.line is None else f"{path.name}:{problem.line}"
-            raise InvalidExampleError(where, problem.field, problem.found, problem.fix)
+            raise InvalidExampleError(where, problem.field, problem.found, problem.how_to_fix)
     return report.lines
 
 

@@ -233,10 +233,10 @@ def test_the_run_above_is_found_for_runs_of_the_v2_api_too():
 
 def test_runs_with_an_unwanted_note_are_refused_through_both_doors():
     _, call = agent_trace()
-    loader = LangSmithRunChatLoader(runs=[call], refuse={"tools_missing"})
+    loader = LangSmithRunChatLoader(runs=[call], skip_notes={"tools_missing"})
     assert loader.load() == []
     skipped = []
-    assert list(examples_from_runs([call], refuse={"tools_missing"}, on_skip=skipped.append)) == []
+    assert list(examples_from_runs([call], skip_notes={"tools_missing"}, on_skip=skipped.append)) == []
     assert [error.reason for error in (*loader.skipped, *skipped)] == ["unwanted_note"] * 2
 
 
@@ -272,7 +272,9 @@ async def test_the_runs_above_are_fetched_on_request_once_for_calls_that_share_t
 
     whole = wrap_openai_run(HELLO)
     runs = [whole, call, {**call, "id": str(uuid.UUID(int=3))}]
-    loader = LangSmithRunChatLoader(runs=runs, client=Client(), fetch_trace=True, refuse={"tools_missing"})
+    loader = LangSmithRunChatLoader(
+        runs=runs, client=Client(), fetch_trace=True, skip_notes={"tools_missing"}
+    )
     for is_async in (False, True):
         fetched.clear()
         sessions = [s async for s in loader.alazy_load()] if is_async else loader.load()

@@ -18,7 +18,7 @@ from langsmith_finetune import (
     examples_from_runs,
     training_examples,
 )
-from langsmith_finetune.dialects.read import conversation_from_run, read_with_care
+from langsmith_finetune.dialects.read import conversation_from_run, read_full
 from tests import wire
 from tests.corpus import captured
 from tests.payloads import langchain_run, responses_run, vercel_run, wrap_gemini_run, wrap_openai_run
@@ -270,4 +270,4 @@ def test_setting_that_holds_itself_is_read_to_an_end():
     knot["extra_body"] = knot["other"] = knot
     run = wrap_openai_run(HELLO)
     run["inputs"]["extra_body"] = knot
-    assert read_with_care(run)[0].messages == HELLO["messages"]
+    assert read_full(run)[0].messages == HELLO["messages"]

@@ -358,9 +358,9 @@ def test_the_kinds_of_notes_are_a_closed_list_and_each_is_reached():
 
 def test_a_run_with_a_note_that_the_caller_refuses_is_refused():
     run = asked(WRAPPED, {"role": "user", "content": "I am [redacted]"})
-    conversation_from_run(run, refuse={"reasoning_dropped"})
+    conversation_from_run(run, skip_notes={"reasoning_dropped"})
     with pytest.raises(RunNotUsableError) as refused:
-        conversation_from_run(run, refuse={"redacted"})
+        conversation_from_run(run, skip_notes={"redacted"})
     assert refused.value.reason == "unwanted_note"
     assert refused.value.detail == "it has notes that are refused: redacted"
 

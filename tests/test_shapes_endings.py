@@ -10,7 +10,7 @@ import pytest
 
 from langsmith_finetune.dialects import fast_path as plain
 from langsmith_finetune.dialects.endings import ENDINGS, Meant
-from langsmith_finetune.dialects.fast_path import read_plain
+from langsmith_finetune.dialects.fast_path import read_fast
 from tests.payloads import (
     langchain_run,
     openai_agents_run,
@@ -104,7 +104,7 @@ def test_answer_that_was_cut_off_is_noted_by_both_doors(case, door):
 def test_answer_that_ended_as_meant_is_read_the_quick_way(word):
     for key in ("finish_reason", "stop_reason", "done_reason", "finishReason", "stopReason"):
         run = changed(langchain_run(HELLO), (*FIELDS, "response_metadata"), {key: word})
-        assert read_plain(run) is not None
+        assert read_fast(run) is not None
         assert by_loader(run)[2] == []
 
 

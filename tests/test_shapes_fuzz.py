@@ -16,7 +16,7 @@ from langsmith_finetune import (
     examples_from_runs,
     training_examples,
 )
-from langsmith_finetune.dialects.read import conversation_from_run, read_with_care
+from langsmith_finetune.dialects.read import conversation_from_run, read_full
 from tests.corpus import everything
 from tests.strategies import scaled
 
@@ -123,7 +123,7 @@ def check(run: dict[str, Any]) -> str:
         assert "reading it raised" not in error.detail, error.detail
         return error.reason
     conversation, source = conversation_from_run(run)
-    assert (conversation, source) == read_with_care(run)
+    assert (conversation, source) == read_full(run)
     assert not any(text in note.detail for text in CONTENT for note in source.notes)
     assert conversation.messages[-1]["role"] == "assistant"
     (bulk,) = examples_from_runs([run])

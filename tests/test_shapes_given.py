@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from langsmith_finetune import RunNotUsableError, examples_from_runs
-from langsmith_finetune.dialects.read import conversation_from_run, read_with_care
+from langsmith_finetune.dialects.read import conversation_from_run, read_full
 from langsmith_finetune.runs import placeholders as given_module
 from langsmith_finetune.runs.placeholders import given, is_placeholder
 from tests import older
@@ -95,7 +95,7 @@ def test_placeholder_in_any_setting_is_absent(make, placeholder):
     conversation, source = conversation_from_run(run)
     assert conversation == expected
     assert (source.notes, source.model, source.user_id) == ((), None, None)
-    assert (conversation, source) == read_with_care(run) == conversation_from_run(json.dumps(run).encode())
+    assert (conversation, source) == read_full(run) == conversation_from_run(json.dumps(run).encode())
 
 
 def test_placeholder_in_a_message_or_a_tool_is_absent():
@@ -129,7 +129,7 @@ def test_message_that_says_it_is_kept_word_for_word(make, text):
     schema = {"type": "object", "properties": {"a": {"type": "string", "default": text, "enum": [text]}}}
     line["tools"] = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
     run = make(line)
-    conversation, _ = read_with_care(run)
+    conversation, _ = read_full(run)
     assert [message["content"] for message in conversation.messages] == [text] * 4
     assert json.loads(conversation.messages[1]["tool_calls"][0]["function"]["arguments"]) == {"a": text}
     assert conversation.tools[0]["function"]["parameters"] == schema

@@ -16,9 +16,9 @@ from langsmith.types import Run as RunV2
 from langsmith_finetune import LangSmithRunChatLoader, RunNotUsableError, examples_from_runs
 from langsmith_finetune.dialects import fast_path as plain
 from langsmith_finetune.dialects.endings import ENDINGS
-from langsmith_finetune.dialects.fast_path import read_plain
+from langsmith_finetune.dialects.fast_path import read_fast
 from langsmith_finetune.dialects.losses import unseen_context as context
-from langsmith_finetune.dialects.read import conversation_from_run, read_with_care
+from langsmith_finetune.dialects.read import conversation_from_run, read_full
 from langsmith_finetune.runs.unparsed import opened
 from tests import wire
 from tests.corpus import captured, everything, producers
@@ -43,14 +43,14 @@ def as_row(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_what_is_read_the_quick_way_is_what_the_readers_read():
-    quick = [run for run in everything() if read_plain(run) is not None]
+    quick = [run for run in everything() if read_fast(run) is not None]
     for run in quick:
-        assert conversation_from_run(run) == read_with_care(run)
+        assert conversation_from_run(run) == read_full(run)
     assert len(quick) > 20
 
 
 def test_the_common_runs_of_langchain_and_openai_are_read_the_quick_way():
-    names = {name for name, run, _ in wire.cases("") if read_plain(run) is not None}
+    names = {name for name, run, _ in wire.cases("") if read_fast(run) is not None}
     assert names == {
         "jslc_plain[0]", "jslc_stream[0]", "jswo_plain[0]", "lc2024_others[2]", "lc2025_others[2]", "lc_async[0]", "lc_plain[0]", "lc_stream[0]",
         "wo_plain[0]", "wo_raw[0]", "wo_stream[0]",
@@ -71,10 +71,10 @@ def test_langsmiths_own_objects_are_read_the_quick_way_and_others_by_what_they_a
     v1 = Run(**{"name": "x", "start_time": "2026-11-01T00:00:00", "dotted_order": "x"} | run)
     v2 = RunV2.model_validate(run | {"run_type": "LLM", "status": "SUCCESS"})
     for known in (v1, v2):
-        assert read_plain(known) is not None
-        assert conversation_from_run(known) == read_with_care(known)
+        assert read_fast(known) is not None
+        assert conversation_from_run(known) == read_full(known)
     other = SimpleNamespace(**run)
-    assert read_plain(other) is None
+    assert read_fast(other) is None
     assert conversation_from_run(other)[0].messages == HELLO["messages"]
 
 
@@ -118,9 +118,9 @@ def test_a_run_that_is_a_little_odd_reads_the_same_both_ways(words, of_langchain
             place = place[step] if known else None
         if isinstance(place, dict):
             place[key] = value
-    read = read_plain(run)
+    read = read_fast(run)
     if read is not None:
-        conversation, source = read_with_care(run)
+        conversation, source = read_full(run)
         assert (conversation.messages, source) == read
         assert source.notes == ()
     assert told(json.dumps(run).encode()) == told(run)

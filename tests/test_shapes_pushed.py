@@ -14,7 +14,7 @@ from langsmith_finetune import (
     examples_from_runs,
     training_examples,
 )
-from langsmith_finetune.dialects.fast_path import read_plain
+from langsmith_finetune.dialects.fast_path import read_fast
 from langsmith_finetune.dialects.read import conversation_from_run
 from tests import wire
 from tests.payloads import langchain_run, responses_run, vercel_run, wrap_anthropic_run, wrap_openai_run
@@ -121,13 +121,13 @@ def test_model_that_repeats_itself_is_noted_and_not_cut(make, messages):
     run = make(line(*messages))
     assert both_doors(run) == (list(messages), ["answer_repeated"])
     with pytest.raises(RunNotUsableError, match="unwanted_note"):
-        conversation_from_run(run, refuse={"answer_repeated"})
+        conversation_from_run(run, skip_notes={"answer_repeated"})
 
 
 def test_repeated_answer_is_not_read_the_quick_way():
     run = langchain_run({"messages": [QUESTION, said("Hello!"), MORE, said("Hello!")]})
-    assert read_plain(run) is None
-    assert read_plain(langchain_run({"messages": [said("Hi!"), QUESTION, said("Hello!")]})) is not None
+    assert read_fast(run) is None
+    assert read_fast(langchain_run({"messages": [said("Hi!"), QUESTION, said("Hello!")]})) is not None
 
 
 def test_id_of_a_message_proves_that_the_inputs_hold_it():

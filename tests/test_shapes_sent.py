@@ -57,7 +57,7 @@ def test_text_beside_calls_is_noted_where_the_version_is_not_told():
     assert [note.kind for note in notes] == ["unsent"]
     assert example.line["messages"][2]["content"] == "Let me see."
     with pytest.raises(RunNotUsableError, match="unsent"):
-        conversation_from_run(run, refuse={"unsent"})
+        conversation_from_run(run, skip_notes={"unsent"})
 
 
 def test_text_beside_calls_is_kept_in_python():

@@ -10,7 +10,7 @@ import pytest
 from langsmith_finetune import RunNotUsableError, examples_from_runs
 from langsmith_finetune._foundation.json_schema import json_schema
 from langsmith_finetune.dialects.losses.lost_media import is_repr
-from langsmith_finetune.dialects.read import conversation_from_run, read_with_care
+from langsmith_finetune.dialects.read import conversation_from_run, read_full
 from tests.payloads import langchain_run, wrap_openai_run
 from tests.wire import cases
 
@@ -27,7 +27,7 @@ def asked(model: str, *messages: tuple[str, str]) -> dict[str, Any]:
 
 
 def request(run: dict[str, Any]) -> list[tuple[str, Any]]:
-    quick, careful = conversation_from_run(run)[0], read_with_care(run)[0]
+    quick, careful = conversation_from_run(run)[0], read_full(run)[0]
     assert quick == careful
     (example,) = examples_from_runs([run])
     assert example.line["messages"] == quick.messages
@@ -85,7 +85,7 @@ def test_an_answer_that_ended_in_a_call_which_is_not_there_is_noted():
     for word in ("tool_calls", "tool_use", "FinishReason.TOOL_CALLS", "tool_callstool_calls"):
         run = wrap_openai_run(line)
         run["outputs"]["choices"][0]["finish_reason"] = word
-        for read in (conversation_from_run, read_with_care):
+        for read in (conversation_from_run, read_full):
             assert [(note.kind, note.detail) for note in read(run)[1].notes] == [
                 ("calls_missing", "the answer ended in a call of a tool, which the run does not hold")
             ]
@@ -118,7 +118,7 @@ def test_markup_is_an_answer(text):
 
 def test_a_stream_left_early_is_noted_on_both_ways():
     run = WIRE["wo2024_chat[1]"]
-    for read in (conversation_from_run, read_with_care):
+    for read in (conversation_from_run, read_full):
         assert [note.kind for note in read(run)[1].notes] == ["answer_cut_off"]
 
 

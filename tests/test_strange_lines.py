@@ -29,18 +29,18 @@ from langsmith_finetune import (
     drop_duplicates,
     examples_from_hf,
     fit_length,
+    fix_examples,
     fold_traces,
     from_target,
-    mend_examples,
     preferences_from_experiments,
     preferences_from_scores,
     read_jsonl,
     redact,
-    split,
-    split_of,
+    split_side,
     to_hf_dataset,
     to_target,
     total_tokens,
+    train_validation_split,
     training_examples,
     write_jsonl,
 )
@@ -105,11 +105,13 @@ def of_lines(door: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
 STEPS: dict[str, Callable[[list[Any]], Any]] = {
     "fold_traces": lambda given: list(fold_traces(given)),
     "drop_duplicates": lambda given: list(drop_duplicates(given)),
-    "drop_duplicates, near": lambda given: list(drop_duplicates(given, near=0.9, keep="best", score="k")),
-    "split": lambda given: [list(side) for side in split(given, by="user")],
-    "split_of": lambda given: split_of(given[0]),
+    "drop_duplicates, near": lambda given: list(
+        drop_duplicates(given, similarity=0.9, keep="best", score="k")
+    ),
+    "split": lambda given: [list(side) for side in train_validation_split(given, group_by="user")],
+    "split_side": lambda given: split_side(given[0]),
     "fit_length": lambda given: list(
-        fit_length(given, 2, lambda line: len(line["messages"]), policy="trim_oldest_turns")
+        fit_length(given, 2, lambda line: len(line["messages"]), over_length="trim_oldest_turns")
     ),
     "redact": lambda given: list(
         redact(given, [("WORD", r"\w+")], str.upper, media="drop", tool_descriptions=True)
@@ -128,7 +130,7 @@ DOORS: dict[str, Callable[[Any, Any], Any]] = {
     "total_tokens": of_lines(lambda line: total_tokens([by_hand(line), line])),
     "describe_examples": of_lines(lambda line: str(describe_examples([by_hand(line), line]))),
     **{name: of_lines(lambda line, step=step: step([TrainingExample(line=line, source=SOURCE)])) for name, step in STEPS.items()},
-    **{f"{name} of preferences": of_lines(lambda line, step=STEPS[name]: step([PreferenceExample(line=line, source=SOURCE)])) for name in ("redact", "split", "split_of")},
+    **{f"{name} of preferences": of_lines(lambda line, step=STEPS[name]: step([PreferenceExample(line=line, source=SOURCE)])) for name in ("redact", "split", "split_side")},
 }  # fmt: skip
 
 
@@ -207,7 +209,7 @@ def test_a_line_with_a_strange_value_is_checked_and_mended(target, name):
             assert report.lines == 2
             assert SECRET not in str(report) + "".join(map(str, report.problems))
         skipped: list[InvalidExampleError] = []
-        kept = list(mend_examples([by_hand(line), GOOD], target, on_skip=skipped.append))
+        kept = list(fix_examples([by_hand(line), GOOD], target, on_skip=skipped.append))
         assert len(kept) + len(skipped) == 2
         assert kept[-1].source == GOOD.source
         assert not any(SECRET in str(error) for error in skipped)
@@ -233,7 +235,7 @@ def test_a_strange_value_beside_a_line_is_taken_or_refused_by_name(name, tmp_pat
         told(lambda example=example: write_jsonl([example], tmp_path / "train.jsonl"))
         told(lambda example=example: str(describe_examples([example])))
         told(lambda example=example: count_tokens(example))
-        told(lambda example=example: list(mend_examples([example], "trl")))
+        told(lambda example=example: list(fix_examples([example], "trl")))
         assert check([example], "trl").lines == 1
 
 
@@ -247,7 +249,7 @@ def test_a_strange_value_in_place_of_an_example_is_refused_by_its_place(name, tm
     assert told(lambda: count_tokens(value)).startswith("the example: ")
     assert told(lambda: describe_examples([value])).startswith("example 0: ")
     skipped: list[InvalidExampleError] = []
-    assert list(mend_examples([value], "trl", on_skip=skipped.append)) == []
+    assert list(fix_examples([value], "trl", on_skip=skipped.append)) == []
     assert [error.where for error in skipped] == ["example 0"]
     assert check([value], "trl").errors
 

@@ -9,7 +9,7 @@ import pytest
 import tiktoken
 
 from langsmith_finetune import PreferenceExample, RunSource, TrainingExample
-from langsmith_finetune.cost.tokens import TokenCount, count_tokens, counter_for, total_tokens
+from langsmith_finetune.cost.tokens import TokenCount, count_tokens, token_counter, total_tokens
 from tests.test_shapes import CALL, HELLO
 
 # A real encoding, small enough to count by eye: bytes, and a few words merged from them.
@@ -38,7 +38,7 @@ def test_openais_form_is_counted_as_openai_documents_it():
     assert count == TokenCount(
         total=5 + 9 + 5, trained=2, exact=True, how="tiktoken's tiny, with OpenAI's 3 tokens a message"
     )
-    assert counter_for(TINY)(LINE) == 19
+    assert token_counter(TINY)(LINE) == 19
 
 
 def test_text_that_looks_like_a_special_token_is_text():
@@ -140,7 +140,7 @@ def test_a_missing_package_makes_an_estimate_that_names_the_extra(monkeypatch, p
 def test_a_model_folder_needs_transformers(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ImportError) as caught:
-        counter_for(tmp_path)
+        token_counter(tmp_path)
     assert str(caught.value) == (
         'counting by a model\'s own tokenizer needs transformers: pip install "langsmith-finetune[tokens]"'
     )
@@ -159,7 +159,7 @@ def test_o200k_base_counts_as_openais_cookbook_prints():
         ("user", "This late pivot means we don't have time to boil the ocean for the client deliverable."),
     ]  # fmt: skip
     messages = [dict(zip(("role", "content", "name"), message, strict=False)) for message in said]
-    assert counter_for("gpt-4o")({"messages": messages}) == 124 - 3
+    assert token_counter("gpt-4o")({"messages": messages}) == 124 - 3
 
 
 def test_what_the_provider_counted_is_taken_where_no_tokenizer_is_at_hand():
@@ -208,18 +208,18 @@ def test_the_estimate_is_a_token_for_four_bytes():
 
 
 def test_a_function_of_ones_own_counts():
-    counter = counter_for(lambda line: len(line["messages"]))
+    counter = token_counter(lambda line: len(line["messages"]))
     assert counter(LINE) == 3
     assert count_tokens(LINE, counter) == TokenCount(
         total=3, trained=None, exact=False, how="by the function given"
     )
     assert total_tokens([LINE, LINE], counter).trained is None
-    assert counter_for(counter) is counter
+    assert token_counter(counter) is counter
 
 
 def test_what_is_no_target_is_refused():
     with pytest.raises(TypeError) as caught:
-        counter_for(7)
+        token_counter(7)
     assert str(caught.value) == "a target must be a name, a folder, a tokenizer or a function, not int"
 
 
@@ -262,9 +262,9 @@ def test_an_open_model_is_counted_as_its_template_renders_it(folder):
     )
     assert CALL["tools"][0]["function"]["name"] in text
     assert (
-        count.total == len(tokenizer(text, add_special_tokens=False).input_ids) == counter_for(folder)(CALL)
+        count.total == len(tokenizer(text, add_special_tokens=False).input_ids) == token_counter(folder)(CALL)
     )
-    assert counter_for(tokenizer)(CALL) == count.total
+    assert token_counter(tokenizer)(CALL) == count.total
 
 
 def test_the_trained_tokens_are_those_of_the_answers_and_their_end(folder):
@@ -291,10 +291,10 @@ def test_what_a_template_does_not_take_is_estimated_and_said_so(folder):
     assert count.how == (
         "the tokenizer given, with its chat template; estimated, since the template does not take these messages"
     )
-    assert counter_for(tokenizer)(line) == count.total > 765
+    assert token_counter(tokenizer)(line) == count.total > 765
     tokenizer.chat_template = "{{ raise_exception('only system, please') }}"
     assert not count_tokens(HELLO, tokenizer).exact
-    assert counter_for(tokenizer)(HELLO) == count_tokens(HELLO, tokenizer).total
+    assert token_counter(tokenizer)(HELLO) == count_tokens(HELLO, tokenizer).total
 
 
 def test_a_bare_tokenizer_is_an_estimate(folder):
@@ -308,8 +308,8 @@ def test_a_bare_tokenizer_is_an_estimate(folder):
 
 def test_a_folder_without_a_tokenizer_is_an_error(tmp_path):
     with pytest.raises((OSError, ValueError)):
-        counter_for(tmp_path)
+        token_counter(tmp_path)
 
 
 def test_a_counter_says_how_it_counts():
-    assert repr(counter_for(TINY)) == "<_ByTiktoken: tiktoken's tiny, with OpenAI's 3 tokens a message>"
+    assert repr(token_counter(TINY)) == "<_ByTiktoken: tiktoken's tiny, with OpenAI's 3 tokens a message>"

@@ -17,7 +17,7 @@ import openai
 import pytest
 from huggingface_hub import HfApi
 
-from langsmith_finetune import FineTuneJob, JobStatus, JobTimeoutError, Journal, ProviderError
+from langsmith_finetune import FineTuneJob, JobInfo, JobTimeoutError, Journal, ProviderError
 from langsmith_finetune._foundation.deadline import answers_within
 from langsmith_finetune.providers.azure import AzureProvider
 from langsmith_finetune.providers.crusoe import CrusoeProvider
@@ -302,7 +302,7 @@ def test_no_provider_reads_an_answer_without_end(provider_at, monkeypatch):
 
 
 def test_wait_with_a_timeout_ends_while_the_host_drips(provider_at, tmp_path):
-    status = JobStatus(id="job-1", status="running", provider_status="running", model="m")
+    status = JobInfo(id="job-1", status="running", provider_status="running", model="m")
     with host(head(content_length=9999), *[b" "] * 9999, pause=0.02) as (here, _):
         job = FineTuneJob(provider_at(here), status, journal=Journal(tmp_path))
         started = time.monotonic()

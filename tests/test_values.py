@@ -15,7 +15,7 @@ from langsmith_finetune._foundation.json_values import (
     time_from,
     word_from,
 )
-from langsmith_finetune.providers.values import Checkpoint, JobEvent, JobStatus
+from langsmith_finetune.providers.values import Checkpoint, JobEvent, JobInfo
 
 ODD = (None, True, 7, -1, 1e400, float("nan"), 10**400, "", "x", [], ["x"], {}, {"a": 1}, b"x", object())
 
@@ -108,7 +108,7 @@ def test_json_has_neither_nan_nor_half_characters():
 def test_metrics_hold_finite_numbers_only():
     numbers = {"train_loss": 0.5, "valid_loss": float("nan"), "lr": float("inf"), "note": "x", "on": True}
     for shown in (
-        JobStatus(id="j", status="running", provider_status="r", model="m", metrics=numbers),
+        JobInfo(id="j", status="running", provider_status="r", model="m", metrics=numbers),
         JobEvent(id="e", created_at=datetime.now(UTC), level="info", message="", metrics=numbers),
         Checkpoint(id="c", metrics=numbers),
     ):

@@ -11,7 +11,7 @@ import pytest
 
 from langsmith_finetune import InvalidExampleError, Ledger, RunSource, TrainingExample, write_jsonl
 from langsmith_finetune._foundation import files as module
-from langsmith_finetune._foundation.files import finish_pair, whole_file, whole_pair
+from langsmith_finetune._foundation.files import atomic_pair, atomic_write, finish_pair
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a killed process is a fork")
 
@@ -125,7 +125,7 @@ def test_write_without_ledger_killed_anywhere_leaves_no_ledger_of_other_lines(tm
 
 def test_next_write_removes_what_killed_writers_left(tmp_path):
     def write():
-        with whole_file(tmp_path / "a.jsonl") as file:
+        with atomic_write(tmp_path / "a.jsonl") as file:
             file.write(b"private")
             file.flush()
             os._exit(9)
@@ -137,16 +137,16 @@ def test_next_write_removes_what_killed_writers_left(tmp_path):
     left = list(tmp_path.iterdir())
     assert len(left) == 1  # each removes that of the one before
     assert left[0].stat().st_mode & 0o777 == 0o600
-    with whole_file(tmp_path / "b.jsonl") as file:
+    with atomic_write(tmp_path / "b.jsonl") as file:
         file.write(b"x")
     assert [path.name for path in tmp_path.iterdir()] == ["b.jsonl"]
 
 
 def test_next_write_leaves_what_another_process_is_writing(tmp_path):
-    with whole_file(tmp_path / "a.jsonl") as file:
+    with atomic_write(tmp_path / "a.jsonl") as file:
         file.write(b"a")
         if (child := os.fork()) == 0:
-            with whole_file(tmp_path / "b.jsonl") as other:
+            with atomic_write(tmp_path / "b.jsonl") as other:
                 other.write(b"b")
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
@@ -158,19 +158,19 @@ def test_other_hidden_files_are_left_alone(tmp_path):
     names = [".train.jsonl.backup_1", ".unfinished", ".a.unfinished", "x.12345678.unfinished"]
     for name in names:
         (tmp_path / name).write_text("mine")
-    with whole_file(tmp_path / "train.jsonl") as file:
+    with atomic_write(tmp_path / "train.jsonl") as file:
         file.write(b"x")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "train.jsonl"])
 
 
 def test_interrupted_pair_keeps_the_old_files(tmp_path):
     first, second = tmp_path / "a", tmp_path / "b"
-    with whole_pair(first, second) as (one, two):
+    with atomic_pair(first, second) as (one, two):
         one.write(b"1")
         two.write(b"2")
 
     def write():
-        with whole_pair(first, second) as (one, _):
+        with atomic_pair(first, second) as (one, _):
             one.write(b"3")
             raise KeyboardInterrupt
 
@@ -186,7 +186,7 @@ def test_interruption_after_the_mark_is_finished_by_the_next_call(tmp_path, monk
         raise KeyboardInterrupt
 
     def write(patch):
-        with whole_pair(first, second) as (one, two):
+        with atomic_pair(first, second) as (one, two):
             one.write(b"1")
             two.write(b"2")
             patch.setattr(module, "_finish", interrupted)

@@ -41,7 +41,7 @@ class _Part:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Write a file that replaces an older one only once it is whole. Only its owner may read it.
 
     Args:
@@ -56,7 +56,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def whole_pair(
+def atomic_pair(
     first: Path, second: Path, *, keep_second: Callable[[], bool] = lambda: True
 ) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """Write two files that replace older ones together, once both are whole.

@@ -60,7 +60,7 @@ def look_again_delays(seconds: float) -> Iterator[float]:
             return
 
 
-def looks(
+def poll(
     look: Callable[[], bool],
     *,
     clock: Clock,
@@ -115,7 +115,7 @@ def looks(
         yield delay if timeout is None else min(delay, timeout - waited)
 
 
-def patiently(ask: Callable[[], Answer], clock: Clock) -> Answer:
+def with_retries(ask: Callable[[], Answer], clock: Clock) -> Answer:
     """Ask what can be asked twice without harm; a temporary failure is waited out, up to four times."""
     attempt = 1
     while True:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar, overload
 T = TypeVar("T")
 
 
-class FirstThousand(Sequence[T], Generic[T]):
+class Tally(Sequence[T], Generic[T]):
     """The first 1,000 things of a stream, and how many there were of each kind.
 
     Args:

@@ -17,7 +17,7 @@ _OLDEST_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+class CostEstimate:
     """What training a file costs.
 
     Args:
@@ -52,7 +52,7 @@ class Price:
         )
 
 
-def price(
+def estimate_cost(
     tokens: TokenCount | int,
     *,
     provider: str,
@@ -64,7 +64,7 @@ def price(
     evaluated_tokens: int = 0,
     on: date | None = None,
     table: str | Path | None = None,
-) -> Price | None:
+) -> CostEstimate | None:
     """What training costs, or None where no price is known for it: no guess is made.
 
     Args:
@@ -87,10 +87,10 @@ def price(
         ValueError: The number of tokens or epochs makes no sense.
 
     Example:
-        >>> cost = price(2_000_000, provider="openai", model="gpt-4.1-mini", n_epochs=3, on=date(2026, 12, 1))
+        >>> cost = estimate_cost(2_000_000, provider="openai", model="gpt-4.1-mini", n_epochs=3, on=date(2026, 12, 1))
         >>> cost.usd, cost.checked_on.isoformat()
         (30.0, '2026-07-30')
-        >>> price(2_000_000, provider="nowhere", model="gpt-4.1-mini", n_epochs=3) is None
+        >>> estimate_cost(2_000_000, provider="nowhere", model="gpt-4.1-mini", n_epochs=3) is None
         True
     """
     count, exact = (tokens.total, tokens.exact) if isinstance(tokens, TokenCount) else (tokens, True)
@@ -107,7 +107,7 @@ def price(
             paid = count * n_epochs + evaluated_tokens
             usd = paid * rate / 1e6
             least = row.get("minimum_usd", 0.0)
-            return Price(
+            return CostEstimate(
                 usd=max(usd, least),
                 tokens=paid,
                 n_epochs=n_epochs,

@@ -55,7 +55,7 @@ class TokenCount:
 class TokenCounter(ABC):
     """Counts the tokens of lines. Call it with a line for their number, or ask `count` for all it knows.
 
-    Made by `counter_for`. It can be given wherever a function from a line to a number is wanted.
+    Made by `token_counter`. It can be given wherever a function from a line to a number is wanted.
 
     Args:
         how: How it counts.
@@ -81,9 +81,9 @@ def count_tokens(example: Any, target: Any = None, *, download: bool = False) ->
 
     Args:
         example: A training example, a preference, or a bare line.
-        target: As for `counter_for`. Where no tokenizer is at hand, what the provider counted when the run
+        target: As for `token_counter`. Where no tokenizer is at hand, what the provider counted when the run
             was made is taken, if the example knows its run, and otherwise an estimate by characters.
-        download: As for `counter_for`.
+        download: As for `token_counter`.
 
     Example:
         >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
@@ -91,7 +91,7 @@ def count_tokens(example: Any, target: Any = None, *, download: bool = False) ->
         >>> count.exact, count.how
         (False, 'estimated by characters')
     """
-    counter = counter_for(target, download=download)
+    counter = token_counter(target, download=download)
     return _counted(counter, "the example", example)
 
 
@@ -108,8 +108,8 @@ def total_tokens(examples: Iterable[Any], target: Any = None, *, download: bool 
 
     Args:
         examples: Training examples, preferences or bare lines, such as `read_jsonl(path)` gives.
-        target: As for `counter_for`.
-        download: As for `counter_for`.
+        target: As for `token_counter`.
+        download: As for `token_counter`.
 
     Example:
         >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
@@ -117,7 +117,7 @@ def total_tokens(examples: Iterable[Any], target: Any = None, *, download: bool 
         True
     """
     check_many("examples", examples, "examples or lines")
-    counter = counter_for(target, download=download)
+    counter = token_counter(target, download=download)
     total: TokenCount | None = None
     for index, example in enumerate(examples):
         count = _counted(counter, name_of(example, index), example)
@@ -125,7 +125,7 @@ def total_tokens(examples: Iterable[Any], target: Any = None, *, download: bool 
     return total or TokenCount(total=0, trained=0, exact=True, how="nothing to count")
 
 
-def counter_for(target: Any = None, *, download: bool = False) -> TokenCounter:
+def token_counter(target: Any = None, *, download: bool = False) -> TokenCounter:
     """A counter for a target, a model, or a tokenizer. Nothing is downloaded unless it is asked for.
 
     Args:
@@ -143,7 +143,7 @@ def counter_for(target: Any = None, *, download: bool = False) -> TokenCounter:
         TypeError: The target is none of these.
 
     Example:
-        >>> counter = counter_for("together")
+        >>> counter = token_counter("together")
         >>> counter({"messages": [{"role": "assistant", "content": "Hello there, how are you?"}]})
         11
     """

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage, nameless
-from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.sound import name_of
 
@@ -24,7 +24,7 @@ _STEP = "drop_duplicates"
 def drop_duplicates(
     examples: Iterable[TrainingExample],
     *,
-    near: float | None = None,
+    similarity: float | None = None,
     keep: Literal["newest", "best", "first"] = "newest",
     score: str | None = None,
     report: DatasetReport | None = None,
@@ -39,17 +39,17 @@ def drop_duplicates(
 
     Args:
         examples: A list, or anything that can be gone through twice: memory then grows by about 400 bytes an
-            example, and by up to 5 KB more with `near`. What can be gone through only once, as a generator, is
+            example, and by up to 5 KB more with `similarity`. What can be gone through only once, as a generator, is
             held in memory whole, unless `keep` is `"first"`.
-        near: The least likeness of near duplicates, such as 0.9: the share of common triples of words
+        similarity: The least likeness of near duplicates, such as 0.9: the share of common triples of words
             (Jaccard), estimated to about 0.03 by MinHash. Needs the extra `dedupe`.
         keep: `"newest"` by the time of the call; `"best"` by `score`, then the newest; or `"first"`.
         score: The key of a feedback score, for `"best"`. An example without it is worse than any with it.
         report: Filled with each example left out, the one kept, and how alike they are.
 
     Raises:
-        ImportError: `near` is given and rensa is not installed; says how to install it.
-        ValueError: `keep`, `near` or `score` cannot be.
+        ImportError: `similarity` is given and rensa is not installed; says how to install it.
+        ValueError: `keep`, `similarity` or `score` cannot be.
 
     Example:
         >>> hi = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
@@ -61,7 +61,7 @@ def drop_duplicates(
     if (keep == "best") != (score is not None):
         raise ValueError("keep='best' and score='the key of a feedback score' go together")
     check_many("examples", examples, "training examples")
-    seen, report = Seen(near), report if report is not None else DatasetReport()
+    seen, report = DuplicateIndex(similarity), report if report is not None else DatasetReport()
     if keep == "first":
         kept = _first(report.reading_examples(_STEP, examples), seen, report)
     else:
@@ -70,7 +70,7 @@ def drop_duplicates(
 
 
 def _first(
-    examples: Iterable[TrainingExample], seen: Seen, report: DatasetReport
+    examples: Iterable[TrainingExample], seen: DuplicateIndex, report: DatasetReport
 ) -> Iterator[TrainingExample]:
     for index, example in enumerate(examples):
         if not _is_duplicate(name_of(example, index), seen.features(example.line), seen, report):
@@ -78,7 +78,7 @@ def _first(
 
 
 def _chosen(
-    examples: Iterable[TrainingExample], seen: Seen, score: str | None, report: DatasetReport
+    examples: Iterable[TrainingExample], seen: DuplicateIndex, score: str | None, report: DatasetReport
 ) -> Iterator[TrainingExample]:
     again = list(examples) if iter(examples) is examples else examples
     told = [
@@ -96,14 +96,14 @@ def _chosen(
             yield example
 
 
-def _is_duplicate(name: str, features: Features, seen: Seen, report: DatasetReport) -> bool:
+def _is_duplicate(name: str, features: Features, seen: DuplicateIndex, report: DatasetReport) -> bool:
     match = seen.match(features)
     if match is None:
         seen.add(name, features)
         return False
     what = "duplicate" if match.likeness is None else "near duplicate"
     detail = "" if match.likeness is None else f"{match.likeness:.2f} alike"
-    report.add(Change(step=_STEP, what=what, example=name, kept=match.name, detail=detail))
+    report.add(DatasetChange(step=_STEP, what=what, example=name, kept=match.name, detail=detail))
     return True
 
 
@@ -139,27 +139,27 @@ class Match:
     likeness: float | None = None
 
 
-class Seen:
+class DuplicateIndex:
     """The examples met so far, to ask whether another one is among them.
 
     Args:
-        near: As for `drop_duplicates`.
+        similarity: As for `drop_duplicates`.
     """
 
-    def __init__(self, near: float | None) -> None:
-        if near is not None and not 0 < near <= 1:
-            raise ValueError(f"near must be above 0 and at most 1, not {near!r}")
-        self._near = near
+    def __init__(self, similarity: float | None) -> None:
+        if similarity is not None and not 0 < similarity <= 1:
+            raise ValueError(f"similarity must be above 0 and at most 1, not {similarity!r}")
+        self._similarity = similarity
         self._exact: dict[bytes, str] = {}
         self._kept: list[tuple[str, Features]] = []
-        if near is not None:
+        if similarity is not None:
             self._rensa = _rensa()
             # Finds candidates; that they are alike is decided by their signatures.
-            self._bands = self._rensa.RMinHashLSH(near, _SLOTS, _bands_for(near))
+            self._bands = self._rensa.RMinHashLSH(similarity, _SLOTS, _bands_for(similarity))
 
     def features(self, line: TrainingLine) -> Features:
         """What the line is compared by."""
-        if self._near is None:
+        if self._similarity is None:
             return Features(_digest(line))
         asked, said = _triples(line, answers=False), _triples(line, answers=True)
         whole = self._signature([*asked, *("said: " + triple for triple in said)])
@@ -168,20 +168,20 @@ class Seen:
     def match(self, features: Features) -> Match | None:
         """The example that this one repeats: the same one, or else the one most alike."""
         name = self._exact.get(features.digest)
-        if name is not None or self._near is None:
+        if name is not None or self._similarity is None:
             return None if name is None else Match(name)
         best = None
         for index in sorted(self._bands.query(features.whole)):
             name, other = self._kept[index]
             likeness = min(features.asked.jaccard(other.asked), features.said.jaccard(other.said))
-            if likeness >= self._near and (best is None or likeness > (best.likeness or 0)):
+            if likeness >= self._similarity and (best is None or likeness > (best.likeness or 0)):
                 best = Match(name, likeness)
         return best
 
     def add(self, name: str, features: Features) -> None:
         """Remember an example."""
         self._exact[features.digest] = name
-        if self._near is not None:
+        if self._similarity is not None:
             self._bands.insert(len(self._kept), features.whole)
             self._kept.append((name, replace(features, whole=None)))
 
@@ -194,12 +194,12 @@ class Seen:
 _SLOTS = 128
 
 
-def _bands_for(near: float) -> int:
+def _bands_for(similarity: float) -> int:
     """The fewest bands that find at least 99 of 100 pairs that are just alike enough.
 
     Source: Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, 3.4.2, http://www.mmds.org
     """
-    finding = (b for b in (4, 8, 16, 32, 64) if 1 - (1 - near ** (_SLOTS // b)) ** b >= 0.99)
+    finding = (b for b in (4, 8, 16, 32, 64) if 1 - (1 - similarity ** (_SLOTS // b)) ** b >= 0.99)
     return next(finding, _SLOTS)
 
 

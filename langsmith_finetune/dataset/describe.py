@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._printable import printable, printable_line
-from langsmith_finetune.cost.tokens import counter_for
+from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.dialects.read import conversation_from_run
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.sound import check_form, is_example, line_of, name_of
@@ -35,11 +35,11 @@ _MOST_NAMES = 1000
 _OTHERS = "(others)"
 
 
-class Spread:
+class Distribution:
     """Many whole numbers, in little memory. See the module for what is exact.
 
     Example:
-        >>> spread = Spread([1, 2, 3, 1000])
+        >>> spread = Distribution([1, 2, 3, 1000])
         >>> spread.count, spread.mean, spread.least, spread.most, spread.quantile(0.5)
         (4, 251.5, 1, 1000, 2)
     """
@@ -98,7 +98,7 @@ class Description:
     what: str
     count: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=dict)
-    spreads: dict[str, Spread] = field(default_factory=dict)
+    spreads: dict[str, Distribution] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def tally(self, kind: str, name: str, times: int = 1) -> None:
@@ -108,7 +108,7 @@ class Description:
 
     def measure(self, kind: str, value: int) -> None:
         """Take in a number."""
-        self.spreads.setdefault(kind, Spread()).add(value)
+        self.spreads.setdefault(kind, Distribution()).add(value)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values; names by how often they occur."""
@@ -198,7 +198,7 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
 
     Args:
         examples: Training examples, preferences or bare lines.
-        counter: Counts tokens: anything that `counter_for` takes. By default tokens are estimated.
+        counter: Counts tokens: anything that `token_counter` takes. By default tokens are estimated.
 
     Returns:
         Counts of `roles`, `tools offered`, `tools called`, `models`, `scripts` (the writing system most of an
@@ -213,7 +213,7 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
         (1, {'Cyrillic': 1})
     """
     check_many("examples", examples, "examples or lines")
-    tokens = counter_for(counter)
+    tokens = token_counter(counter)
     found, exact = Description(what="examples"), True
     for example in examples:
         where = name_of(example, found.count)
@@ -320,7 +320,7 @@ def _tally_role(found: Description, source: RunSource) -> None:
             found.tally(kind, name)
 
 
-def _sentence(spread: Spread) -> str:
+def _sentence(spread: Distribution) -> str:
     told = spread.to_dict()
     return (
         f"{told['least']:,} to {told['most']:,}, mean {told['mean']:,.1f}, median {told['p50']:,}, "

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
-from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.sound import name_of
 from langsmith_finetune.examples.source import RunSource
@@ -82,7 +82,7 @@ def _fold(
     for index, example in enumerate(examples):
         group = _group(example, across)
         if group is None or example.line["messages"][-1]["role"] != "assistant":
-            report.add(Change(step=_STEP, what="passed unchanged", example=name_of(example, index)))
+            report.add(DatasetChange(step=_STEP, what="passed unchanged", example=name_of(example, index)))
             yield example
             continue
         if grouped and group != held:
@@ -207,10 +207,10 @@ def _told(example: TrainingExample, path: list[_Place], report: DatasetReport) -
     if len(merged) > len(example.merged):
         changes.append(f"folded {len(merged) + 1} calls into one")
         for run in merged:
-            report.add(Change(step=_STEP, what="merged", example=run.run_id, kept=name))
+            report.add(DatasetChange(step=_STEP, what="merged", example=run.run_id, kept=name))
     if muted:
         changes.append(f"weight 0 for {muted} assistant messages of the history")
-        report.add(Change(step=_STEP, what="with untrained history", example=name, detail=str(muted)))
+        report.add(DatasetChange(step=_STEP, what="with untrained history", example=name, detail=str(muted)))
     line = TrainingLine(**{**example.line, "messages": messages})
     return replace(example, line=line, merged=merged, changes=(*example.changes, *changes))
 

@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
-from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.sound import name_of
@@ -22,7 +22,7 @@ def fit_length(
     max_tokens: int,
     count: Callable[[TrainingLine], int],
     *,
-    policy: Literal["refuse", "drop", "trim_oldest_turns"] = "refuse",
+    over_length: Literal["raise", "drop", "trim_oldest_turns"] = "raise",
     report: DatasetReport | None = None,
 ) -> Iterator[TrainingExample]:
     """See that no example is longer than the target takes; targets cut the end off, which is the answer.
@@ -31,7 +31,7 @@ def fit_length(
         examples: Any.
         max_tokens: The most that an example may be long, in tokens.
         count: How long a line is, in tokens.
-        policy: `"refuse"` raises at the first that is too long; `"drop"` leaves it out.
+        over_length: `"raise"` stops at the first that is too long; `"drop"` leaves it out.
             `"trim_oldest_turns"` takes the oldest turns out of it, each from what the user said up to before
             the user speaks again, and no more than needed. If the last turn alone is too long, its oldest
             steps go: an assistant message with all answers to its calls. System messages, what the user said
@@ -39,20 +39,20 @@ def fit_length(
         report: Filled with what was dropped and trimmed, and how many trained answers went with it.
 
     Raises:
-        InvalidExampleError: An example is too long, and the policy is `"refuse"`.
-        ValueError: `policy` is none of the three, or `max_tokens` is below 1.
+        InvalidExampleError: An example is too long, and `over_length` is `"raise"`.
+        ValueError: `over_length` is none of the three, or `max_tokens` is below 1.
 
     Example:
         >>> turn = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]
         >>> def count(line):
         ...     return sum(len(message["content"].split()) for message in line["messages"])
         >>> long = TrainingExample(line={"messages": [*turn, *turn, *turn]})
-        >>> [example] = fit_length([long], 5, count, policy="trim_oldest_turns")
+        >>> [example] = fit_length([long], 5, count, over_length="trim_oldest_turns")
         >>> len(example.line["messages"]), example.changes
         (4, ('trimmed 1 turn or step with 1 trained answer',))
     """
-    if policy not in ("refuse", "drop", "trim_oldest_turns"):
-        raise ValueError(f"policy must be 'refuse', 'drop' or 'trim_oldest_turns', not {policy!r}")
+    if over_length not in ("raise", "drop", "trim_oldest_turns"):
+        raise ValueError(f"over_length must be 'raise', 'drop' or 'trim_oldest_turns', not {over_length!r}")
     if max_tokens < 1:
         raise ValueError(f"max_tokens must be 1 or more, not {max_tokens!r}")
     check_many("examples", examples, "training examples")
@@ -65,18 +65,20 @@ def fit_length(
                 yield example
                 continue
             name = name_of(example, index)
-            if policy == "refuse":
+            if over_length == "raise":
                 raise InvalidExampleError(
                     name,
                     "messages",
                     f"the example is {tokens:,} tokens long, and may be {max_tokens:,}",
-                    'Leave it out with policy="drop", or shorten it with policy="trim_oldest_turns"',
+                    'Leave it out with over_length="drop", or shorten it with over_length="trim_oldest_turns"',
                 )
-            trimmed = _trimmed(example, max_tokens, count) if policy == "trim_oldest_turns" else None
+            trimmed = _trimmed(example, max_tokens, count) if over_length == "trim_oldest_turns" else None
             if trimmed is None:
-                report.add(Change(step=_STEP, what="dropped", example=name, detail=f"{tokens:,} tokens"))
+                report.add(
+                    DatasetChange(step=_STEP, what="dropped", example=name, detail=f"{tokens:,} tokens")
+                )
                 continue
-            report.add(Change(step=_STEP, what="trimmed", example=name, detail=trimmed.changes[-1]))
+            report.add(DatasetChange(step=_STEP, what="trimmed", example=name, detail=trimmed.changes[-1]))
             yield trimmed
 
     return report.writing(_STEP, fitting())

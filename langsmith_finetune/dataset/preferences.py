@@ -12,7 +12,7 @@ from langsmith_finetune._foundation.json_text import OBJECT, short_text
 from langsmith_finetune.chat_format import PreferenceInput, TrainingMessage
 from langsmith_finetune.convert import examples_from_runs
 from langsmith_finetune.dataset.dedupe import as_compared, digest_of
-from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.sound import name_of
@@ -115,7 +115,7 @@ def preferences_from_experiments(
     asked: dict[str, dict[Hashable, dict[str | None, tuple[float, TrainingExample]]]] = {}
     for value, example in _scored(report.reading_examples(step, examples), score, step, report):
         if example.source is None or example.source.example_id is None:
-            report.add(Change(step=step, what="of no dataset example", example=name_of(example, 0)))
+            report.add(DatasetChange(step=step, what="of no dataset example", example=name_of(example, 0)))
             continue
         answers = asked.setdefault(example.source.example_id, {}).setdefault(_prompt(example), {})
         if example.source.project_id not in answers or value > answers[example.source.project_id][0]:
@@ -124,7 +124,7 @@ def preferences_from_experiments(
     def pairs() -> Iterator[PreferenceExample]:
         for example_id, prompts in asked.items():
             if len(prompts) > 1 and all(len(answers) == 1 for answers in prompts.values()):
-                report.add(Change(step=step, what="prompts differ", example=example_id))
+                report.add(DatasetChange(step=step, what="prompts differ", example=example_id))
             for answers in prompts.values():
                 found = _BestAndWorst()
                 for value, example in answers.values():
@@ -244,7 +244,7 @@ def _reading(name: str, step: str, report: DatasetReport) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - see above
         detail = f"reading it raised {type(error).__name__}"
-        report.add(Change(step=step, what="not usable", example=name, detail=detail))
+        report.add(DatasetChange(step=step, what="not usable", example=name, detail=detail))
 
 
 def _corrected(
@@ -266,11 +266,11 @@ def _corrected(
                     one = len(better.line["messages"]) == len(example.line["messages"])
                     pair = _pair(replace(better, source=example.source), example) if one else None
                     if pair is None:
-                        report.add(Change(step=step, what="no other answer", example=run_id))
+                        report.add(DatasetChange(step=step, what="no other answer", example=run_id))
                     else:
                         yield replace(pair, rejected_source=None, changes=(*pair.changes, told))
         for run_id in missing:
-            report.add(Change(step=step, what="its run is not among the runs", example=run_id))
+            report.add(DatasetChange(step=step, what="its run is not among the runs", example=run_id))
 
     yield from report.writing(step, pairs())
 
@@ -285,7 +285,7 @@ def _rerun(example: TrainingExample, outputs: Any, run_id: str) -> dict[str, Any
 
 def _examples(runs: Iterable[Any], step: str, report: DatasetReport) -> Iterator[TrainingExample]:
     def skip(error: RunNotUsableError) -> None:
-        report.add(Change(step=step, what="not usable", example=error.run_id, detail=error.reason))
+        report.add(DatasetChange(step=step, what="not usable", example=error.run_id, detail=error.reason))
 
     return examples_from_runs(runs, on_skip=skip)
 
@@ -297,7 +297,7 @@ def _scored(
         value = example.source.scores.get(score) if example.source else None
         if value is None or example.line["messages"][-1]["role"] != "assistant":
             what = "without the score" if value is None else "without an answer"
-            report.add(Change(step=step, what=what, example=name_of(example, index)))
+            report.add(DatasetChange(step=step, what=what, example=name_of(example, index)))
         else:
             yield value, example
 

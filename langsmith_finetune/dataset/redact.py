@@ -15,7 +15,7 @@ from langsmith.anonymizer import create_anonymizer, create_secret_anonymizer
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.json_text import compact_json
 from langsmith_finetune.chat_format import TrainingMessage
-from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.sound import name_of
 
@@ -115,7 +115,7 @@ def _redacted(
             yield example
             continue
         told = ", ".join(f"{name} {count}" for name, count in values.counts.items())
-        report.add(Change(step=_STEP, what="redacted", example=name_of(example, index), detail=told))
+        report.add(DatasetChange(step=_STEP, what="redacted", example=name_of(example, index), detail=told))
         yield replace(example, line=line, changes=(*example.changes, f"redacted {told}"))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from langsmith_finetune._foundation.tally import FirstThousand
+from langsmith_finetune._foundation.tally import Tally
 from langsmith_finetune._printable import printable_line
 from langsmith_finetune.examples.sound import Example, sound_example
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class DatasetChange:
     """One thing that a step did. Holds ids and counts, never content.
 
     Args:
@@ -53,13 +53,13 @@ class DatasetReport:
     """
 
     def __init__(self) -> None:
-        self.changes: dict[str, FirstThousand[Change]] = {}
+        self.changes: dict[str, Tally[DatasetChange]] = {}
         self.read: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
 
-    def add(self, change: Change) -> None:
+    def add(self, change: DatasetChange) -> None:
         """Count a change, and keep it if it is among its step's first."""
-        step = self.changes.setdefault(change.step, FirstThousand(lambda change: change.what))
+        step = self.changes.setdefault(change.step, Tally(lambda change: change.what))
         step.add(change)
 
     def reading_examples(

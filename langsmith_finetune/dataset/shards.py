@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import json_bytes
 from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.chat_format import TrainingLine
@@ -126,7 +126,7 @@ def _make_shard(
     remote = "://" in folder
     with scratch_folder("shard-") if remote else nullcontext(folder) as here:
         path = Path(here, f"part-{number:05}.jsonl")
-        with whole_file(path.with_suffix(".skipped.jsonl")) as skipped:
+        with atomic_write(path.with_suffix(".skipped.jsonl")) as skipped:
 
             def skip(run: str, reason: str, detail: str) -> None:
                 reasons[reason] += 1

@@ -10,14 +10,14 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import nameless
-from langsmith_finetune.dataset.dedupe import Seen, digest_of
-from langsmith_finetune.dataset.report import Change, DatasetReport
+from langsmith_finetune.dataset.dedupe import DuplicateIndex, digest_of
+from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.sound import name_of, sound_example
 
 logger = logger_of(__name__)
 
-_STEP = "split"
+_STEP = "train_validation_split"
 
 Side: TypeAlias = Literal["train", "validation"]
 
@@ -37,29 +37,29 @@ _FIELDS = {
 }
 
 
-def split(
+def train_validation_split(
     examples: Iterable[Example],
     *,
-    validation: float = 0.1,
-    by: GroupBy = "thread",
-    salt: str = "",
-    near: float | None = None,
+    validation_size: float = 0.1,
+    group_by: GroupBy = "thread",
+    seed: int | None = None,
+    similarity: float | None = None,
     report: DatasetReport | None = None,
 ) -> tuple[Iterator[Example], Iterator[Example]]:
     """Divide examples into train and validation.
 
     Read either side first: what belongs to the other one is held in memory meanwhile, so reading train first
-    holds the smaller one. `split_of` is the rule.
+    holds the smaller one. `split_side` is the rule.
 
     What the sides have in common is measured, not prevented: duplicates across them are in the report, and
     their number is logged, once both are read. `drop_duplicates` beforehand is the cure.
 
     Args:
         examples: Training or preference examples.
-        validation: The share of groups, between 0 and 1, that go to validation.
-        by: What must not be divided.
-        salt: Another text gives another split.
-        near: Look for near duplicates across the sides too, as `drop_duplicates` does; needs the extra
+        validation_size: The share of groups, between 0 and 1, that go to validation.
+        group_by: What must not be divided.
+        seed: Another number gives another split.
+        similarity: Look for near duplicates across the sides too, as `drop_duplicates` does; needs the extra
             `dedupe`. Memory grows as there, by about 400 bytes an example without it.
         report: Filled with the duplicates across the sides.
 
@@ -67,8 +67,9 @@ def split(
         The train and the validation examples.
 
     Raises:
-        ImportError: `near` is given and rensa is not installed; says how to install it.
-        ValueError: `validation`, `by` or `near` cannot be.
+        ImportError: `similarity` is given and rensa is not installed; says how to install it.
+        TypeError: `seed` is no whole number.
+        ValueError: `validation_size`, `group_by` or `similarity` cannot be.
 
     Example:
         >>> from langsmith_finetune import RunSource
@@ -79,54 +80,61 @@ def split(
         ...     )
         ...     for turn in range(12)
         ... ]
-        >>> train, validation = split(examples)
+        >>> train, validation = train_validation_split(examples)
         >>> len(list(train)), [example.source.thread_id for example in validation]
         (10, ['thread 5', 'thread 5'])
     """
-    _check(validation, by)
+    _check(validation_size, group_by, seed)
     check_many("examples", examples, "examples")
     report = report if report is not None else DatasetReport()
-    sides = _Sides(examples, lambda example: _side(example, validation, by, salt), near, report)
+    sides = _Sides(
+        examples, lambda example: _side(example, validation_size, group_by, seed), similarity, report
+    )
     return sides.read("train"), sides.read("validation")
 
 
-def split_of(
+def split_side(
     example: TrainingExample | PreferenceExample,
     *,
-    validation: float = 0.1,
-    by: GroupBy = "thread",
-    salt: str = "",
+    validation_size: float = 0.1,
+    group_by: GroupBy = "thread",
+    seed: int | None = None,
 ) -> Side:
     """The side that an example belongs to: by the hash of its group, and of nothing else.
 
-    So related examples are never divided, more data never moves an old example, a larger `validation` only
+    So related examples are never divided, more data never moves an old example, a larger `validation_size` only
     moves examples out of train, and it is the same on every machine.
 
     Args:
         example: A training or preference example.
-        validation: As for `split`.
-        by: As for `split`.
-        salt: As for `split`.
+        validation_size: As for `train_validation_split`.
+        group_by: As for `train_validation_split`.
+        seed: As for `train_validation_split`.
 
     Raises:
         InvalidExampleError: The line of the example has another form than lines have.
         TypeError: It is no example.
-        ValueError: `validation` or `by` cannot be.
+        ValueError: `validation_size` or `group_by` cannot be.
     """
-    _check(validation, by)
-    return _side(sound_example("split_of", 0, example, preferences=True), validation, by, salt)
+    _check(validation_size, group_by, seed)
+    return _side(sound_example("split_side", 0, example, preferences=True), validation_size, group_by, seed)
 
 
-def _check(validation: float, by: GroupBy) -> None:
-    if not 0 <= validation <= 1:
-        raise ValueError(f"validation must be a share between 0 and 1, not {validation!r}")
-    if not callable(by) and by not in _FIELDS:
-        raise ValueError(f"by must be one of {', '.join(_FIELDS)} or a function, not {by!r}")
+def _check(validation_size: float, group_by: GroupBy, seed: int | None) -> None:
+    if not 0 <= validation_size <= 1:
+        raise ValueError(f"validation_size must be a share between 0 and 1, not {validation_size!r}")
+    if not callable(group_by) and group_by not in _FIELDS:
+        raise ValueError(f"group_by must be one of {', '.join(_FIELDS)} or a function, not {group_by!r}")
+    if seed is not None and type(seed) is not int:
+        raise TypeError(f"seed must be a whole number, such as 1, not {type(seed).__name__}")
 
 
-def _side(example: TrainingExample | PreferenceExample, validation: float, by: GroupBy, salt: str) -> Side:
-    digest = hashlib.sha256(f"{salt}\0{_group(example, by)}".encode("utf-8", "surrogatepass")).digest()
-    return "validation" if int.from_bytes(digest[:8]) < validation * 2**64 else "train"
+def _side(
+    example: TrainingExample | PreferenceExample, validation_size: float, group_by: GroupBy, seed: int | None
+) -> Side:
+    text = f"{'' if seed is None else seed}\0{_group(example, group_by)}"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return "validation" if int.from_bytes(digest[:8]) < validation_size * 2**64 else "train"
 
 
 def _group(example: TrainingExample | PreferenceExample, by: GroupBy) -> str:
@@ -148,7 +156,7 @@ class _Sides(Generic[Example]):
         self,
         examples: Iterable[Example],
         rule: Callable[[Example], Side],
-        near: float | None,
+        similarity: float | None,
         report: DatasetReport,
     ) -> None:
         self._rest: Iterator[tuple[int, Example]] = enumerate(
@@ -157,7 +165,10 @@ class _Sides(Generic[Example]):
         self._rule: Callable[[Example], Side] = rule
         self._report = report
         self._waiting: dict[Side, deque[Example]] = {"train": deque(), "validation": deque()}
-        self._seen: dict[Side, Seen] = {"train": Seen(near), "validation": Seen(near)}
+        self._seen: dict[Side, DuplicateIndex] = {
+            "train": DuplicateIndex(similarity),
+            "validation": DuplicateIndex(similarity),
+        }
         self._across = 0
 
     def read(self, side: Side) -> Iterator[Example]:
@@ -183,7 +194,9 @@ class _Sides(Generic[Example]):
             self._across += 1
             detail = "" if match.likeness is None else f"{match.likeness:.2f} alike"
             what = "duplicate across" if match.likeness is None else "near duplicate across"
-            self._report.add(Change(step=_STEP, what=what, example=name, kept=match.name, detail=detail))
+            self._report.add(
+                DatasetChange(step=_STEP, what=what, example=name, kept=match.name, detail=detail)
+            )
         self._seen[side].add(name, features)
 
     def _tell(self) -> None:

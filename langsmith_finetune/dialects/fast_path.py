@@ -256,7 +256,7 @@ class _Run(Struct, gc=False):
     manifest: Any = None
 
 
-def read_plain(run: Any) -> tuple[list[Message], RunSource] | None:
+def read_fast(run: Any) -> tuple[list[Message], RunSource] | None:
     """The messages of a plain run, its answer last, and where they came from; None where it is not plain.
 
     Args:

@@ -14,7 +14,7 @@ from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.dialects.checked import mapping_at
 from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.dispatch import Reader, reader_of
-from langsmith_finetune.dialects.fast_path import read_plain
+from langsmith_finetune.dialects.fast_path import read_fast
 from langsmith_finetune.dialects.losses.lost_media import check_media
 from langsmith_finetune.dialects.losses.merged_calls import check_calls
 from langsmith_finetune.dialects.losses.pushed_answer import cut_back
@@ -35,7 +35,7 @@ def conversation_from_run(
     run: Any,
     trace_runs: Iterable[Any] = (),
     *,
-    refuse: Collection[NoteKind] = (),
+    skip_notes: Collection[NoteKind] = (),
     keep_reasoning: bool = False,
 ) -> tuple[Conversation, RunSource]:
     """What went to the model in this run and what came back; where it is from, and what it does not tell.
@@ -45,26 +45,26 @@ def conversation_from_run(
             in which the text is a field's.
         trace_runs: Other runs of the same trace. Where the producer does not post tools or the system prompt
             with the call, they are taken from the nearest run above it that has them.
-        refuse: Kinds of notes that are reason enough to refuse the run, such as `redacted`.
+        skip_notes: Kinds of notes that are reason enough to refuse the run, such as `redacted`.
         keep_reasoning: Keep the model's thinking, as `reasoning_content`.
 
     Raises:
         RunNotUsableError: The run cannot be kept whole; carries the reason.
     """
-    if (plain := read_plain(run)) is not None:
+    if (plain := read_fast(run)) is not None:
         return Conversation(messages=plain[0]), plain[1]
-    return read_with_care(run, trace_runs, refuse=refuse, keep_reasoning=keep_reasoning)
+    return read_full(run, trace_runs, skip_notes=skip_notes, keep_reasoning=keep_reasoning)
 
 
-def read_with_care(
+def read_full(
     run: Any,
     trace_runs: Iterable[Any] = (),
     *,
-    refuse: Collection[NoteKind] = (),
+    skip_notes: Collection[NoteKind] = (),
     keep_reasoning: bool = False,
 ) -> tuple[Conversation, RunSource]:
     """`conversation_from_run` by the readers alone, which know every form."""
-    return begin_reading(run, trace_runs, keep_reasoning=keep_reasoning).finish(refuse)
+    return begin_reading(run, trace_runs, keep_reasoning=keep_reasoning).finish(skip_notes)
 
 
 def begin_reading(run: Any, trace_runs: Iterable[Any] = (), *, keep_reasoning: bool = False) -> Reading:
@@ -125,7 +125,7 @@ class Reading:
         if self.trace_runs:
             add_from_trace(self.conversation, self.run, self.trace_runs, self.notes)
 
-    def finish(self, refuse: Collection[NoteKind] = ()) -> tuple[Conversation, RunSource]:
+    def finish(self, skip_notes: Collection[NoteKind] = ()) -> tuple[Conversation, RunSource]:
         """The conversation as it is now, with its source.
 
         Raises:
@@ -141,8 +141,8 @@ class Reading:
 
             def said_of(role: Role) -> tuple[Note, ...]:
                 note_side_call(role, notes)
-                if refuse:
-                    _check_notes(notes, refuse)
+                if skip_notes:
+                    _check_notes(notes, skip_notes)
                 return notes.of(payload.id)
 
             return conversation, source_of(self.run, said_of)
@@ -200,8 +200,8 @@ def _check_answer(conversation: Conversation) -> None:
         raise Unreadable("empty_output", "the answer has neither text nor calls")
 
 
-def _check_notes(notes: Notes, refuse: Collection[NoteKind]) -> None:
-    unwanted = notes.kinds.intersection(refuse)
+def _check_notes(notes: Notes, skip_notes: Collection[NoteKind]) -> None:
+    unwanted = notes.kinds.intersection(skip_notes)
     if unwanted:
         raise Unreadable("unwanted_note", f"it has notes that are refused: {', '.join(sorted(unwanted))}")
 

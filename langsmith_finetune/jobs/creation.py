@@ -16,9 +16,9 @@ from langsmith_finetune._foundation.retry import (
     SETTLED_SECONDS,
     SOON_SECONDS,
     look_again_delays,
-    patiently,
     retry_delay,
     seconds_left,
+    with_retries,
 )
 from langsmith_finetune._foundation.scratch import kept_scratch_folder
 from langsmith_finetune._printable import logger_of
@@ -28,7 +28,7 @@ from langsmith_finetune.jobs.journal import ENVIRONMENT, Journal, home_of
 from langsmith_finetune.jobs.plan import JobPlan
 from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.providers.base import Provider
-from langsmith_finetune.providers.values import JobRequest, JobStatus, PreparedFile, UploadedFile
+from langsmith_finetune.providers.values import FileInfo, JobInfo, JobRequest, PreparedFile
 
 logger = logger_of(__name__)
 
@@ -70,7 +70,7 @@ class JobCreation:
 
     def run(
         self, plan: Callable[[], AbstractContextManager[tuple[JobPlan, Sequence[PreparedFile]]]]
-    ) -> JobStatus:
+    ) -> JobInfo:
         """The job: an earlier one of the same request, or a new one.
 
         Args:
@@ -96,7 +96,7 @@ class JobCreation:
                 record = next((r for r in records if r.job_id == living[0].id), None) or open_record
                 return self._attached(living[0], record, "was created from the same file and settings")
             with plan() as (planned, prepared):
-                known = {"tokens": planned.price and planned.price.tokens, "usd": planned.usd}
+                known = {"tokens": planned.cost and planned.cost.tokens, "usd": planned.usd}
                 record = self._begun(open_record, known)
                 try:
                     files = self._uploaded(prepared)
@@ -109,7 +109,7 @@ class JobCreation:
 
     # --- what is there ---------------------------------------------------------------------------------
 
-    def _jobs(self, records: Sequence[JobRecord]) -> list[JobStatus]:
+    def _jobs(self, records: Sequence[JobRecord]) -> list[JobInfo]:
         """The jobs of this fingerprint, newest first: the provider's, and those that only the journal knows.
 
         Raises:
@@ -121,7 +121,7 @@ class JobCreation:
             if job_id is None or record.status in _LOST or job_id in {job.id for job in jobs}:
                 continue
             try:
-                job = patiently(partial(self.provider.retrieve_job, job_id), self.clock)
+                job = with_retries(partial(self.provider.retrieve_job, job_id), self.clock)
                 jobs.append(expect_id("job", job_id, job, self.provider))
             except ProviderError as error:
                 if error.temporary:
@@ -135,22 +135,22 @@ class JobCreation:
                     ) from error
         return jobs
 
-    def _find(self) -> Sequence[JobStatus]:
+    def _find(self) -> Sequence[JobInfo]:
         """The provider's jobs of this request, but for those that the journal knows to be of another."""
         try:
-            jobs = patiently(lambda: self.provider.find_jobs(self.request), self.clock)
+            jobs = with_retries(lambda: self.provider.find_jobs(self.request), self.clock)
         except NotSupportedError:
             self._can_ask = False
             return []
         return [job for job in jobs if not self._is_of_another(job)]
 
-    def _is_of_another(self, job: JobStatus) -> bool:
+    def _is_of_another(self, job: JobInfo) -> bool:
         record = self.journal.of_job(self.provider, job.id)
         return record is not None and record.fingerprint != self.request.fingerprint
 
     def _jobs_behind(
-        self, unreadable: Mapping[Path, str], records: Sequence[JobRecord], before: Sequence[JobStatus]
-    ) -> list[JobStatus]:
+        self, unreadable: Mapping[Path, str], records: Sequence[JobRecord], before: Sequence[JobInfo]
+    ) -> list[JobInfo]:
         """The job that a record stands for which cannot be read, if it is to be found.
 
         Raises:
@@ -177,8 +177,8 @@ class JobCreation:
         return []
 
     def _job_of(
-        self, record: JobRecord, records: Sequence[JobRecord], before: Sequence[JobStatus]
-    ) -> JobStatus | None:
+        self, record: JobRecord, records: Sequence[JobRecord], before: Sequence[JobInfo]
+    ) -> JobInfo | None:
         """The job of a creation whose end the journal does not know, if it was made.
 
         Raises:
@@ -198,7 +198,7 @@ class JobCreation:
         once = self.provider.names_jobs or not self.provider.costs_money
         return 0.0 if once else seconds_left(asked_at)
 
-    def _look_again(self, known: Collection[str | None], seconds: float) -> JobStatus | None:
+    def _look_again(self, known: Collection[str | None], seconds: float) -> JobInfo | None:
         """A job that is not known yet; it may take this long until the provider lists it."""
         if seconds > SOON_SECONDS:
             logger.warning(
@@ -241,7 +241,7 @@ class JobCreation:
     def _names(self, record: JobRecord) -> tuple[str, ...]:
         return tuple(dict.fromkeys([*record.names, *([] if self.name is None else [self.name])]))
 
-    def _attached(self, job: JobStatus, record: JobRecord | None, why: str) -> JobStatus:
+    def _attached(self, job: JobInfo, record: JobRecord | None, why: str) -> JobInfo:
         logger.warning(
             "%s: job %s (%s) %s; attached to it. force_new=True starts another",
             self.provider.name,
@@ -256,7 +256,7 @@ class JobCreation:
             self._note(record, job)
         return job
 
-    def _note(self, record: JobRecord, job: JobStatus) -> None:
+    def _note(self, record: JobRecord, job: JobInfo) -> None:
         """Write down which job it is. It is paid for now, so nothing that goes wrong here may lose it."""
         is_new = record.job_id is None or record.stage in {"intended", "creating"}
         stage = "created" if is_new else record.stage
@@ -274,19 +274,17 @@ class JobCreation:
 
     # --- what is sent ----------------------------------------------------------------------------------
 
-    def _uploaded(self, files: Sequence[PreparedFile]) -> Sequence[UploadedFile]:
+    def _uploaded(self, files: Sequence[PreparedFile]) -> Sequence[FileInfo]:
         """The files of the request at the provider. Sending them costs nothing, so it may be repeated."""
         memory = self.journal.memory(self.provider)
         return [
-            patiently(
+            with_retries(
                 partial(self.provider.upload, file, memory=memory, on_progress=self.on_upload), self.clock
             )
             for file in files
         ]
 
-    def _created(
-        self, record: JobRecord, files: Sequence[UploadedFile], before: Sequence[JobStatus]
-    ) -> JobStatus:
+    def _created(self, record: JobRecord, files: Sequence[FileInfo], before: Sequence[JobInfo]) -> JobInfo:
         """Create a job, and never send the same creation twice without looking."""
         # Above every number that was seen, so that two who saw the same ask for the same.
         number = 1 + max(len(before), *(job.attempt or 0 for job in before), 0)
@@ -312,7 +310,7 @@ class JobCreation:
                 self._ended(record)  # refused, before or after it was sent
                 raise
 
-    def _of_this(self, job: JobStatus, before: Sequence[JobStatus]) -> JobStatus:
+    def _of_this(self, job: JobInfo, before: Sequence[JobInfo]) -> JobInfo:
         """The job that a creation answered, unless it is one that was there before."""
         is_old = job.id in {one.id for one in before} and not self.provider.names_jobs
         if is_old or self._is_of_another(job):
@@ -330,7 +328,7 @@ class JobCreation:
         except OSError as error:
             logger.warning("%s cannot be written: %s", self.journal.folder, error.strerror)
 
-    def _new_since(self, before: Sequence[JobStatus], error: ProviderError) -> JobStatus | None:
+    def _new_since(self, before: Sequence[JobInfo], error: ProviderError) -> JobInfo | None:
         """The job that a creation left behind although it ended in this ambiguous error."""
         if not self._can_ask:
             return None

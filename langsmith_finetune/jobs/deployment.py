@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune._foundation.retry import (
-    looks,
+    poll,
 )
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import ProviderError, their_word
@@ -16,7 +16,7 @@ from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.providers.base import Provider
-from langsmith_finetune.providers.values import DeploymentStatus
+from langsmith_finetune.providers.values import DeploymentInfo
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -42,13 +42,13 @@ class Deployment:
     def __init__(
         self,
         provider: Provider,
-        status: DeploymentStatus,
+        status: DeploymentInfo,
         *,
         clock: Clock | None = None,
         journal: Journal | None = None,
     ) -> None:
         self.provider = provider
-        self.details = status
+        self.info = status
         self._clock = clock or Clock()
         self._journal = journal or Journal()
 
@@ -68,18 +68,18 @@ class Deployment:
     @property
     def id(self) -> str:
         """The provider's id of the deployment."""
-        return self.details.id
+        return self.info.id
 
     @property
     def status(self) -> str:
         """Where it stood when it was last looked at; `refresh` looks again."""
-        return self.details.status
+        return self.info.status
 
-    def refresh(self) -> DeploymentStatus:
+    def refresh(self) -> DeploymentInfo:
         """Ask the provider where it stands now."""
         found = self.provider.retrieve_deployment(self.id)
-        self.details = expect_id("deployment", self.id, found, self.provider)
-        return self.details
+        self.info = expect_id("deployment", self.id, found, self.provider)
+        return self.info
 
     def wait(
         self, timeout: float | None = None, poll_seconds: float | None = None, *, progress: bool = True
@@ -96,7 +96,7 @@ class Deployment:
             TimeoutError: `timeout` has passed.
         """
         with JobProgress(enabled=progress) as line:
-            for delay in self._looks(timeout, poll_seconds, line):
+            for delay in self._poll(timeout, poll_seconds, line):
                 self._clock.sleep(delay)
         return self._outcome()
 
@@ -109,7 +109,7 @@ class Deployment:
     ) -> Self:
         """`wait` without blocking the event loop. `await deployment` is the same with its defaults."""
         with JobProgress(enabled=progress) as line:
-            delays = self._looks(timeout, poll_seconds, line)
+            delays = self._poll(timeout, poll_seconds, line)
             while (delay := await asyncio.to_thread(next, delays, None)) is not None:
                 await self._clock.asleep(delay)
         return self._outcome()
@@ -123,7 +123,7 @@ class Deployment:
         Args:
             **kwargs: Settings of the chat model's class, such as `temperature=0`.
         """
-        return self.provider.chat_model(self.details.serves_as or self.details.model_id, **kwargs)
+        return self.provider.chat_model(self.info.serves_as or self.info.model_id, **kwargs)
 
     def delete(self) -> None:
         """End the deployment, and what it costs. The model stays."""
@@ -137,7 +137,7 @@ class Deployment:
     def __repr__(self) -> str:
         return f"Deployment({self.id!r}, {self.status!r}, provider={self.provider.name!r})"
 
-    def _looks(
+    def _poll(
         self, timeout: float | None, poll_seconds: float | None, line: JobProgress
     ) -> Generator[float, None, None]:
         def look() -> bool:
@@ -151,7 +151,7 @@ class Deployment:
                 f"{waited:.0f} s; it goes on, and may cost money until delete()"
             )
 
-        return looks(
+        return poll(
             look,
             clock=self._clock,
             first_poll_seconds=self.provider.poll_seconds,
@@ -163,14 +163,13 @@ class Deployment:
 
     def _said(self) -> str:
         """The status, and the provider's own word where it is another one."""
-        theirs = their_word(self.status, self.details.provider_status)
+        theirs = their_word(self.status, self.info.provider_status)
         return f"{self.status} ({theirs})" if theirs else self.status
 
     def _outcome(self) -> Self:
         if self.status != "ready":
             raise ProviderError(
                 self.provider.name,
-                f"deployment {self.id} is {self._said()}: "
-                f"{self.details.error or 'the provider gave no reason'}",
+                f"deployment {self.id} is {self._said()}: {self.info.error or 'the provider gave no reason'}",
             )
         return self

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune._foundation.files import finish_pair
-from langsmith_finetune._foundation.retry import looks
+from langsmith_finetune._foundation.retry import poll
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import JobFailedError, JobTimeoutError, NotSupportedError, ProviderError
 from langsmith_finetune.jobs.creation import (
@@ -33,8 +33,8 @@ from langsmith_finetune.providers.values import (
     ENDED,
     Checkpoint,
     JobEvent,
+    JobInfo,
     JobRequest,
-    JobStatus,
     Method,
     PreparedFile,
     Status,
@@ -67,13 +67,13 @@ class FineTuneJob:
     def __init__(
         self,
         provider: Provider,
-        status: JobStatus,
+        status: JobInfo,
         *,
         clock: Clock | None = None,
         journal: Journal | str | Path | None = None,
     ) -> None:
         self.provider = provider
-        self.details = status
+        self.info = status
         self._clock = clock or Clock()
         self._journal = journal if isinstance(journal, Journal) else Journal(journal)
         self._ended = status.status in ENDED
@@ -220,7 +220,7 @@ class FineTuneJob:
         def plan() -> Iterator[tuple[JobPlan, Sequence[PreparedFile]]]:
             with planned(provider, request, check=check, price=price) as (found, files):
                 refuse_above(max_cost_usd, found, free=not provider.costs_money)
-                logger.info("%s: %s: %s", provider.name, training.name, found.price or found.price_unknown)
+                logger.info("%s: %s: %s", provider.name, training.name, found.cost or found.cost_unknown)
                 yield found, files
 
         clock = clock or Clock()
@@ -240,7 +240,7 @@ class FineTuneJob:
             upload.close()
         job._into_ledger()
         if validation is not None and request.validation_sha256 is not None:
-            _record(validation, job.details, provider, request.validation_sha256, role="validation")
+            _record(validation, job.info, provider, request.validation_sha256, role="validation")
         return job
 
     @classmethod
@@ -316,20 +316,20 @@ class FineTuneJob:
     @property
     def id(self) -> str:
         """The provider's id of the job."""
-        return self.details.id
+        return self.info.id
 
     @property
     def status(self) -> Status:
         """Where the job stood when it was last looked at; `refresh` looks again."""
-        return self.details.status
+        return self.info.status
 
-    def refresh(self) -> JobStatus:
+    def refresh(self) -> JobInfo:
         """Ask the provider where the job stands now."""
-        self.details = self._about_this(self.provider.retrieve_job(self.id))
+        self.info = self._about_this(self.provider.retrieve_job(self.id))
         self._saw()
-        return self.details
+        return self.info
 
-    async def arefresh(self) -> JobStatus:
+    async def arefresh(self) -> JobInfo:
         """`refresh` without blocking the event loop."""
         return await asyncio.to_thread(self.refresh)
 
@@ -393,51 +393,51 @@ class FineTuneJob:
             files = self.provider.result_files(self.id)
         except NotSupportedError:
             files = iter(())
-        job = self.to_dict() | dataclasses.asdict(self.details)
+        job = self.to_dict() | dataclasses.asdict(self.info)
         return save_log(Path(path), job=job, events=self.events(), checkpoints=checkpoints, files=files)
 
     # --- changing --------------------------------------------------------------------------------------
 
-    def cancel(self) -> JobStatus:
+    def cancel(self) -> JobInfo:
         """Ask for the job to be stopped. What was trained so far may still be billed.
 
         A job that has ended meanwhile stays as it is, and is returned so.
         """
         try:
-            self.details = self._about_this(self.provider.cancel_job(self.id))
+            self.info = self._about_this(self.provider.cancel_job(self.id))
         except ProviderError as error:
             if error.temporary:
                 raise
             try:
-                self.details = self._about_this(self.provider.retrieve_job(self.id))
+                self.info = self._about_this(self.provider.retrieve_job(self.id))
             except ProviderError:
                 raise error from None
             if self.status not in ENDED:
                 raise
         self._saw()
-        return self.details
+        return self.info
 
-    async def acancel(self) -> JobStatus:
+    async def acancel(self) -> JobInfo:
         """`cancel` without blocking the event loop."""
         return await asyncio.to_thread(self.cancel)
 
-    def pause(self) -> JobStatus:
+    def pause(self) -> JobInfo:
         """Stop the job for a while, and keep what it has learned.
 
         Raises:
             NotSupportedError: The provider cannot.
         """
-        self.details = self._about_this(self.provider.pause_job(self.id))
-        return self.details
+        self.info = self._about_this(self.provider.pause_job(self.id))
+        return self.info
 
-    def resume(self) -> JobStatus:
+    def resume(self) -> JobInfo:
         """Let a paused job go on.
 
         Raises:
             NotSupportedError: The provider cannot.
         """
-        self.details = self._about_this(self.provider.resume_job(self.id))
-        return self.details
+        self.info = self._about_this(self.provider.resume_job(self.id))
+        return self.info
 
     def delete(self) -> None:
         """Remove a job that has ended from the provider's list. The same `create` then starts a new one.
@@ -446,9 +446,9 @@ class FineTuneJob:
             NotSupportedError: The provider cannot.
         """
         self.provider.delete_job(self.id)
-        self._journal.saw(self.provider, dataclasses.replace(self.details, status="cancelled"))
+        self._journal.saw(self.provider, dataclasses.replace(self.info, status="cancelled"))
 
-    def _about_this(self, status: JobStatus) -> JobStatus:
+    def _about_this(self, status: JobInfo) -> JobInfo:
         return expect_id("job", self.id, status, self.provider)
 
     # --- waiting ---------------------------------------------------------------------------------------
@@ -458,7 +458,7 @@ class FineTuneJob:
         timeout: float | None = None,
         poll_seconds: float | None = None,
         *,
-        on_change: Callable[[JobStatus], object] | None = None,
+        on_change: Callable[[JobInfo], object] | None = None,
         progress: bool = True,
     ) -> FineTunedModel:
         """Wait until the job ends, and return its model.
@@ -485,7 +485,7 @@ class FineTuneJob:
         """
         with JobProgress(enabled=progress, clock=self._clock) as line:
             try:
-                for delay in self._looks(timeout, poll_seconds, line, on_change):
+                for delay in self._poll(timeout, poll_seconds, line, on_change):
                     self._clock.sleep(delay)
             except KeyboardInterrupt as stop:
                 how = f'job {self.id} goes on: FineTuneJob.attach("{self.id}", provider=...).wait() returns to it'
@@ -499,12 +499,12 @@ class FineTuneJob:
         timeout: float | None = None,  # noqa: ASYNC109 - the same arguments as `wait`
         poll_seconds: float | None = None,
         *,
-        on_change: Callable[[JobStatus], object] | None = None,
+        on_change: Callable[[JobInfo], object] | None = None,
         progress: bool = True,
     ) -> FineTunedModel:
         """`wait` without blocking the event loop. `await job` is the same with its defaults."""
         with JobProgress(enabled=progress, clock=self._clock) as line:
-            delays = self._looks(timeout, poll_seconds, line, on_change)
+            delays = self._poll(timeout, poll_seconds, line, on_change)
             while (delay := await asyncio.to_thread(next, delays, None)) is not None:
                 await self._clock.asleep(delay)
         return self._outcome()
@@ -512,12 +512,12 @@ class FineTuneJob:
     def __await__(self) -> Generator[Any, None, FineTunedModel]:
         return self.await_().__await__()
 
-    def _looks(
+    def _poll(
         self,
         timeout: float | None,
         poll_seconds: float | None,
         line: JobProgress,
-        on_change: Callable[[JobStatus], object] | None,
+        on_change: Callable[[JobInfo], object] | None,
     ) -> Generator[float, None, None]:
         last: tuple[str, str] | None = None
 
@@ -528,41 +528,41 @@ class FineTuneJob:
                 shown = self._with_newest_metrics()
                 tokens, usd = self._so_far(shown)
                 line.show(shown, tokens=tokens, usd=usd)
-            now = (self.status, self.details.provider_status)
+            now = (self.status, self.info.provider_status)
             if on_change is not None and now != last:
                 try:
-                    on_change(self.details)
+                    on_change(self.info)
                 except Exception as error:  # noqa: BLE001 - a message that is not sent must not end the wait
                     logger.warning("on_change raised %s; the waiting goes on", type(error).__name__)
             last = now
             return self.status in ENDED
 
-        return looks(
+        return poll(
             look,
             clock=self._clock,
             first_poll_seconds=self.provider.poll_seconds,
             timeout=timeout,
             poll_seconds=poll_seconds,
             on_silence=line.note,
-            on_timeout=lambda waited: JobTimeoutError(self.details, waited),
+            on_timeout=lambda waited: JobTimeoutError(self.info, waited),
         )
 
-    def _with_newest_metrics(self) -> JobStatus:
+    def _with_newest_metrics(self) -> JobInfo:
         """The status, with the newest step and losses from the events where the status has none."""
-        if self.details.step is not None or self.status != "running":
-            return self.details
+        if self.info.step is not None or self.status != "running":
+            return self.info
         try:
             events = self.provider.job_events(self.id, newest=20)
         except (ProviderError, NotSupportedError):
-            return self.details  # only a display: never a reason to stop waiting
+            return self.info  # only a display: never a reason to stop waiting
         for event in reversed(events):
             if event.metrics:
                 return dataclasses.replace(
-                    self.details, step=event.step, total_steps=event.total_steps, metrics=event.metrics
+                    self.info, step=event.step, total_steps=event.total_steps, metrics=event.metrics
                 )
-        return self.details
+        return self.info
 
-    def _so_far(self, job: JobStatus) -> tuple[int | None, float | None]:
+    def _so_far(self, job: JobInfo) -> tuple[int | None, float | None]:
         """Tokens trained on and dollars spent: the provider's figures, or the plan's share of the steps done."""
         tokens, usd = job.trained_tokens, job.cost_usd
         record = self._journal.of_job(self.provider, self.id)
@@ -578,13 +578,13 @@ class FineTuneJob:
         return tokens, usd
 
     def _outcome(self) -> FineTunedModel:
-        if self.status != "succeeded" or self.details.fine_tuned_model is None:
+        if self.status != "succeeded" or self.info.fine_tuned_model is None:
             record = self._journal.of_job(self.provider, self.id)
             file = (Path(record.training_file).name if record else "") or "training file"
-            raise JobFailedError(self.details) from rejected_line(self.details.error or "", file)
+            raise JobFailedError(self.info) from rejected_line(self.info.error or "", file)
         return FineTunedModel(
-            id=self.details.fine_tuned_model,
-            base_model=self.details.model,
+            id=self.info.fine_tuned_model,
+            base_model=self.info.model,
             job_id=self.id,
             provider=self.provider,
             journal=self._journal,
@@ -595,7 +595,7 @@ class FineTuneJob:
 
     def _saw(self) -> None:
         """Let the journal know, and at the end the ledger."""
-        self._journal.saw(self.provider, self.details)
+        self._journal.saw(self.provider, self.info)
         if self.status in ENDED and not self._ended:
             self._ended = True
             self._into_ledger()
@@ -603,14 +603,14 @@ class FineTuneJob:
     def _into_ledger(self) -> None:
         record = self._journal.of_job(self.provider, self.id)
         if record is not None and record.training_file:
-            _record(Path(record.training_file), self.details, self.provider, record.training_sha256)
+            _record(Path(record.training_file), self.info, self.provider, record.training_sha256)
 
     def to_dict(self) -> dict[str, Any]:
         """What another process needs to return to this job: plain JSON values, no key, no content."""
         return {
             "job_id": self.id,
             "provider": self.provider.name,
-            "model": self.details.model,
+            "model": self.info.model,
             "status": self.status,
         }
 
@@ -633,7 +633,7 @@ class FineTuneJob:
                 f"job {data['job_id']} belongs to {data['provider']!r}, but the provider given is "
                 f"{provider.name!r}"
             )
-        status = JobStatus(
+        status = JobInfo(
             id=data["job_id"], status=data["status"], provider_status=data["status"], model=data["model"]
         )
         return cls(provider, status, clock=clock, journal=journal)
@@ -658,7 +658,7 @@ def _sha256_of_model(provider: Provider, model: str | Path) -> str | None:
     return sha256_of_folder(Path(model)) if provider.trains_folders and Path(model).is_dir() else None
 
 
-def _record(path: Path, job: JobStatus, provider: Provider, sha256: str, *, role: str = "training") -> None:
+def _record(path: Path, job: JobInfo, provider: Provider, sha256: str, *, role: str = "training") -> None:
     """Write a job into the ledger beside the file, if there is one."""
     from langsmith_finetune.ledger.ledger import Ledger  # noqa: PLC0415 - only files with a ledger need it
 

@@ -28,12 +28,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._printable import logger_of, printable_address
 from langsmith_finetune.jobs.locks import process_lock
 from langsmith_finetune.jobs.records import JobRecord, UnreadableError, json_of, record_of
 from langsmith_finetune.providers.base import Provider
-from langsmith_finetune.providers.values import JobRequest, JobStatus
+from langsmith_finetune.providers.values import JobInfo, JobRequest
 
 logger = logger_of(__name__)
 
@@ -173,7 +173,7 @@ class Journal:
             self._put(path.name, asdict(record))
         return record
 
-    def saw(self, provider: Provider, status: JobStatus) -> None:
+    def saw(self, provider: Provider, status: JobInfo) -> None:
         """Write down where a job stands, if it is one of ours and that is news. Never fails."""
         try:
             record = self.of_job(provider, status.id)
@@ -218,7 +218,7 @@ class Journal:
 
     def _put(self, name: str, data: Mapping[str, Any]) -> None:
         self._make_folder()
-        with whole_file(self.folder / name) as file:
+        with atomic_write(self.folder / name) as file:
             file.write(json.dumps(data, indent=1).encode())
         self._give_to_owner(self.folder / name)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.extras import missing
-from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune.providers.values import JobEvent
 
 if TYPE_CHECKING:
@@ -92,14 +92,14 @@ def save_log(
     for name, blocks in files:
         folder = path / "results"
         folder.mkdir(mode=0o700, exist_ok=True)
-        with whole_file(folder / _safe(name)) as file:
+        with atomic_write(folder / _safe(name)) as file:
             for block in blocks:
                 file.write(block)
     return path
 
 
 def _write(path: Path, rows: Iterable[Mapping[str, Any]], *, indent: int | None = None) -> None:
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         for row in rows:
             text = json.dumps(row, ensure_ascii=False, indent=indent, default=_plain)
             file.write(text.encode("utf-8", "backslashreplace") + b"\n")

@@ -13,8 +13,8 @@ from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune._foundation.retry import (
     SOON_SECONDS,
     look_again_delays,
-    patiently,
     seconds_left,
+    with_retries,
 )
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import FineTuneError, NotSupportedError, ProviderError
@@ -23,7 +23,7 @@ from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import Journal, home_of
 from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.providers.base import Provider
-from langsmith_finetune.providers.values import DeploymentStatus
+from langsmith_finetune.providers.values import DeploymentInfo
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -91,7 +91,7 @@ class FineTunedModel:
             logger.warning("%s: deploying %s %s, until Deployment.delete()", provider.name, self.id, cost)
             self._write(stage="deploying", deployment_id=None, asked_at=datetime.now(UTC).isoformat())
             try:
-                made = patiently(lambda: self._deployed(before, settings), self.clock)
+                made = with_retries(lambda: self._deployed(before, settings), self.clock)
             except (FineTuneError, ValueError) as error:
                 if not (isinstance(error, ProviderError) and error.ambiguous):
                     self._write(stage="ended")  # refused, and that is certain
@@ -123,10 +123,10 @@ class FineTunedModel:
         """
         self.provider.delete_model(self.id)
 
-    def _deployments(self, record: JobRecord | None, *, force_new: bool = False) -> list[DeploymentStatus]:
+    def _deployments(self, record: JobRecord | None, *, force_new: bool = False) -> list[DeploymentInfo]:
         """The deployments of this model: those that the provider lists, and the one that the journal remembers."""
         try:
-            found = list(patiently(lambda: self.provider.list_deployments(self.id), self.clock))
+            found = list(with_retries(lambda: self.provider.list_deployments(self.id), self.clock))
         except NotSupportedError:
             found = []
             if record is not None and record.stage == "deploying" and not force_new:
@@ -141,14 +141,14 @@ class FineTunedModel:
         if known is None or known in {one.id for one in found}:
             return found
         try:  # a list may lag behind
-            remembered = patiently(lambda: self.provider.retrieve_deployment(known), self.clock)
+            remembered = with_retries(lambda: self.provider.retrieve_deployment(known), self.clock)
         except (ProviderError, NotSupportedError) as error:
             if isinstance(error, ProviderError) and error.temporary:
                 raise
             return found  # deleted
         return [*found, expect_id("deployment", known, remembered, self.provider)]
 
-    def _may_show_yet(self, record: JobRecord, before: list[DeploymentStatus]) -> bool:
+    def _may_show_yet(self, record: JobRecord, before: list[DeploymentInfo]) -> bool:
         """Whether a deployment that was asked for may still show: in a list, or at all where its id is known."""
         if record.stage == "deploying":
             return True
@@ -167,8 +167,8 @@ class FineTunedModel:
         return seconds > 0
 
     def _look_again(
-        self, before: list[DeploymentStatus], seconds: float, record: JobRecord | None = None
-    ) -> list[DeploymentStatus]:
+        self, before: list[DeploymentInfo], seconds: float, record: JobRecord | None = None
+    ) -> list[DeploymentInfo]:
         """The deployments that the provider shows later than those before."""
         seen = {one.id for one in before}
         for delay in look_again_delays(seconds):
@@ -179,9 +179,9 @@ class FineTunedModel:
                 return new
         return []
 
-    def _deployed(self, before: list[DeploymentStatus], settings: dict[str, Any]) -> DeploymentStatus:
+    def _deployed(self, before: list[DeploymentInfo], settings: dict[str, Any]) -> DeploymentInfo:
         try:
-            made: DeploymentStatus = self.provider.deploy(self.id, **settings)
+            made: DeploymentInfo = self.provider.deploy(self.id, **settings)
         except ProviderError as error:
             if not error.ambiguous:
                 raise
@@ -196,7 +196,7 @@ class FineTunedModel:
             ) from error
         return made
 
-    def _noted(self, deployment: DeploymentStatus) -> Deployment:
+    def _noted(self, deployment: DeploymentInfo) -> Deployment:
         self._write(stage="deployed", deployment_id=deployment.id)
         return Deployment(self.provider, deployment, clock=self.clock, journal=self.journal)
 

@@ -18,7 +18,7 @@ from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.values import JobRequest, Method, PreparedFile
 
 if TYPE_CHECKING:
-    from langsmith_finetune.cost.prices import Price
+    from langsmith_finetune.cost.prices import CostEstimate
     from langsmith_finetune.cost.tokens import TokenCount, TokenCounter
     from langsmith_finetune.providers.lifecycle import Lifecycle
     from langsmith_finetune.targets.report import CheckReport
@@ -40,8 +40,8 @@ class JobPlan:
         body: What the request that creates the job would say; files stand in it by name.
         check: What the target's rules say of the training file; None if it was not checked.
         tokens: The tokens of the training file, one epoch.
-        price: What the training would cost; None where `price_unknown` says why.
-        price_unknown: Why no price is known.
+        cost: What the training would cost; None where `cost_unknown` says why.
+        cost_unknown: Why no price is known.
         lifecycle: What is known of the model's and the provider's end.
         model_unknown: Why the model's name may be none, as far as this machine can tell; None where it is known.
     """
@@ -55,15 +55,15 @@ class JobPlan:
     body: Mapping[str, Any]
     check: CheckReport | None
     tokens: TokenCount | None
-    price: Price | None
-    price_unknown: str | None
+    cost: CostEstimate | None
+    cost_unknown: str | None
     lifecycle: Lifecycle | None = None
     model_unknown: str | None = None
 
     @property
     def usd(self) -> float | None:
         """The price in US dollars, where one is known; training on this machine has none to pay."""
-        return None if self.price is None else self.price.usd
+        return None if self.cost is None else self.cost.usd
 
     def __str__(self) -> str:
         lines = [
@@ -78,7 +78,7 @@ class JobPlan:
         if self.tokens is not None:
             exactly = "" if self.tokens.exact else "about "
             lines.append(f"tokens: {exactly}{self.tokens.total:,} an epoch ({self.tokens.how})")
-        lines.append(f"price: {self.price or self.price_unknown}")
+        lines.append(f"price: {self.cost or self.cost_unknown}")
         if self.lifecycle and (end := self.lifecycle.warning(str(self.body.get("model")))):
             lines.append(f"end: {end}")
         if self.model_unknown is not None:
@@ -164,8 +164,8 @@ def planned(
                 body=provider.preview(request),
                 check=training.check,
                 tokens=training.tokens,
-                price=found,
-                price_unknown=unknown,
+                cost=found,
+                cost_unknown=unknown,
                 lifecycle=lifecycle,
                 model_unknown=unknown_name,
             ),
@@ -198,14 +198,14 @@ def refuse_above(max_cost_usd: float | None, plan: JobPlan, *, free: bool) -> No
     """
     if max_cost_usd is None or free:
         return
-    if plan.price is None:
+    if plan.cost is None:
         raise ValueError(
-            f"max_cost_usd={max_cost_usd:g}, but the price is not known: {plan.price_unknown}. Nothing was sent; "
+            f"max_cost_usd={max_cost_usd:g}, but the price is not known: {plan.cost_unknown}. Nothing was sent; "
             "without max_cost_usd the job is started all the same"
         )
-    if plan.price.usd > max_cost_usd:
+    if plan.cost.usd > max_cost_usd:
         raise ValueError(
-            f"the job would cost {plan.price}. That is more than max_cost_usd={max_cost_usd:g}; nothing was sent"
+            f"the job would cost {plan.cost}. That is more than max_cost_usd={max_cost_usd:g}; nothing was sent"
         )
 
 
@@ -225,12 +225,12 @@ class _Cost:
 
     def counter(self, *, count: bool) -> TokenCounter | None:
         """Counts the tokens; None where there is no price and nobody asked for them, or no tokenizer."""
-        from langsmith_finetune.cost.tokens import counter_for  # noqa: PLC0415
+        from langsmith_finetune.cost.tokens import token_counter  # noqa: PLC0415
 
         if not self._provider.costs_money or (self._unknown and not count):
             return None
         try:
-            return counter_for(self._request.model)
+            return token_counter(self._request.model)
         except (
             ImportError,
             OSError,
@@ -240,17 +240,17 @@ class _Cost:
             self._unknown = self._unknown or f"the tokens cannot be counted ({type(error).__name__})"
             return None
 
-    def of(self, file: PreparedFile) -> tuple[Price | None, str | None]:
+    def of(self, file: PreparedFile) -> tuple[CostEstimate | None, str | None]:
         """The price of training on a file, or why it is not known."""
         unknown = self._unknown or file.tokens_unknown
         if unknown or file.tokens is None:
             return None, unknown
         return self._priced(file.tokens), None
 
-    def _priced(self, tokens: TokenCount | int) -> Price | None:
-        from langsmith_finetune.cost.prices import price  # noqa: PLC0415
+    def _priced(self, tokens: TokenCount | int) -> CostEstimate | None:
+        from langsmith_finetune.cost.prices import estimate_cost  # noqa: PLC0415
 
-        return price(
+        return estimate_cost(
             tokens,
             provider=self._provider.name,
             model=self._request.model,

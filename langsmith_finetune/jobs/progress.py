@@ -18,7 +18,7 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from langsmith_finetune.providers.values import JobStatus
+    from langsmith_finetune.providers.values import JobInfo
 
 _SMALL_BYTES = 8 << 20
 
@@ -38,7 +38,7 @@ class JobProgress:
         self._first: tuple[int, float] | None = None
         self._bar: tqdm[Any] = tqdm(unit="step", disable=not enabled, leave=True)
 
-    def show(self, job: JobStatus, *, tokens: int | None = None, usd: float | None = None) -> None:
+    def show(self, job: JobInfo, *, tokens: int | None = None, usd: float | None = None) -> None:
         """Bring the line up to date.
 
         Args:
@@ -72,7 +72,7 @@ class JobProgress:
         if self.enabled:
             self._bar.write(printable(text))
 
-    def _seconds_left(self, job: JobStatus) -> float | None:
+    def _seconds_left(self, job: JobInfo) -> float | None:
         """Until the end: as the provider expects it, or at the pace of the steps seen so far."""
         if job.status != "running":
             return None

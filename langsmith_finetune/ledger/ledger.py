@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from langsmith_finetune._foundation.files import finish_pair, whole_pair
+from langsmith_finetune._foundation.files import atomic_pair, finish_pair
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.ledger.rows import (
@@ -43,13 +43,13 @@ from langsmith_finetune.ledger.rows import (
 )
 
 if TYPE_CHECKING:
-    from langsmith_finetune.providers.values import JobStatus
+    from langsmith_finetune.providers.values import JobInfo
 
 logger = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileSeen:
+class FileExposure:
     """A file, or an earlier state of one, that holds lines from what was asked for.
 
     Args:
@@ -66,7 +66,7 @@ class FileSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Exposure:
     """Where runs or users went.
 
     Args:
@@ -76,13 +76,13 @@ class Seen:
         models: The tuned models that learned from these files, or were tuned further from one that had.
     """
 
-    files: tuple[FileSeen, ...]
+    files: tuple[FileExposure, ...]
     jobs: tuple[JobRow, ...]
     models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuilt:
+class ErasedFile:
     """What `Ledger.rebuild` wrote.
 
     Args:
@@ -160,7 +160,7 @@ class Ledger:
         """
         return sum(1 for _ in lines_of(Path(path)))
 
-    def seen(self, *, run_ids: Collection[str] = (), user_ids: Collection[str] = ()) -> Seen:
+    def seen(self, *, run_ids: Collection[str] = (), user_ids: Collection[str] = ()) -> Exposure:
         """Which files, jobs and models saw any of these runs or users.
 
         Args:
@@ -189,11 +189,11 @@ class Ledger:
             if numbers:
                 found[file] = tuple(numbers)
         files = [
-            FileSeen(path=path, sha256=sha256, lines=lines, replaced=(path, sha256) not in current)
+            FileExposure(path=path, sha256=sha256, lines=lines, replaced=(path, sha256) not in current)
             for (path, sha256), lines in found.items()
         ]
         jobs, models = self._trained_on({file.sha256 for file in files})
-        return Seen(files=tuple(files), jobs=tuple(jobs), models=tuple(models))
+        return Exposure(files=tuple(files), jobs=tuple(jobs), models=tuple(models))
 
     def _trained_on(self, files: set[str]) -> tuple[list[JobRow], list[str]]:
         """The jobs that took one of these files, and those that went on from a model which had."""
@@ -227,7 +227,7 @@ class Ledger:
     @staticmethod
     def record_job(
         path: str | Path,
-        status: JobStatus,
+        status: JobInfo,
         *,
         provider: str,
         sha256: str | None = None,
@@ -277,7 +277,7 @@ class Ledger:
         run_ids: Collection[str] = (),
         user_ids: Collection[str] = (),
         to: str | Path | None = None,
-    ) -> Rebuilt:
+    ) -> ErasedFile:
         """Write the file without the lines that are from any of these runs or users: byte for byte otherwise.
 
         The ledger is rebuilt with it. Both are replaced when they are whole; anything that goes wrong before
@@ -302,7 +302,7 @@ class Ledger:
         digest, count, removed = hashlib.sha256(), 0, []
         finish_pair(to)
         other_names = to.stat().st_nlink - 1 if to.exists() else 0
-        with whole_pair(to, ledger_path(to)) as (file, rows):
+        with atomic_pair(to, ledger_path(to)) as (file, rows):
             for number, data, row in lines_of(path):
                 found = wanted.among(row["sources"])
                 if found:
@@ -319,7 +319,7 @@ class Ledger:
             logger.warning("%s is a link; the file that it names was rebuilt: %s", to.name, place)
         if other_names:
             logger.warning("%s has %d other names, which keep the removed lines", to.name, other_names)
-        return Rebuilt(
+        return ErasedFile(
             path=place if to.is_symlink() else to,
             count=count,
             removed=tuple(removed),

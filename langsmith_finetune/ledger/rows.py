@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import msgspec
 
-from langsmith_finetune._foundation.files import finish_pair, finish_pairs, whole_file
+from langsmith_finetune._foundation.files import atomic_write, finish_pair, finish_pairs
 from langsmith_finetune.errors import InvalidExampleError
 
 if TYPE_CHECKING:
@@ -308,5 +308,5 @@ def keep_ledger(ledger: Path, sha256: str) -> None:
     try:
         kept.hardlink_to(ledger)  # the ledger is only ever replaced, never written into
     except OSError:  # a file system without links
-        with ledger.open("rb") as rows, whole_file(kept) as copy:
+        with ledger.open("rb") as rows, atomic_write(kept) as copy:
             shutil.copyfileobj(rows, copy)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.values import (
     Checkpoint,
-    DeploymentStatus,
+    DeploymentInfo,
+    FileInfo,
     JobEvent,
+    JobInfo,
     JobRequest,
-    JobStatus,
     Method,
+    ModelInfo,
     PreparedFile,
-    TunedModel,
-    UploadedFile,
 )
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Provider(ABC):
     # --- jobs ------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+    def find_jobs(self, request: JobRequest) -> Sequence[JobInfo]:
         """The jobs created from a request with the same fingerprint, newest first.
 
         A job that shows something else than was asked for is not one of them.
@@ -127,7 +127,7 @@ class Provider(ABC):
         *,
         memory: MutableMapping[str, Any],  # noqa: ARG002
         on_progress: Callable[[int, int], None],  # noqa: ARG002
-    ) -> UploadedFile:
+    ) -> FileInfo:
         """Send a file unless it is there already, and wait until it is accepted. Costs nothing, may be repeated.
 
         By default nothing is sent: for a provider that reads the file in `create_job`.
@@ -142,10 +142,10 @@ class Provider(ABC):
             InvalidExampleError: A line is refused; names it.
             ProviderError: The file is refused, or the provider cannot be reached.
         """
-        return UploadedFile(id=str(file.path), name=file.path.name, size_bytes=file.size_bytes)
+        return FileInfo(id=str(file.path), name=file.path.name, size_bytes=file.size_bytes)
 
     @abstractmethod
-    def create_job(self, request: JobRequest, files: Sequence[UploadedFile], *, attempt: int) -> JobStatus:
+    def create_job(self, request: JobRequest, files: Sequence[FileInfo], *, attempt: int) -> JobInfo:
         """Start a job. An error that is `ambiguous` may have started it.
 
         Args:
@@ -169,7 +169,7 @@ class Provider(ABC):
         return {name: value for name, value in parts.items() if value not in (None, {})}
 
     @abstractmethod
-    def retrieve_job(self, job_id: str) -> JobStatus:
+    def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands now."""
 
     @abstractmethod
@@ -177,14 +177,14 @@ class Provider(ABC):
         """What happened, oldest first; only the last `newest` of them if that is given."""
 
     @abstractmethod
-    def cancel_job(self, job_id: str) -> JobStatus:
+    def cancel_job(self, job_id: str) -> JobInfo:
         """Ask for the job to be stopped, and return where it stands then."""
 
-    def pause_job(self, job_id: str) -> JobStatus:  # noqa: ARG002
+    def pause_job(self, job_id: str) -> JobInfo:  # noqa: ARG002
         """Stop a job for a while, keep what it has learned, and return where it stands then."""
         raise self._lacks("pausing a job")
 
-    def resume_job(self, job_id: str) -> JobStatus:  # noqa: ARG002
+    def resume_job(self, job_id: str) -> JobInfo:  # noqa: ARG002
         """Let a paused job go on, and return where it stands then."""
         raise self._lacks("resuming a job")
 
@@ -210,15 +210,15 @@ class Provider(ABC):
         """What a deployment with these settings costs while it lives, in US dollars, where it is known."""
         return None
 
-    def deploy(self, model_id: str, **settings: Any) -> DeploymentStatus:  # noqa: ARG002
+    def deploy(self, model_id: str, **settings: Any) -> DeploymentInfo:  # noqa: ARG002
         """Begin to serve a tuned model. An error that is `ambiguous` may have begun it."""
         raise self._lacks("deploying a model")
 
-    def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentStatus]:  # noqa: ARG002
+    def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentInfo]:  # noqa: ARG002
         """The deployments of a tuned model, or of all, newest first."""
         raise self._lacks("listing deployments")
 
-    def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:  # noqa: ARG002
+    def retrieve_deployment(self, deployment_id: str) -> DeploymentInfo:  # noqa: ARG002
         """Where a deployment stands now."""
         raise self._lacks("looking at a deployment")
 
@@ -230,7 +230,7 @@ class Provider(ABC):
         """Fetch a tuned model's weights into a folder, and return it."""
         raise self._lacks("downloading weights")
 
-    def list_models(self) -> Sequence[TunedModel]:
+    def list_models(self) -> Sequence[ModelInfo]:
         """The tuned models that this library's jobs made, newest first."""
         raise self._lacks("listing tuned models")
 
@@ -240,7 +240,7 @@ class Provider(ABC):
 
     # --- files -----------------------------------------------------------------------------------------
 
-    def list_files(self) -> Sequence[UploadedFile]:
+    def list_files(self) -> Sequence[FileInfo]:
         """The files that this library uploaded, newest first."""
         raise self._lacks("listing uploaded files")
 

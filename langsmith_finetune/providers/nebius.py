@@ -14,7 +14,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.client import RestClient
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.providers.values import DeploymentStatus, JobRequest
+from langsmith_finetune.providers.values import DeploymentInfo, JobRequest
 from langsmith_finetune.targets.nebius import NEBIUS
 
 _URL = "https://api.tokenfactory.nebius.com/v1/"
@@ -91,7 +91,7 @@ class NebiusProvider(OpenAIProvider):
         # Beside the SDK's own arguments, which do not know all of these names.
         return body | ({"extra_body": {"hyperparameters": settings}} if settings else {})
 
-    def deploy(self, model_id: str, **settings: Any) -> DeploymentStatus:
+    def deploy(self, model_id: str, **settings: Any) -> DeploymentInfo:
         """Register a tuned adapter, which is then served by the token: nothing is paid by the hour.
 
         Args:
@@ -114,7 +114,7 @@ class NebiusProvider(OpenAIProvider):
             )
         return self._registered(answer, model_id)
 
-    def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
+    def retrieve_deployment(self, deployment_id: str) -> DeploymentInfo:
         """Where a registered adapter stands now."""
         found = self._registered(self._rest.ask("GET", f"/v0/models/{deployment_id}"))
         # Registered as `bot`, it is served as `meta-llama/Llama-LoRa:bot-x1y2`.
@@ -131,7 +131,7 @@ class NebiusProvider(OpenAIProvider):
         url = self.client.base_url
         return RestClient(self.name, f"{url.scheme}://{url.netloc.decode()}", self.key)
 
-    def _registered(self, answer: dict[str, Any], model_id: str | None = None) -> DeploymentStatus:
+    def _registered(self, answer: dict[str, Any], model_id: str | None = None) -> DeploymentInfo:
         name = id_from(answer.get("name"))
         if name is None:
             raise ProviderError(
@@ -139,7 +139,7 @@ class NebiusProvider(OpenAIProvider):
             )
         word = word_from(answer.get("status"))
         states: dict[str, Literal["ready", "failed"]] = {"active": "ready", "error": "failed"}
-        return DeploymentStatus(
+        return DeploymentInfo(
             id=name,
             model_id=model_id or text_from(answer.get("source")) or name,
             status=states.get(word, "unknown"),

@@ -184,6 +184,6 @@ class _Hashed:
 def _refusal(path: Path, report: CheckReport) -> InvalidExampleError:
     worst = next(problem for problem in report.problems if problem.severity == "error")
     where = path.name if worst.line is None else f"{path.name}:{worst.line}"
-    error = InvalidExampleError(where, worst.field, worst.found, worst.fix)
+    error = InvalidExampleError(where, worst.field, worst.found, worst.how_to_fix)
     error.add_note(f"{report}\ncheck=False sends the file all the same")
     return error

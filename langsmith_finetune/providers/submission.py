@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.http.client import status_of
-from langsmith_finetune.providers.values import ENDED, JobStatus
+from langsmith_finetune.providers.values import ENDED, JobInfo
 
 
 def check_names(name: str, given: Iterable[str], known: Iterable[str]) -> None:
@@ -27,7 +27,7 @@ def check_names(name: str, given: Iterable[str], known: Iterable[str]) -> None:
         )
 
 
-def ended_meanwhile(refused: ProviderError, look: Callable[[], JobStatus]) -> JobStatus:
+def ended_meanwhile(refused: ProviderError, look: Callable[[], JobInfo]) -> JobInfo:
     """The job that could not be cancelled because it had ended.
 
     Args:

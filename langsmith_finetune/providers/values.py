@@ -95,7 +95,7 @@ class JobRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobStatus:
+class JobInfo:
     """A job as the provider showed it at one moment.
 
     Args:
@@ -188,7 +188,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentStatus:
+class DeploymentInfo:
     """A deployment as the provider showed it at one moment. While it lives, it may cost money.
 
     Args:
@@ -215,7 +215,7 @@ class DeploymentStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TunedModel:
+class ModelInfo:
     """A tuned model that the provider keeps.
 
     Args:
@@ -232,7 +232,7 @@ class TunedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadedFile:
+class FileInfo:
     """A file that this library uploaded.
 
     Args:

@@ -20,7 +20,7 @@ from langsmith_finetune.runs.langsmith.projects import ExampleSources, QueueItem
 from langsmith_finetune.runs.langsmith.query import checked_limit, selection_of
 from langsmith_finetune.runs.langsmith.read_apis import PAGE_SIZE
 from langsmith_finetune.runs.langsmith.selection import Selection, SelectionState
-from langsmith_finetune.runs.langsmith.transport import Talk, aconnected, arun, connected, run
+from langsmith_finetune.runs.langsmith.transport import RequestPlan, aconnected, aexecute, connected, execute
 from langsmith_finetune.runs.langsmith.window_reader import place_of
 from langsmith_finetune.runs.role_filter import several
 
@@ -190,7 +190,7 @@ class _LlmRuns:
         self._listed, self._missing = 0, 0
         self._given: set[str | None] = set()
 
-    def more(self) -> Talk[list[Run] | None]:
+    def more(self) -> RequestPlan[list[Run] | None]:
         """The next runs; None at the end."""
         if self._left is not None and self._left <= len(self._given):
             return None
@@ -251,14 +251,14 @@ class ListedRuns:
     def __iter__(self) -> Generator[Run]:
         listed = self._begin()
         with connected(self._client) as api:
-            while (runs := run(api, listed.more())) is not None:
+            while (runs := execute(api, listed.more())) is not None:
                 yield from runs
         listed.tell_what_is_missing()
 
     async def __aiter__(self) -> AsyncGenerator[Run]:
         listed = self._begin()
         async with aconnected(self._client) as api:
-            while (runs := await arun(api, listed.more())) is not None:
+            while (runs := await aexecute(api, listed.more())) is not None:
                 for found in runs:
                     yield found
         listed.tell_what_is_missing()

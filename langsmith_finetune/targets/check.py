@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import line_json
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.sound import is_example, line_of, name_of
-from langsmith_finetune.targets.fix import mended
+from langsmith_finetune.targets.fix import fixed
 from langsmith_finetune.targets.line import is_preference, line_problems
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.read_lines import NO_EXAMPLES, WRITE_JSONL, Fault, read_lines
@@ -58,10 +58,10 @@ def check(
     Args:
         path_or_examples: A training file, supervised or preference; or examples or bare lines.
         target: Where it is to go; or rules of your own, see `TargetRules`.
-        fix: Mend what is safe to mend, and report what is left. Each mended line is told in `report.mended`.
+        fix: Mend what is safe to mend, and report what is left. Each mended line is told in `report.fixed`.
         fixed_path: Where to write the mended file, all lines in order; those that are no JSON as they are.
             An existing file is replaced, which may be the one that is checked.
-        tokens: Counts the tokens of a line, such as `counter_for("gpt-4.1-mini")`. Without it, lengths are
+        tokens: Counts the tokens of a line, such as `token_counter("gpt-4.1-mini")`. Without it, lengths are
             estimated where the target has a limit: an error at twice the limit, a warning from there down.
         max_tokens: Tokens an example may have; by default the target's own limit.
         ignore: Rules to leave out, such as `"too_few"` for a validation file.
@@ -107,14 +107,14 @@ def check(
         for line in found:
             checker.line(*line)
     else:
-        with whole_file(Path(fixed_path)) as file:
+        with atomic_write(Path(fixed_path)) as file:
             file.write(rules.file_prefix)
             for line in found:
                 file.write(checker.line(*line))
     return checker.report(name, None if fixed_path is None else Path(fixed_path))
 
 
-def mend_examples(
+def fix_examples(
     examples: Iterable[Example],
     target: Target | TargetRules,
     *,
@@ -131,7 +131,7 @@ def mend_examples(
     Example:
         >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
         >>> example = TrainingExample(line=line | {"parallel_tool_calls": False})
-        >>> next(mend_examples([example], "together")).changes
+        >>> next(fix_examples([example], "together")).changes
         ('parallel_tool_calls dropped',)
     """
     check_many("examples", examples, "examples or lines")
@@ -139,7 +139,7 @@ def mend_examples(
     for index, example in enumerate(examples):
         where = name_of(example, index)
         try:
-            line, changes = mended(line_of(where, example), rules)
+            line, changes = fixed(line_of(where, example), rules)
         except InvalidExampleError as error:
             if on_skip is None:
                 raise
@@ -149,7 +149,7 @@ def mend_examples(
             errors = [problem for problem in line_problems(line, rules) if problem.severity == "error"]
             if errors:
                 first = errors[0]
-                on_skip(InvalidExampleError(where, first.field, first.found, first.fix))
+                on_skip(InvalidExampleError(where, first.field, first.found, first.how_to_fix))
                 continue
         if is_example(example):
             yield replace(example, line=cast("Any", line), changes=(*example.changes, *changes))
@@ -192,8 +192,8 @@ class Checker:
         self.warnings: Counter[RuleName] = Counter()
         self.problems: list[Problem] = []
         self.changes: Counter[str] = Counter()
-        self.mended: list[tuple[int, tuple[str, ...]]] = []
-        self.lines = self.bad_lines = self.mended_lines = 0
+        self.fixed: list[tuple[int, tuple[str, ...]]] = []
+        self.lines = self.bad_lines = self.fixed_lines = 0
         self.last_bad = 0
         self.first_kind: bool | None = None
 
@@ -215,9 +215,9 @@ class Checker:
             errors=dict(self.errors),
             warnings=dict(self.warnings),
             problems=tuple(self.problems),
-            mended_lines=self.mended_lines,
+            fixed_lines=self.fixed_lines,
             changes=dict(self.changes),
-            mended=tuple(self.mended),
+            fixed=tuple(self.fixed),
             fixed_path=fixed_path,
         )
 
@@ -257,10 +257,10 @@ class Checker:
         self.take(problems)
         self._length(number, canonical, problems, data)
         if changes:
-            self.mended_lines += 1
+            self.fixed_lines += 1
             self.changes.update(change.split(" (")[0] for change in changes)
-            if len(self.mended) < self.keep:
-                self.mended.append((number, changes))
+            if len(self.fixed) < self.keep:
+                self.fixed.append((number, changes))
         return line_json(canonical) + b"\n" if changes or not data else data
 
     def _length(self, number: int, line: Mapping[str, Any], problems: list[Problem], data: bytes) -> None:
@@ -282,9 +282,9 @@ class Checker:
 
     @cached_property
     def _own_counter(self) -> Callable[[Mapping[str, Any]], int]:
-        from langsmith_finetune.cost.tokens import counter_for  # noqa: PLC0415 - few files need it
+        from langsmith_finetune.cost.tokens import token_counter  # noqa: PLC0415 - few files need it
 
-        return counter_for(self.rules.name)
+        return token_counter(self.rules.name)
 
     def _canonical(
         self, number: int, line: Mapping[str, Any]
@@ -294,9 +294,9 @@ class Checker:
             try:
                 return self.rules.from_row(line), ()
             except InvalidExampleError as error:
-                self.say("row", number, error.reason, error.fix, field=error.field)
+                self.say("row", number, error.reason, error.how_to_fix, field=error.field)
                 return None, ()
-        return mended(line, self.rules) if self.fix else (line, ())
+        return fixed(line, self.rules) if self.fix else (line, ())
 
     def _kind(self, number: int, preference: bool) -> None:  # noqa: FBT001 - one of two kinds
         if self.first_kind is None:
@@ -312,7 +312,7 @@ class Checker:
             try:
                 yield number, line_of("", example), b""
             except InvalidExampleError as error:
-                self.say("json", number, error.reason, error.fix, field=error.field)
+                self.say("json", number, error.reason, error.how_to_fix, field=error.field)
                 yield number, None, b""
 
     def read_file(self, path: Path) -> Iterator[_Found]:
@@ -340,4 +340,4 @@ class Checker:
             return
         # Clients that read line by line fail on a blank line at the end as well.
         warn = fault.rule == "empty_line" and not fault.is_fatal and self.rules.name != "together"
-        self.say(fault.rule, number, fault.found, fault.fix, field=fault.field, warn=warn)
+        self.say(fault.rule, number, fault.found, fault.how_to_fix, field=fault.field, warn=warn)

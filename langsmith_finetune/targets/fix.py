@@ -21,7 +21,7 @@ _DROPPED = LEFTOVERS - _VALUED
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-def mended(line: Line, rules: TargetRules) -> tuple[Line, tuple[str, ...]]:
+def fixed(line: Line, rules: TargetRules) -> tuple[Line, tuple[str, ...]]:
     """The line with what is safe to mend mended, and what was changed; or the line itself.
 
     Safe are: keys that SDKs leave (`index`, `refusal: null`, ...), keys that hold nothing (null, or an object of

@@ -42,7 +42,7 @@ class Problems:
                 found=found,
                 why=WHY[rule],
                 source=self.rules.source_of(rule),
-                fix=fix,
+                how_to_fix=fix,
                 severity="warning" if warn or rule in self.rules.warns else "error",
             )
         )

@@ -43,14 +43,14 @@ class Fault(NamedTuple):
     Args:
         rule: The rule that it breaks.
         found: What was found: types, positions, and names from a known list.
-        fix: How to fix it.
+        how_to_fix: What to do about it.
         field: The field, as a path.
         is_fatal: False for what a reader reads over: a byte order mark, blank lines at the end.
     """
 
     rule: RuleName
     found: str
-    fix: str
+    how_to_fix: str
     field: str = ""
     is_fatal: bool = True
 
@@ -131,7 +131,7 @@ def sound(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, bytes, dict[
         for fault in faults:
             if fault.is_fatal:
                 where = name if number is None else f"{name}:{number}"
-                raise InvalidExampleError(where, fault.field, fault.found, fault.fix)
+                raise InvalidExampleError(where, fault.field, fault.found, fault.how_to_fix)
         if number is not None and value is not None:
             yield number, data, value
 

@@ -18,7 +18,7 @@ from langsmith_finetune.targets.azure import AZURE
 from langsmith_finetune.targets.bedrock import BEDROCK
 from langsmith_finetune.targets.crusoe import CRUSOE
 from langsmith_finetune.targets.fireworks import FIREWORKS
-from langsmith_finetune.targets.fix import mended
+from langsmith_finetune.targets.fix import fixed
 from langsmith_finetune.targets.gemini import GEMINI
 from langsmith_finetune.targets.line import line_problems
 from langsmith_finetune.targets.local import HUGGINGFACE, LOCAL
@@ -88,10 +88,10 @@ def to_target(
         {'role': 'model', 'parts': [{'text': 'Hello!'}]}
     """
     rules = rules_of(target)
-    line, _ = mended(json_line(where, line), rules)
+    line, _ = fixed(json_line(where, line), rules)
     for problem in line_problems(line, rules):
         if problem.severity == "error" and problem.rule not in _TEXT_RULES:
-            raise InvalidExampleError(where, problem.field, problem.found, problem.fix)
+            raise InvalidExampleError(where, problem.field, problem.found, problem.how_to_fix)
     return rules.to_row(line)
 
 
@@ -121,7 +121,7 @@ def from_target(
     try:
         return rules.from_row(row)
     except InvalidExampleError as error:
-        raise InvalidExampleError(where, error.field, error.reason, error.fix) from None
+        raise InvalidExampleError(where, error.field, error.reason, error.how_to_fix) from None
 
 
 __all__ = [

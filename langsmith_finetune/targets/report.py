@@ -26,9 +26,9 @@ class CheckReport:
         errors: How many errors there are of each rule; exact, however many.
         warnings: How many warnings there are of each rule.
         problems: The problems, in order, up to the number to be kept.
-        mended_lines: Lines that were mended.
+        fixed_lines: Lines that were mended.
         changes: How many lines each change was made to.
-        mended: The number of each mended line and what was changed in it, up to the number to be kept.
+        fixed: The number of each mended line and what was changed in it, up to the number to be kept.
         fixed_path: The file that the mended lines were written to.
     """
 
@@ -39,9 +39,9 @@ class CheckReport:
     errors: Mapping[RuleName, int]
     warnings: Mapping[RuleName, int]
     problems: tuple[Problem, ...]
-    mended_lines: int = 0
+    fixed_lines: int = 0
     changes: Mapping[str, int]
-    mended: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    fixed: tuple[tuple[int, tuple[str, ...]], ...] = ()
     fixed_path: Path | None = None
 
     @property
@@ -83,7 +83,7 @@ class CheckReport:
                     html.escape(problem.found),
                     f"{problem.severity}: <a href='{html.escape(problem.source, quote=True)}'>{problem.rule}</a>, "
                     + html.escape(problem.why),
-                    html.escape(problem.fix),
+                    html.escape(problem.how_to_fix),
                 )
             )
             + "</tr>"

@@ -227,7 +227,7 @@ class Problem:
         found: What was found there: types, lengths, and names from a known list.
         why: What the rule says.
         source: Whose rule it is.
-        fix: How to mend it.
+        how_to_fix: What to do about it.
         severity: A warning is what nobody documents to be refused, or what teaches little.
     """
 
@@ -237,10 +237,10 @@ class Problem:
     found: str
     why: str
     source: str
-    fix: str
+    how_to_fix: str
     severity: Literal["error", "warning"]
 
     def __str__(self) -> str:
         at = "the file" if self.line is None else f"line {self.line}"
         where = f"{at}: {self.field}" if self.field else at
-        return printable(f"{where}: {self.found} ({self.severity}: {self.rule}). {self.fix}")
+        return printable(f"{where}: {self.found} ({self.severity}: {self.rule}). {self.how_to_fix}")

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, get_args
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.preparation import prepared_files
-from langsmith_finetune.providers.values import ENDED, JobRequest, JobStatus, Method, Status, UploadedFile
+from langsmith_finetune.providers.values import ENDED, FileInfo, JobInfo, JobRequest, Method, Status
 from langsmith_finetune.targets.rules import TargetRules
 
 NewProvider: TypeAlias = Callable[[], Provider]
@@ -268,7 +268,7 @@ class ProviderContract:
             **{"model": self.model} | settings,
         )
 
-    def upload(self, new_provider: NewProvider, request: JobRequest) -> list[UploadedFile]:
+    def upload(self, new_provider: NewProvider, request: JobRequest) -> list[FileInfo]:
         """The files of a request at the provider, each sent by an object of its own."""
         with prepared_files(new_provider(), request) as files:
             return [
@@ -276,21 +276,21 @@ class ProviderContract:
                 for file in files
             ]
 
-    def create(self, new_provider: NewProvider, request: JobRequest, *, attempt: int = 1) -> JobStatus:
+    def create(self, new_provider: NewProvider, request: JobRequest, *, attempt: int = 1) -> JobInfo:
         """A job, created as `FineTuneJob.create` does, but by an object that has seen nothing."""
         new_provider().check_request(request)
         return new_provider().create_job(request, self.upload(new_provider, request), attempt=attempt)
 
-    def check_status(self, job: JobStatus) -> None:
+    def check_status(self, job: JobInfo) -> None:
         """What holds for every status."""
-        assert isinstance(job, JobStatus)
+        assert isinstance(job, JobInfo)
         assert job.id
         assert job.status in get_args(Status)
         assert job.provider_status
         assert (job.fine_tuned_model is not None) <= (job.status == "succeeded")
         assert job.created_at is None or job.created_at.tzinfo is not None
 
-    def until_ended(self, provider: Provider, job: JobStatus) -> JobStatus:
+    def until_ended(self, provider: Provider, job: JobInfo) -> JobInfo:
         """Look until a job has ended."""
         for _ in range(self.looks):
             if job.status in ENDED:

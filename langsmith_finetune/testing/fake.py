@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from langsmith_finetune._foundation.clock import Clock
-from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_values import json_object
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
@@ -21,13 +21,13 @@ from langsmith_finetune.providers.http.sending import Sending
 from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.providers.values import (
     ENDED,
+    FileInfo,
     JobEvent,
+    JobInfo,
     JobRequest,
-    JobStatus,
+    ModelInfo,
     PreparedFile,
     Status,
-    TunedModel,
-    UploadedFile,
 )
 from langsmith_finetune.targets.openai import OPENAI
 
@@ -115,7 +115,7 @@ class FakeProvider(Provider):
         """
         self._faults += [(method, error, after)] * times
 
-    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+    def find_jobs(self, request: JobRequest) -> Sequence[JobInfo]:
         """The jobs of an equal request, newest first."""
         self.check_request(request)
         self._called("find_jobs")
@@ -133,24 +133,22 @@ class FakeProvider(Provider):
         *,
         memory: MutableMapping[str, Any],  # noqa: ARG002
         on_progress: Callable[[int, int], None],
-    ) -> UploadedFile:
+    ) -> FileInfo:
         """Pretend to send a file: read it, as a host would."""
         fault = self._called("upload")
         with Sending(self.name, file, on_progress) as sending:
             sending.read_over(0, sending.size)
         if fault is not None:
             raise fault
-        return UploadedFile(
-            id=f"fake-file-{file.sha256[:12]}", name=file.path.name, size_bytes=file.size_bytes
-        )
+        return FileInfo(id=f"fake-file-{file.sha256[:12]}", name=file.path.name, size_bytes=file.size_bytes)
 
     def create_job(
         self,
         request: JobRequest,
-        files: Sequence[UploadedFile],  # noqa: ARG002
+        files: Sequence[FileInfo],  # noqa: ARG002
         *,
         attempt: int,  # noqa: ARG002
-    ) -> JobStatus:
+    ) -> JobInfo:
         """Note a job down."""
         self.check_request(request)
         fault = self._called("create_job")
@@ -168,7 +166,7 @@ class FakeProvider(Provider):
             raise fault
         return self._status(job)
 
-    def retrieve_job(self, job_id: str) -> JobStatus:
+    def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands by now."""
         self._called("retrieve_job")
         return self._status(self._job(job_id))
@@ -192,7 +190,7 @@ class FakeProvider(Provider):
         ]
         return events if newest is None else events[max(len(events) - newest, 0) :]
 
-    def cancel_job(self, job_id: str) -> JobStatus:
+    def cancel_job(self, job_id: str) -> JobInfo:
         """End a job now, unless it has ended."""
         self._called("cancel_job")
         job = self._job(job_id)
@@ -209,11 +207,11 @@ class FakeProvider(Provider):
         if self.folder is not None:
             (self.folder / f"{job_id}.json").unlink(missing_ok=True)
 
-    def list_models(self) -> Sequence[TunedModel]:
+    def list_models(self) -> Sequence[ModelInfo]:
         """The models of the jobs that succeeded, newest first."""
         done = [status for job in reversed(self._jobs()) if (status := self._status(job)).fine_tuned_model]
         return [
-            TunedModel(
+            ModelInfo(
                 id=str(job.fine_tuned_model), base_model=job.model, job_id=job.id, created_at=job.created_at
             )
             for job in done
@@ -236,7 +234,7 @@ class FakeProvider(Provider):
             raise fault[1]
         return None if fault is None else fault[1]
 
-    def _status(self, job: dict[str, Any]) -> JobStatus:
+    def _status(self, job: dict[str, Any]) -> JobInfo:
         age = self._clock.now() - job["created_at"]
         status: Status = "queued" if age < self._queued else "running"
         finished = None
@@ -247,7 +245,7 @@ class FakeProvider(Provider):
             status = "failed" if self._failure else "succeeded"
         suffix = f"-{job['suffix']}" if job["suffix"] else ""
         done = self._steps_done(job)
-        return JobStatus(
+        return JobInfo(
             id=job["id"],
             status=status,
             provider_status=status,
@@ -301,7 +299,7 @@ class FakeProvider(Provider):
             self._memory[job["id"]] = job
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        with whole_file(self.folder / f"{job['id']}.json") as file:
+        with atomic_write(self.folder / f"{job['id']}.json") as file:
             file.write(json.dumps(job).encode())
 
 

@@ -19,7 +19,7 @@ from hypothesis import given
 
 from langsmith_finetune.jsonl import read_jsonl
 from langsmith_finetune.targets.check import check
-from langsmith_finetune.targets.fix import mended
+from langsmith_finetune.targets.fix import fixed
 from langsmith_finetune.targets.line import is_preference, line_problems
 from langsmith_finetune.targets.registry import TARGETS, to_target
 from tests.test_checks import (
@@ -108,7 +108,7 @@ def test_openai_s_schema_lets_much_through(openai_refuses):
 
 @given(sound)
 def test_openai_s_schema_takes_what_we_write(openai_refuses, line):
-    if not refuses(mended(line, TARGETS["openai"])[0], "openai"):
+    if not refuses(fixed(line, TARGETS["openai"])[0], "openai"):
         assert not openai_refuses(to_target(line, "openai"))
 
 
@@ -251,7 +251,7 @@ def test_mistral_takes_what_we_write(mistral):
 def test_mistral_s_older_tokenizers_take_ids_of_nine(mistral):
     line = to_target(tooled(U, asks(), answer(), A), "openai")
     assert "9" in mistral(line, "v3")
-    assert mistral(mended(line, NINE)[0], "v3") is None
+    assert mistral(fixed(line, NINE)[0], "v3") is None
 
 
 # --- TRL's chat templates ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.client import RestClient, status_of
 from langsmith_finetune.providers.http.pages import Page, read_pages
-from langsmith_finetune.providers.values import DeploymentStatus
+from langsmith_finetune.providers.values import DeploymentInfo
 
 _ARM_VERSION = "2024-10-01"
 
@@ -81,7 +81,7 @@ class AzureDeployments(Provider):
         """
         return _usd_per_hour(settings.get("sku"))
 
-    def deploy(self, model_id: str, **settings: Any) -> DeploymentStatus:
+    def deploy(self, model_id: str, **settings: Any) -> DeploymentInfo:
         """Begin to serve a tuned model. Sent twice, it is one deployment all the same.
 
         Args:
@@ -134,7 +134,7 @@ class AzureDeployments(Provider):
             )
         return made
 
-    def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentStatus]:
+    def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentInfo]:
         """The deployments of a tuned model, or of all tuned models, newest first."""
         listed = [deployment for deployment in self._deployments() if _is_tuned(deployment)]
         listed.sort(
@@ -144,7 +144,7 @@ class AzureDeployments(Provider):
         found = [self._deployment(deployment) for deployment in listed]
         return [one for one in found if model_id is None or one.model_id.casefold() == model_id.casefold()]
 
-    def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
+    def retrieve_deployment(self, deployment_id: str) -> DeploymentInfo:
         """Where a deployment stands now. It may take some minutes from `ready` until it answers."""
         return self._about(deployment_id, self._ask("GET", deployment_id))
 
@@ -156,7 +156,7 @@ class AzureDeployments(Provider):
             if status_of(error) != 404:
                 raise
 
-    def _there(self, name: str) -> DeploymentStatus | None:
+    def _there(self, name: str) -> DeploymentInfo | None:
         try:
             return self.retrieve_deployment(name)
         except ProviderError as error:
@@ -177,7 +177,7 @@ class AzureDeployments(Provider):
 
         return read_pages(self.name, "deployments", read, key="name")
 
-    def _about(self, name: str, answer: dict[str, Any]) -> DeploymentStatus:
+    def _about(self, name: str, answer: dict[str, Any]) -> DeploymentInfo:
         """The deployment that was asked for.
 
         Raises:
@@ -209,14 +209,14 @@ class AzureDeployments(Provider):
         path = "/".join(filter(None, [self._resource_id, "deployments", name]))
         return self._arm.ask(method, path, params=query, **request)
 
-    def _deployment(self, deployment: Mapping[str, Any]) -> DeploymentStatus:
+    def _deployment(self, deployment: Mapping[str, Any]) -> DeploymentInfo:
         name, model = text_from(deployment.get("name")), _model_of(deployment)
         if name is None or not _NAME.fullmatch(name):
             raise ProviderError(self.name, "the answer about a deployment has no name")
         model_id = text_from(model.get("name")) or "unknown"
         model_format = text_from(model.get("format")) or _publisher(model_id)
         word = word_from(object_from(deployment.get("properties")).get("provisioningState"))
-        return DeploymentStatus(
+        return DeploymentInfo(
             id=name,
             model_id=model_id,
             status=_STATES.get(word, "unknown"),

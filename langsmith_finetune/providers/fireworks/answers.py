@@ -17,7 +17,7 @@ from langsmith_finetune._foundation.json_values import (
     word_from,
 )
 from langsmith_finetune.providers.fireworks.request import attempt_of
-from langsmith_finetune.providers.values import DeploymentStatus, JobEvent, JobStatus, Status
+from langsmith_finetune.providers.values import DeploymentInfo, JobEvent, JobInfo, Status
 
 STATUSES: Mapping[str, Status] = {
     "JOB_STATE_CREATING": "validating",
@@ -58,8 +58,8 @@ _NUMBERS = {
 _STEPS = ("step", "global_step", "train/global_step")
 
 
-def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
-    """A fine-tuning job, supervised or DPO, as a `JobStatus`.
+def job_status_from_answer(job: Mapping[str, Any]) -> JobInfo:
+    """A fine-tuning job, supervised or DPO, as a `JobInfo`.
 
     Its id is the last part of its name, with `dpoJobs/` before it where it is one of those.
 
@@ -76,7 +76,7 @@ def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
         tuned = f"accounts/{account}/models/{tuned}"
     reason = object_from(job.get("status"))
     message = text_from(reason.get("message")) or text_from(reason.get("code"))
-    return JobStatus(
+    return JobInfo(
         id=f"{kind}/{id_}" if kind == "dpoJobs" else id_,
         status=status,
         provider_status=word,
@@ -115,13 +115,13 @@ def job_events_from_answer(job: Mapping[str, Any], metrics: bytes) -> list[JobEv
     return events
 
 
-def deployment_from_answer(deployment: Mapping[str, Any]) -> DeploymentStatus:
+def deployment_from_answer(deployment: Mapping[str, Any]) -> DeploymentInfo:
     """A deployment; the model in it is called by the model's name, `#`, and the deployment's."""
     name, word = str(deployment["name"]), word_from(deployment.get("state"))
     status = _DEPLOYMENTS.get(word, "unknown")
     message = text_from(object_from(deployment.get("status")).get("message"))
     model = text_from(deployment.get("baseModel")) or "unknown"
-    return DeploymentStatus(
+    return DeploymentInfo(
         id=name.rsplit("/", 1)[-1],
         model_id=model,
         status=status,

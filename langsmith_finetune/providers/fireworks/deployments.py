@@ -13,7 +13,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.fireworks.answers import deployment_from_answer
 from langsmith_finetune.providers.http.client import RestClient, status_of
-from langsmith_finetune.providers.values import DeploymentStatus
+from langsmith_finetune.providers.values import DeploymentInfo
 
 
 class FireworksDeployments(Provider):
@@ -57,7 +57,7 @@ class FireworksDeployments(Provider):
                 ) from error
         return path
 
-    def deploy(self, model_id: str, **settings: Any) -> DeploymentStatus:
+    def deploy(self, model_id: str, **settings: Any) -> DeploymentInfo:
         """Begin to serve a tuned model on GPUs of its own. Sent twice, it is one deployment all the same.
 
         Args:
@@ -97,7 +97,7 @@ class FireworksDeployments(Provider):
             raise self._api.odd_answer("to the deployment shows another", creates=True)
         return made
 
-    def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentStatus]:
+    def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentInfo]:
         """The deployments that this library made, of one model or of all, newest first."""
         found = [
             self._deployment(deployment)
@@ -106,7 +106,7 @@ class FireworksDeployments(Provider):
         ]
         return [one for one in found if model_id in (None, one.model_id)]
 
-    def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
+    def retrieve_deployment(self, deployment_id: str) -> DeploymentInfo:
         """Where a deployment stands now."""
         found = self._deployment(self._api.ask("GET", self._path("deployments", deployment_id)))
         if found.id != deployment_id:
@@ -119,7 +119,7 @@ class FireworksDeployments(Provider):
         """End a deployment and what it costs."""
         self._api.ask("DELETE", self._path("deployments", deployment_id))
 
-    def _deployment(self, deployment: dict[str, Any]) -> DeploymentStatus:
+    def _deployment(self, deployment: dict[str, Any]) -> DeploymentInfo:
         if id_from(deployment.get("name")) is None:
             raise self._api.odd_answer("has no name of a deployment", creates=False)
         return deployment_from_answer(deployment)

@@ -18,7 +18,7 @@ from langsmith_finetune._foundation.json_values import (
     word_from,
 )
 from langsmith_finetune._foundation.masking import host_words
-from langsmith_finetune._foundation.retry import patiently
+from langsmith_finetune._foundation.retry import with_retries
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.providers.fireworks.answers import (
     job_events_from_answer,
@@ -39,12 +39,12 @@ from langsmith_finetune.providers.http.sending import FileChangedError, Sending
 from langsmith_finetune.providers.likeness import last_part_agrees, settings_agree
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
 from langsmith_finetune.providers.values import (
+    FileInfo,
     JobEvent,
+    JobInfo,
     JobRequest,
-    JobStatus,
+    ModelInfo,
     PreparedFile,
-    TunedModel,
-    UploadedFile,
 )
 from langsmith_finetune.targets.fireworks import FIREWORKS
 
@@ -116,7 +116,7 @@ class FireworksProvider(FireworksDeployments):
 
     # --- jobs ------------------------------------------------------------------------------------------
 
-    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+    def find_jobs(self, request: JobRequest) -> Sequence[JobInfo]:
         """The jobs created from a request with the same fingerprint, newest first."""
         self.check_request(request)
         found = [
@@ -126,7 +126,7 @@ class FireworksProvider(FireworksDeployments):
         ]
         return sorted(found, key=lambda job: job.attempt or 0, reverse=True)
 
-    def create_job(self, request: JobRequest, files: Sequence[UploadedFile], *, attempt: int) -> JobStatus:
+    def create_job(self, request: JobRequest, files: Sequence[FileInfo], *, attempt: int) -> JobInfo:
         """Start a job on uploaded files.
 
         Where somebody else started the same at the same time, or an earlier request did arrive, the job of that
@@ -162,7 +162,7 @@ class FireworksProvider(FireworksDeployments):
         self.check_request(request)
         return job_body(request, *(_dataset_id(sha256) for _, sha256 in request.files))
 
-    def retrieve_job(self, job_id: str) -> JobStatus:
+    def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands now."""
         return self._status(self._api.ask("GET", self._job_path(job_id)))
 
@@ -172,7 +172,7 @@ class FireworksProvider(FireworksDeployments):
         events = job_events_from_answer(job, self._metrics(job, job_id))
         return events if newest is None else events[max(len(events) - newest, 0) :]
 
-    def cancel_job(self, job_id: str) -> JobStatus:
+    def cancel_job(self, job_id: str) -> JobInfo:
         """Ask for the job to be stopped, and say where it stands then. One that has ended stays as it ended."""
         try:
             self._api.ask("POST", f"{self._job_path(job_id)}:cancel", json={})
@@ -186,7 +186,7 @@ class FireworksProvider(FireworksDeployments):
 
     # --- models and files ------------------------------------------------------------------------------
 
-    def list_models(self) -> Sequence[TunedModel]:
+    def list_models(self) -> Sequence[ModelInfo]:
         """The models that jobs of this library made, newest first."""
         jobs = [
             self._status(job)
@@ -195,18 +195,16 @@ class FireworksProvider(FireworksDeployments):
             if attempt_of(job["name"].rsplit("/", 1)[-1])
         ]
         models = [
-            TunedModel(
-                id=job.fine_tuned_model, base_model=job.model, job_id=job.id, created_at=job.created_at
-            )
+            ModelInfo(id=job.fine_tuned_model, base_model=job.model, job_id=job.id, created_at=job.created_at)
             for job in jobs
             if job.fine_tuned_model
         ]
         return sorted(models, key=lambda model: str(model.created_at), reverse=True)
 
-    def list_files(self) -> Sequence[UploadedFile]:
+    def list_files(self) -> Sequence[FileInfo]:
         """The datasets that this library uploaded, newest first."""
         files = [
-            UploadedFile(id=name, name=name, created_at=time_from(dataset.get("createTime")))
+            FileInfo(id=name, name=name, created_at=time_from(dataset.get("createTime")))
             for dataset in self._pages("datasets")
             if re.fullmatch(_DATASET + "[0-9a-f]{32}", name := dataset["name"].rsplit("/", 1)[-1])
         ]
@@ -238,7 +236,7 @@ class FireworksProvider(FireworksDeployments):
         *,
         memory: MutableMapping[str, Any],  # noqa: ARG002 - a dataset is found by its id
         on_progress: Callable[[int, int], None],
-    ) -> UploadedFile:
+    ) -> FileInfo:
         """Send a file unless it is there already, and wait until it is ready."""
         id_ = _dataset_id(file.sha256)
         dataset = self._dataset(id_)
@@ -249,7 +247,7 @@ class FireworksProvider(FireworksDeployments):
             self._send(file, id_, on_progress, announced=dataset is not None)
             started = self._clock.now()
             look = partial(self._dataset, id_)
-            while (dataset := patiently(look, self._clock) or {}).get("state") != "READY":
+            while (dataset := with_retries(look, self._clock) or {}).get("state") != "READY":
                 if self._clock.now() - started > _LONGEST_FILE_SECONDS:
                     raise ProviderError(
                         self.name,
@@ -266,7 +264,7 @@ class FireworksProvider(FireworksDeployments):
                         raise line from error
                     raise error
                 self._clock.sleep(_FILE_POLL_SECONDS)
-        return UploadedFile(id=id_, name=id_, size_bytes=file.size_bytes)
+        return FileInfo(id=id_, name=id_, size_bytes=file.size_bytes)
 
     def _dataset(self, id_: str) -> dict[str, Any] | None:
         try:
@@ -343,7 +341,7 @@ class FireworksProvider(FireworksDeployments):
         except ProviderError:
             return b""
 
-    def _status(self, job: dict[str, Any], *, creates: bool = False) -> JobStatus:
+    def _status(self, job: dict[str, Any], *, creates: bool = False) -> JobInfo:
         if not re.fullmatch(r"accounts/[^/]+/[^/]+/[^/]+", id_from(job.get("name")) or ""):
             raise self._api.odd_answer("has no name of a job", creates=creates)
         return job_status_from_answer(job)

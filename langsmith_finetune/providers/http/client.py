@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import httpx2
 
-from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_values import (
     id_from,
     json_object,
@@ -220,7 +220,7 @@ class RestClient:
                 if response.status_code >= 400:
                     response.read()
                     raise self._refusal(response, creates=False)
-                with whole_file(path) as file:
+                with atomic_write(path) as file:
                     file.writelines(response.iter_bytes(_BLOCK))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             failure = self._connection_error(error, where, creates=False)

@@ -15,10 +15,10 @@ from langsmith_finetune._foundation.json_values import (
     time_from,
 )
 from langsmith_finetune.providers.huggingface import train as remote
-from langsmith_finetune.providers.values import JobEvent, JobStatus, Status
+from langsmith_finetune.providers.values import JobEvent, JobInfo, Status
 
 if TYPE_CHECKING:
-    from huggingface_hub import JobInfo
+    from huggingface_hub import JobInfo as HubJob
 
 STATUSES: Mapping[str, Status] = {
     "SCHEDULING": "queued",
@@ -32,13 +32,13 @@ STATUSES: Mapping[str, Status] = {
 """Their words and ours. Source: `JobStage` of huggingface_hub, 2.4."""
 
 
-def stage_of(job: JobInfo) -> str:
+def stage_of(job: HubJob) -> str:
     """Their word for where a job stands."""
     return str(getattr(job.status.stage, "value", job.status.stage))
 
 
-def job_status_from_info(job: JobInfo, reason: str | None = None) -> JobStatus:
-    """A job as a `JobStatus`; which models it is about stands in its environment.
+def job_status_from_info(job: HubJob, reason: str | None = None) -> JobInfo:
+    """A job as a `JobInfo`; which models it is about stands in its environment.
 
     Args:
         job: The job.
@@ -47,7 +47,7 @@ def job_status_from_info(job: JobInfo, reason: str | None = None) -> JobStatus:
     word, environment = stage_of(job), object_from(job.environment)
     status = STATUSES.get(word, "unknown")
     tuned = id_from(environment.get(remote.OUTPUT))
-    return JobStatus(
+    return JobInfo(
         id=job.id,
         status=status,
         provider_status=word,

@@ -19,7 +19,8 @@ from langsmith_finetune.providers.http.pages import Page
 from langsmith_finetune.providers.http.transport import AnswerRefusedError, BoundedTransport
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi, JobInfo
+    from huggingface_hub import HfApi
+    from huggingface_hub import JobInfo as HubJob
 
 _TIMEOUT_SECONDS = 60.0
 _QUIET_SECONDS = 5.0
@@ -63,7 +64,7 @@ class JobsApi:
             following = str(there)
         return Page(json_value(response.content), following)
 
-    def job(self, namespace: str, job_id: str) -> JobInfo:
+    def job(self, namespace: str, job_id: str) -> HubJob:
         """A job."""
         return self.info(json_object(self._send("GET", f"/api/jobs/{namespace}/{job_id}").content))
 
@@ -78,7 +79,7 @@ class JobsApi:
         flavor: str,
         timeout_seconds: int,
         labels: Mapping[str, str],
-    ) -> JobInfo:
+    ) -> HubJob:
         """Start a job."""
         spec = {
             "dockerImage": image,
@@ -113,11 +114,11 @@ class JobsApi:
             except (httpx2.ReadTimeout, AnswerRefusedError):
                 return
 
-    def info(self, job: Mapping[str, Any]) -> JobInfo:
+    def info(self, job: Mapping[str, Any]) -> HubJob:
         """What they answer of a job, as their client reads it."""
-        from huggingface_hub import JobInfo  # noqa: PLC0415
+        from huggingface_hub import JobInfo as HubJob  # noqa: PLC0415
 
-        return JobInfo(**job, endpoint=self._api.endpoint)
+        return HubJob(**job, endpoint=self._api.endpoint)
 
     def _send(self, method: str, path: str, **request: Any) -> httpx2.Response:
         from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # noqa: PLC0415

@@ -43,17 +43,18 @@ from langsmith_finetune.providers.local.parameters import LocalParameters, check
 from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.providers.values import (
+    FileInfo,
     JobEvent,
+    JobInfo,
     JobRequest,
-    JobStatus,
+    ModelInfo,
     PreparedFile,
-    TunedModel,
-    UploadedFile,
 )
 from langsmith_finetune.targets.local import HUGGINGFACE
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi, JobInfo
+    from huggingface_hub import HfApi
+    from huggingface_hub import JobInfo as HubJob
     from langchain_core.language_models import BaseChatModel
 
 T = TypeVar("T")
@@ -129,7 +130,7 @@ class HuggingFaceProvider(Provider):
 
     # --- jobs ------------------------------------------------------------------------------------------
 
-    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+    def find_jobs(self, request: JobRequest) -> Sequence[JobInfo]:
         """The jobs created from a request with the same fingerprint, newest first; known by their label."""
         self.check_request(request)
         tag = request.fingerprint[:32]
@@ -143,7 +144,7 @@ class HuggingFaceProvider(Provider):
         *,
         memory: MutableMapping[str, Any],  # noqa: ARG002 - a file is found by its path
         on_progress: Callable[[int, int], None],
-    ) -> UploadedFile:
+    ) -> FileInfo:
         """Put a file into the repository unless it is there already."""
         path = f"files/{file.sha256[:32]}.jsonl"
         repo = self._repository()
@@ -152,15 +153,15 @@ class HuggingFaceProvider(Provider):
             # Read more than once on its way; told only when it is there.
             self._commit({path: sending.stretch()}, f"file {file.sha256[:32]}")
         on_progress(file.size_bytes, file.size_bytes)
-        return UploadedFile(id=path, name=path, size_bytes=file.size_bytes)
+        return FileInfo(id=path, name=path, size_bytes=file.size_bytes)
 
     def create_job(
         self,
         request: JobRequest,
-        files: Sequence[UploadedFile],
+        files: Sequence[FileInfo],
         *,
         attempt: int,  # noqa: ARG002 - they choose the id
-    ) -> JobStatus:
+    ) -> JobInfo:
         """Upload the request and this library's code where they are not there yet, and start the job.
 
         Raises:
@@ -207,7 +208,7 @@ class HuggingFaceProvider(Provider):
             "timeout": self.timeout,
         }
 
-    def retrieve_job(self, job_id: str) -> JobStatus:
+    def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands now, and why where it failed."""
         job = self._job(job_id)
         reason = None
@@ -232,7 +233,7 @@ class HuggingFaceProvider(Provider):
         events.sort(key=lambda event: event.created_at)
         return events if newest is None else events[max(len(events) - newest, 0) :]
 
-    def cancel_job(self, job_id: str) -> JobStatus:
+    def cancel_job(self, job_id: str) -> JobInfo:
         """Ask for the job to be stopped, and say where it stands then. One that has ended stays as it is."""
         job = self._job(job_id)
         if STATUSES.get(stage_of(job)) in {"succeeded", "failed", "cancelled"}:
@@ -243,13 +244,11 @@ class HuggingFaceProvider(Provider):
 
     # --- models ----------------------------------------------------------------------------------------
 
-    def list_models(self) -> Sequence[TunedModel]:
+    def list_models(self) -> Sequence[ModelInfo]:
         """The models of our jobs that succeeded, newest first."""
         found = [self._status(job) for job in self._jobs(stage="COMPLETED")]
         models = [
-            TunedModel(
-                id=job.fine_tuned_model, base_model=job.model, job_id=job.id, created_at=job.created_at
-            )
+            ModelInfo(id=job.fine_tuned_model, base_model=job.model, job_id=job.id, created_at=job.created_at)
             for job in found
             if job.fine_tuned_model
         ]
@@ -328,13 +327,13 @@ class HuggingFaceProvider(Provider):
                 lambda: self._api.create_commit(repo, operations, commit_message=message, repo_type="dataset")
             )
 
-    def _job(self, job_id: str) -> JobInfo:
+    def _job(self, job_id: str) -> HubJob:
         if not _ID.fullmatch(job_id):
             raise ProviderError(self.name, f"there is no job {job_id!r}")
         namespace = self._user()
         return self._ask(lambda: self._jobs_api.job(namespace, job_id))
 
-    def _jobs(self, **query: str) -> Iterator[JobInfo]:
+    def _jobs(self, **query: str) -> Iterator[HubJob]:
         """The jobs with our label."""
         namespace = self._user()
 
@@ -346,7 +345,7 @@ class HuggingFaceProvider(Provider):
             if isinstance(object_from(job.get("labels")).get(LABEL), str):
                 yield self._ask(partial(self._jobs_api.info, job))
 
-    def _status(self, job: JobInfo, reason: str | None = None, *, creates: bool = False) -> JobStatus:
+    def _status(self, job: HubJob, reason: str | None = None, *, creates: bool = False) -> JobInfo:
         if id_from(job.id) is None:
             raise ProviderError(
                 self.name, "the answer shows a job without an id", temporary=not creates, ambiguous=creates
@@ -425,7 +424,7 @@ class HuggingFaceProvider(Provider):
         )
 
 
-def _is_of(request: JobRequest, job: JobInfo) -> bool:
+def _is_of(request: JobRequest, job: HubJob) -> bool:
     """Whether a job has the request's label, and nothing that it shows speaks against it."""
     tag, environment = request.fingerprint[:32], object_from(job.environment)
     return (

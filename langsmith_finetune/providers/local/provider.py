@@ -26,7 +26,7 @@ from langsmith_finetune.providers.local.run_folder import (
     read_json,
     write_json,
 )
-from langsmith_finetune.providers.values import ENDED, JobEvent, JobRequest, JobStatus, Status, UploadedFile
+from langsmith_finetune.providers.values import ENDED, FileInfo, JobEvent, JobInfo, JobRequest, Status
 from langsmith_finetune.targets.local import LOCAL
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class LocalProvider(Provider):
     def __repr__(self) -> str:
         return f"LocalProvider(runs_dir={str(self.runs_dir)!r})"
 
-    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+    def find_jobs(self, request: JobRequest) -> Sequence[JobInfo]:
         """The jobs of an equal request in `runs_dir`, newest first."""
         attempts = self._attempts(request)
         return [_status_of(attempts[number]) for number in sorted(attempts, reverse=True)]
@@ -97,10 +97,10 @@ class LocalProvider(Provider):
     def create_job(
         self,
         request: JobRequest,
-        files: Sequence[UploadedFile],  # noqa: ARG002 - they are copied from where they are
+        files: Sequence[FileInfo],  # noqa: ARG002 - they are copied from where they are
         *,
         attempt: int,
-    ) -> JobStatus:
+    ) -> JobInfo:
         """Make a run folder and start to train.
 
         Of two notebooks that ask for the same attempt, one makes the folder, and the other gets the job that the
@@ -133,7 +133,7 @@ class LocalProvider(Provider):
             raise ProviderError(self.name, message) from error
         return _status_of(RunFolder(run))
 
-    def retrieve_job(self, job_id: str) -> JobStatus:
+    def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands. A job whose process died without a word has failed.
 
         Raises:
@@ -162,7 +162,7 @@ class LocalProvider(Provider):
         ]
         return events if newest is None else events[max(len(events) - newest, 0) :]
 
-    def cancel_job(self, job_id: str) -> JobStatus:
+    def cancel_job(self, job_id: str) -> JobInfo:
         """Stop the training process. A job that has ended stays as it is.
 
         Raises:
@@ -253,7 +253,7 @@ class LocalProvider(Provider):
         return run
 
 
-def _status_of(run: RunFolder) -> JobStatus:
+def _status_of(run: RunFolder) -> JobInfo:
     alive = is_alive(run)  # asked first: a process that ends now has written its last word before
     (request, fault), (state, unsaid) = _read(run.request_file), _read(run.status_file)
     status: Status = next((word for word in get_args(Status) if word == state.get("status")), "unknown")
@@ -275,7 +275,7 @@ def _status_of(run: RunFolder) -> JobStatus:
             f"the training process {word}, without a word: it was killed, or memory ran out. "
             f"Its last output is in {run.log_file}"
         )
-    return JobStatus(
+    return JobInfo(
         id=run.id,
         status=status,
         provider_status=word,

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_values import json_object
 
 
@@ -56,7 +56,7 @@ class RunFolder:
         Args:
             status: One of `langsmith_finetune.providers.values.Status`.
             phase: The same in more detail: `"loading the model"`.
-            **more: Further fields of a `JobStatus`, as JSON values.
+            **more: Further fields of a `JobInfo`, as JSON values.
         """
         write_json(self.status_file, {"status": status, "provider_status": phase, **more})
 
@@ -113,7 +113,7 @@ class UnreadableFileError(ValueError):
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replace a file as a whole: a reader sees the old one or the new one, never half of it, after a crash too."""
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(value, indent=1).encode())
 
 

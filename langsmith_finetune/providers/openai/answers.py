@@ -15,7 +15,7 @@ from langsmith_finetune._foundation.json_values import (
     time_from,
     word_from,
 )
-from langsmith_finetune.providers.values import Checkpoint, JobEvent, JobStatus, Status
+from langsmith_finetune.providers.values import Checkpoint, JobEvent, JobInfo, Status
 
 _STATUSES: Mapping[str, Status] = {
     "validating_files": "validating",
@@ -31,8 +31,8 @@ _STATUSES: Mapping[str, Status] = {
 }
 
 
-def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
-    """A `fine_tuning.job` object as a `JobStatus`.
+def job_status_from_answer(job: Mapping[str, Any]) -> JobInfo:
+    """A `fine_tuning.job` object as a `JobInfo`.
 
     Decided by `status` alone: a healthy job's `error` is `{}`, `finished_at` of a failed one is null, and
     Azure leaves out what has no value.
@@ -46,7 +46,7 @@ def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
     tuned = text_from(job.get("fine_tuned_model"))
     if status == "succeeded" and not tuned:
         status = "unknown"  # the name may come a moment later
-    return JobStatus(
+    return JobInfo(
         id=job["id"],
         status=status,
         provider_status=word,

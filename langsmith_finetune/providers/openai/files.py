@@ -14,12 +14,12 @@ import openai
 from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune._foundation.json_values import count_from, id_from, text_from, time_from, word_from
 from langsmith_finetune._foundation.masking import host_words
-from langsmith_finetune._foundation.retry import LOOK_AGAIN_SECONDS, patiently
+from langsmith_finetune._foundation.retry import LOOK_AGAIN_SECONDS, with_retries
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.http.sending import FileChangedError, Sending
 from langsmith_finetune.providers.openai.client import NO_SUCH_PATH, OpenAIRequests, status_code
-from langsmith_finetune.providers.values import PreparedFile, UploadedFile
+from langsmith_finetune.providers.values import FileInfo, PreparedFile
 
 _NOT_READY = frozenset({"pending", "processing", "running", "uploading"})
 _LOST = frozenset({"error", "failed", "deleted", "deleting", "cancelled", "canceled"})
@@ -61,7 +61,7 @@ class OpenAIFiles:
 
     def upload_once(
         self, file: PreparedFile, memory: MutableMapping[str, Any], on_progress: Callable[[int, int], None]
-    ) -> UploadedFile:
+    ) -> FileInfo:
         """The processed upload of a file, found or made.
 
         Args:
@@ -85,7 +85,7 @@ class OpenAIFiles:
                 f"file {found['id']} is shown as {_shown(found)}, and not as {upload.name} of {upload.size:,} bytes. No "
                 "job was created; remove it with delete_file, and call create again",
             )
-        return UploadedFile(id=str(found["id"]), name=upload.name, size_bytes=upload.size)
+        return FileInfo(id=str(found["id"]), name=upload.name, size_bytes=upload.size)
 
     def _is_another(self, file: dict[str, Any], upload: _Upload) -> bool:
         name, size = text_from(file.get("filename")), count_from(file.get("bytes"))
@@ -101,7 +101,7 @@ class OpenAIFiles:
                     "was created. Call create again later: it goes on with this upload",
                 )
             self._clock.sleep(_POLL_SECONDS)
-            file = patiently(partial(self._look, file["id"]), self._clock)
+            file = with_retries(partial(self._look, file["id"]), self._clock)
         if word_from(file.get("status")) in _LOST:
             details = host_words(text_from(file.get("status_details")) or "the provider gave no reason")
             error = ProviderError(
@@ -161,10 +161,10 @@ class OpenAIFiles:
                 return  # a host without a list: a second upload is harmless, a second job is not
             raise
 
-    def ours(self) -> Sequence[UploadedFile]:
+    def ours(self) -> Sequence[FileInfo]:
         """The files that this library uploaded, newest first."""
         found = [
-            UploadedFile(
+            FileInfo(
                 id=file["id"],
                 name=str(file["filename"]),
                 size_bytes=count_from(file.get("bytes")) or None,
@@ -227,7 +227,7 @@ class OpenAIFiles:
                 for start in range(len(parts) * self._part_bytes, upload.size, self._part_bytes):
                     part = sending.stretch(start, self._part_bytes)
                     send = partial(self._api.ask, self._parts.create, upload_id, data=part)
-                    parts.append(patiently(send, self._clock)["id"])
+                    parts.append(with_retries(send, self._clock)["id"])
                     hashes.append(part.sha256)
                     memory[key] = begun | {"parts": parts, "sha256": hashes}
                 answer = self._api.ask(

@@ -44,13 +44,13 @@ from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.providers.values import (
     ENDED,
     Checkpoint,
+    FileInfo,
     JobEvent,
+    JobInfo,
     JobRequest,
-    JobStatus,
     Method,
+    ModelInfo,
     PreparedFile,
-    TunedModel,
-    UploadedFile,
 )
 from langsmith_finetune.targets.openai import OPENAI
 
@@ -205,7 +205,7 @@ class OpenAIProvider(Provider):
 
     # --- jobs ------------------------------------------------------------------------------------------
 
-    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+    def find_jobs(self, request: JobRequest) -> Sequence[JobInfo]:
         """The jobs created from a request with the same fingerprint, newest first.
 
         They are known by their metadata. Where a host keeps no metadata, a job counts that was trained
@@ -245,17 +245,17 @@ class OpenAIProvider(Provider):
 
     def upload(
         self, file: PreparedFile, *, memory: MutableMapping[str, Any], on_progress: Callable[[int, int], None]
-    ) -> UploadedFile:
+    ) -> FileInfo:
         """Send a file unless it is there already, and wait until it is processed."""
         return self._files.upload_once(file, memory, on_progress)
 
     def create_job(
         self,
         request: JobRequest,
-        files: Sequence[UploadedFile],
+        files: Sequence[FileInfo],
         *,
         attempt: int,  # noqa: ARG002 - the host numbers its jobs itself
-    ) -> JobStatus:
+    ) -> JobInfo:
         """Start a job on uploaded files.
 
         Raises:
@@ -308,7 +308,7 @@ class OpenAIProvider(Provider):
         }
         return {name: value for name, value in body.items() if value is not None}
 
-    def retrieve_job(self, job_id: str) -> JobStatus:
+    def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands now."""
         return job_status_from_answer(self._api.ask(self._jobs.retrieve, job_id))
 
@@ -322,7 +322,7 @@ class OpenAIProvider(Provider):
         events.sort(key=lambda event: event.created_at)
         return events
 
-    def cancel_job(self, job_id: str) -> JobStatus:
+    def cancel_job(self, job_id: str) -> JobInfo:
         """Ask for the job to be stopped, and say where it stands then. Safe to repeat.
 
         A job that has ended meanwhile is shown as it ended.
@@ -337,11 +337,11 @@ class OpenAIProvider(Provider):
                 raise
             return job
 
-    def pause_job(self, job_id: str) -> JobStatus:
+    def pause_job(self, job_id: str) -> JobInfo:
         """Stop the job for a while, and keep what it has learned."""
         return job_status_from_answer(self._api.ask(self._jobs.pause, job_id))
 
-    def resume_job(self, job_id: str) -> JobStatus:
+    def resume_job(self, job_id: str) -> JobInfo:
         """Let a paused job go on."""
         return job_status_from_answer(self._api.ask(self._jobs.resume, job_id))
 
@@ -361,7 +361,7 @@ class OpenAIProvider(Provider):
                 name, content = self._files.read(file_id)
                 yield name, iter([_decoded(b"".join(content))])
 
-    def list_models(self) -> Sequence[TunedModel]:
+    def list_models(self) -> Sequence[ModelInfo]:
         """The tuned models that this library's jobs made and that are still there, newest first.
 
         Where a host keeps no metadata, those of all jobs.
@@ -383,7 +383,7 @@ class OpenAIProvider(Provider):
                 raise
             there = {job["fine_tuned_model"] for job in jobs}
         return [
-            TunedModel(
+            ModelInfo(
                 id=job["fine_tuned_model"],
                 base_model=text_from(job.get("model")) or "unknown",
                 job_id=job["id"],
@@ -397,7 +397,7 @@ class OpenAIProvider(Provider):
         """Remove a tuned model for good."""
         self._api.ask(self._models.delete, model_id, has_id=False)
 
-    def list_files(self) -> Sequence[UploadedFile]:
+    def list_files(self) -> Sequence[FileInfo]:
         """The files that this library uploaded, newest first."""
         return self._files.ours()
 

@@ -14,7 +14,7 @@ from langsmith_finetune._foundation.json_values import (
     time_from,
     word_from,
 )
-from langsmith_finetune.providers.values import Checkpoint, JobEvent, JobStatus, Status
+from langsmith_finetune.providers.values import Checkpoint, JobEvent, JobInfo, Status
 
 STATUSES: Mapping[str, Status] = {
     "pending": "queued",
@@ -38,8 +38,8 @@ _LEVELS: Mapping[str, Literal["info", "warning", "error"]] = {
 }
 
 
-def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
-    """A fine-tune as a `JobStatus`.
+def job_status_from_answer(job: Mapping[str, Any]) -> JobInfo:
+    """A fine-tune as a `JobInfo`.
 
     Example:
         >>> job_status_from_answer({"id": "ft-1", "status": "cancel_requested"}).status
@@ -51,7 +51,7 @@ def job_status_from_answer(job: Mapping[str, Any]) -> JobStatus:
         status = "unknown"  # the name may come a moment later
     events = objects_from(job.get("events"))
     steps = [event for event in events if count_from(event.get("step"))]
-    return JobStatus(
+    return JobInfo(
         id=job["id"],
         status=status,
         provider_status=word,

@@ -19,7 +19,7 @@ from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.client import RestClient
 from langsmith_finetune.providers.likeness import last_part_agrees
-from langsmith_finetune.providers.values import DeploymentStatus
+from langsmith_finetune.providers.values import DeploymentInfo
 
 logger = logger_of(__name__)
 
@@ -57,7 +57,7 @@ class TogetherDeployments(Provider):
         price = self._price(chosen["selectors"]) if chosen else None
         return None if price is None else price * max(1, int(settings.get("max_replicas", 1)))
 
-    def deploy(self, model_id: str, **settings: Any) -> DeploymentStatus:
+    def deploy(self, model_id: str, **settings: Any) -> DeploymentInfo:
         """Begin to serve a tuned model on hardware of its own.
 
         Args:
@@ -95,7 +95,7 @@ class TogetherDeployments(Provider):
             raise self._api.odd_answer("to the deployment shows another", creates=True)
         return self._deployment(made, model_id, creates=True)
 
-    def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentStatus]:
+    def list_deployments(self, model_id: str | None = None) -> Sequence[DeploymentInfo]:
         """The deployments that this library made, of one model or of all."""
         wanted = None if model_id is None else _name(model_id)
         found = []
@@ -107,11 +107,11 @@ class TogetherDeployments(Provider):
             found += [self._deployment(deployment, model_id) for deployment in self._pages(*path)]
         return found
 
-    def retrieve_deployment(self, deployment_id: str) -> DeploymentStatus:
+    def retrieve_deployment(self, deployment_id: str) -> DeploymentInfo:
         """Where a deployment stands now.
 
         Args:
-            deployment_id: As a `DeploymentStatus` has it: the endpoint's id, a slash, and its own.
+            deployment_id: As a `DeploymentInfo` has it: the endpoint's id, a slash, and its own.
         """
         endpoint, _, deployment = deployment_id.partition("/")
         found = self._api.ask("GET", self._path("endpoints", endpoint, "deployments", deployment))
@@ -136,13 +136,13 @@ class TogetherDeployments(Provider):
 
     def _deployment(
         self, deployment: Mapping[str, Any], model_id: str | None = None, *, creates: bool = False
-    ) -> DeploymentStatus:
+    ) -> DeploymentInfo:
         if id_from(deployment.get("id")) is None or id_from(deployment.get("endpointId")) is None:
             raise self._api.odd_answer("about a deployment has no id", creates=creates)
         state = object_from(deployment.get("status"))
         word = word_from(state.get("state"))
         status = _STATES.get(word, "unknown")
-        return DeploymentStatus(
+        return DeploymentInfo(
             id=f"{deployment['endpointId']}/{deployment['id']}",
             model_id=model_id or text_from(deployment.get("model")) or "unknown",
             status=status,

@@ -19,13 +19,13 @@ from langsmith_finetune._foundation.json_values import (
     word_from,
 )
 from langsmith_finetune._foundation.masking import host_words
-from langsmith_finetune._foundation.retry import patiently
+from langsmith_finetune._foundation.retry import with_retries
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.client import RestClient, Told, ids_of, status_of
 from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.http.sending import FileChangedError, Sending
-from langsmith_finetune.providers.values import PreparedFile, UploadedFile
+from langsmith_finetune.providers.values import FileInfo, PreparedFile
 
 _FILE_POLL_SECONDS = 5.0
 _LONGEST_FILE_SECONDS = 1800.0
@@ -46,10 +46,10 @@ class TogetherFiles(Provider):
     _api: RestClient
     _clock: Clock
 
-    def list_files(self) -> Sequence[UploadedFile]:
+    def list_files(self) -> Sequence[FileInfo]:
         """The files that this library uploaded, newest first."""
         files = [
-            UploadedFile(
+            FileInfo(
                 id=str(file["id"]),
                 name=str(file["filename"]),
                 size_bytes=count_from(file.get("bytes")),
@@ -70,12 +70,12 @@ class TogetherFiles(Provider):
         *,
         memory: MutableMapping[str, Any],  # noqa: ARG002 - a file is found by its name
         on_progress: Callable[[int, int], None],
-    ) -> UploadedFile:
+    ) -> FileInfo:
         """Send a file unless it is there already, and wait until it is checked."""
         name = file_name(file.sha256)
         found = self._find_file(name, file.size_bytes) or self._send(file, name, on_progress)
         id_ = self._checked(found, file)
-        return UploadedFile(id=id_, name=name, size_bytes=file.size_bytes)
+        return FileInfo(id=id_, name=name, size_bytes=file.size_bytes)
 
     def _checked(self, found: dict[str, Any], file: PreparedFile) -> str:
         """The id of an upload that Together has accepted."""
@@ -88,7 +88,7 @@ class TogetherFiles(Provider):
                     "created. Call create again later: it goes on with this upload",
                 )
             self._clock.sleep(_FILE_POLL_SECONDS)
-            found = patiently(partial(self._look, str(found["id"])), self._clock)
+            found = with_retries(partial(self._look, str(found["id"])), self._clock)
         if word in _LOST:
             reason = text_from(object_from(found.get("validation_report")).get("error"))
             details = host_words(reason or "Together gave no reason")
@@ -159,7 +159,7 @@ class TogetherFiles(Provider):
                         sending.stretch((number - 1) * part_bytes, part_bytes),
                         {name: word_from(value) for name, value in object_from(part.get("Headers")).items()},
                     )
-                    etag = patiently(put, self._clock).get("etag", "").strip('"')
+                    etag = with_retries(put, self._clock).get("etag", "").strip('"')
                     sent.append({"part_number": number, "etag": etag})
         except ProviderError:
             with suppress(ProviderError):  # why it broke off is what counts

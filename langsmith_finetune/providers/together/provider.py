@@ -32,11 +32,11 @@ from langsmith_finetune.providers.together.files import TogetherFiles, file_name
 from langsmith_finetune.providers.together.request import TogetherParameters, job_body, job_tag
 from langsmith_finetune.providers.values import (
     Checkpoint,
+    FileInfo,
     JobEvent,
+    JobInfo,
     JobRequest,
-    JobStatus,
-    TunedModel,
-    UploadedFile,
+    ModelInfo,
 )
 from langsmith_finetune.targets.together import TOGETHER
 
@@ -99,7 +99,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
 
     # --- jobs ------------------------------------------------------------------------------------------
 
-    def find_jobs(self, request: JobRequest) -> Sequence[JobStatus]:
+    def find_jobs(self, request: JobRequest) -> Sequence[JobInfo]:
         """The jobs created from a request with the same fingerprint, newest first."""
         self.check_request(request)
         tag = job_tag(request)
@@ -119,10 +119,10 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
     def create_job(
         self,
         request: JobRequest,
-        files: Sequence[UploadedFile],
+        files: Sequence[FileInfo],
         *,
         attempt: int,  # noqa: ARG002 - Together chooses the id
-    ) -> JobStatus:
+    ) -> JobInfo:
         """Start a job on uploaded files.
 
         Raises:
@@ -139,7 +139,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         self.check_request(request)
         return job_body(request, *(file_name(sha256) for _, sha256 in request.files))
 
-    def retrieve_job(self, job_id: str) -> JobStatus:
+    def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands now."""
         return self._status(self._api.ask("GET", f"/v1/fine-tunes/{job_id}"))
 
@@ -161,7 +161,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         events.sort(key=lambda event: event.created_at)
         return events if newest is None else events[max(len(events) - newest, 0) :]
 
-    def cancel_job(self, job_id: str) -> JobStatus:
+    def cancel_job(self, job_id: str) -> JobInfo:
         """Ask for the job to be stopped, and say where it stands then. One that has ended stays as it ended."""
         try:
             return self._status(self._api.ask("POST", f"/v1/fine-tunes/{job_id}/cancel"))
@@ -182,10 +182,10 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
 
     # --- models and files ------------------------------------------------------------------------------
 
-    def list_models(self) -> Sequence[TunedModel]:
+    def list_models(self) -> Sequence[ModelInfo]:
         """The models that our jobs made, newest first."""
         models = [
-            TunedModel(
+            ModelInfo(
                 id=job["model_output_name"],
                 base_model=text_from(job.get("model")) or "unknown",
                 job_id=job["id"],
@@ -241,7 +241,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         """All jobs that are ours to see."""
         return self._all("/v1/fine-tunes", "jobs")
 
-    def _status(self, job: dict[str, Any], *, creates: bool = False) -> JobStatus:
+    def _status(self, job: dict[str, Any], *, creates: bool = False) -> JobInfo:
         if id_from(job.get("id")) is None:
             raise self._api.odd_answer("has no id", creates=creates)
         return job_status_from_answer(job)

@@ -24,7 +24,7 @@ from langsmith_finetune.runs.files.run_file import (
     Wanted,
     decoded,
     holds_runs,
-    is_of_the_system,
+    is_os_error,
 )
 
 try:
@@ -138,7 +138,7 @@ def parquet_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip
 
 
 def _skip_if_broken(file: RunFile, where: str, error: Exception, on_skip: OnSkip) -> None:
-    if isinstance(error, OSError) and is_of_the_system(file, error):
+    if isinstance(error, OSError) and is_os_error(file, error):
         error.add_note(f"while reading {where}")
         raise error
     why = f"is damaged, or not Parquet ({type(error).__name__})"

@@ -27,7 +27,7 @@ from langsmith_finetune.runs.files.run_file import (
     RunFile,
     Wanted,
     holds_runs,
-    is_of_the_system,
+    is_os_error,
     moment,
 )
 from langsmith_finetune.runs.role_filter import roles_of
@@ -166,7 +166,7 @@ def _json_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) 
                     if row is not None:
                         yield row
     except (EOFError, OSError, zlib.error) as error:
-        if isinstance(error, OSError) and is_of_the_system(file, error):
+        if isinstance(error, OSError) and is_os_error(file, error):
             error.add_note(f"while reading {file.path}:{number + 1}")
             raise
         why = f"the file breaks off here or is damaged ({type(error).__name__})"

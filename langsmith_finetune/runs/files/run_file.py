@@ -102,7 +102,7 @@ def holds_runs(path: str) -> bool:
     return name.endswith(SUFFIXES) and name[0] not in "._" and "tmp" not in folders
 
 
-def is_of_the_system(file: RunFile, error: OSError) -> bool:
+def is_os_error(file: RunFile, error: OSError) -> bool:
     """Whether reading failed for another reason than damage, or may have: that must not cost runs.
 
     pyarrow has one error for a damaged file and for a lost connection to the store.

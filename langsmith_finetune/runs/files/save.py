@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.files import whole_file
+from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import short_text
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.fields import getter
@@ -51,7 +51,7 @@ def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
     count = 0
-    with whole_file(path) as file, _compressing(file, path.suffix) as out:
+    with atomic_write(path) as file, _compressing(file, path.suffix) as out:
         for run in runs:
             try:
                 line = _line(run)

@@ -27,7 +27,14 @@ from langsmith_finetune.runs.langsmith.read_apis import (
     RunApi,
     RunQuery,
 )
-from langsmith_finetune.runs.langsmith.transport import NOT_OFFERED, Talk, aconnected, arun, connected, run
+from langsmith_finetune.runs.langsmith.transport import (
+    NOT_OFFERED,
+    RequestPlan,
+    aconnected,
+    aexecute,
+    connected,
+    execute,
+)
 from langsmith_finetune.runs.langsmith.window_reader import TRACES_AT_ONCE, just_before, place_of
 
 if TYPE_CHECKING:
@@ -57,7 +64,7 @@ def fetch_runs(run_ids: Iterable[str | uuid.UUID], client: Any = None) -> Iterat
         lookup = IdLookup()
         while page:
             wanted = _possible(page)
-            yield from _matched(page, run(api, lookup.find(wanted)) if wanted else {})
+            yield from _matched(page, execute(api, lookup.find(wanted)) if wanted else {})
             page = list(islice(ids, PAGE_SIZE))
 
 
@@ -86,7 +93,7 @@ async def afetch_runs(
         lookup = IdLookup()
         while page:
             wanted = _possible(page)
-            for pair in _matched(page, await arun(api, lookup.find(wanted)) if wanted else {}):
+            for pair in _matched(page, await aexecute(api, lookup.find(wanted)) if wanted else {}):
                 yield pair
             page = list(islice(ids, PAGE_SIZE))
 
@@ -145,7 +152,7 @@ class IdLookup:
     def __init__(self) -> None:
         self._projects: list[Project] | None = None
 
-    def find(self, ids: Iterable[str]) -> Talk[dict[str, Run | RunNotUsableError]]:
+    def find(self, ids: Iterable[str]) -> RequestPlan[dict[str, Run | RunNotUsableError]]:
         """The runs with these ids (at most `PAGE_SIZE`) that exist, by their ids; or why one cannot be read."""
         query = RunQuery(ids=tuple(ids))
         found: dict[str, Run | RunNotUsableError] = {}
@@ -172,7 +179,7 @@ class IdLookup:
                 break
         return found
 
-    def llm_runs_of(self, traces: Iterable[Run]) -> Talk[list[Run | RunNotUsableError]]:
+    def llm_runs_of(self, traces: Iterable[Run]) -> RequestPlan[list[Run | RunNotUsableError]]:
         """The llm runs that did not fail, of the traces of some runs that `find` gave, in no order."""
         api = V1 if self._projects is None else V2
         by_project: dict[str, list[Run]] = {}
@@ -194,7 +201,7 @@ class IdLookup:
         return list(found.values())
 
 
-def _all_pages(api: RunApi, query: RunQuery, found: dict[str, Run | RunNotUsableError]) -> Talk[None]:
+def _all_pages(api: RunApi, query: RunQuery, found: dict[str, Run | RunNotUsableError]) -> RequestPlan[None]:
     """Add what the cursors lead to."""
     pages = Pages("runs", most=MOST_AT_ONCE)
     cursor: str | None = None

@@ -23,8 +23,14 @@ from langsmith_finetune.runs.langsmith.read_apis import (
     timestamp,
     unexpected,
 )
-from langsmith_finetune.runs.langsmith.request import NOT_THE_API, Call
-from langsmith_finetune.runs.langsmith.transport import NOT_OFFERED, Talk, WhichServer, connected, run
+from langsmith_finetune.runs.langsmith.request import NOT_THE_API, ApiCall
+from langsmith_finetune.runs.langsmith.transport import (
+    NOT_OFFERED,
+    RequestPlan,
+    WhichServer,
+    connected,
+    execute,
+)
 
 if TYPE_CHECKING:
     from langsmith.utils import LangSmithError
@@ -42,7 +48,7 @@ class Project:
     kept_days: int | None = None
 
 
-def if_offered(call: Call) -> Talk[Any]:
+def if_offered(call: ApiCall) -> RequestPlan[Any]:
     """What was answered, or None where the server has no such endpoint."""
     try:
         return (yield call).data
@@ -60,7 +66,7 @@ def rows_of(data: Any, path: str, key: str | None = None) -> list[dict[str, Any]
     return rows
 
 
-def no_such_api(what: str) -> Talk[LangSmithError]:
+def no_such_api(what: str) -> RequestPlan[LangSmithError]:
     """The error for a server that has neither of two endpoints."""
     from langsmith.utils import LangSmithError  # noqa: PLC0415 - loads an HTTP client
 
@@ -68,7 +74,7 @@ def no_such_api(what: str) -> Talk[LangSmithError]:
     return LangSmithError(f"{url} offers no {what} endpoint, neither v1 nor v2: {NOT_THE_API}")
 
 
-def not_found(what: str, name: str | None, given_id: str | None) -> Talk[Exception]:
+def not_found(what: str, name: str | None, given_id: str | None) -> RequestPlan[Exception]:
     """The error for a name or an id that nothing has."""
     from langsmith.utils import LangSmithNotFoundError  # noqa: PLC0415 - loads an HTTP client
 
@@ -97,7 +103,7 @@ def asked_for(
 _PROJECTS_V2, _PROJECTS_V1 = "/api/v2/sessions", "/api/v1/sessions"
 
 
-def find_project(name: str | None, project_id: str | None) -> Talk[tuple[Project, list[RunApi]]]:
+def find_project(name: str | None, project_id: str | None) -> RequestPlan[tuple[Project, list[RunApi]]]:
     """The project, and the run APIs in the order in which to ask them.
 
     Raises:
@@ -113,14 +119,14 @@ def find_project(name: str | None, project_id: str | None) -> Talk[tuple[Project
     return as_project(row), apis
 
 
-def projects(which: dict[str, Any]) -> Talk[tuple[list[dict[str, Any]], list[RunApi]]]:
+def projects(which: dict[str, Any]) -> RequestPlan[tuple[list[dict[str, Any]], list[RunApi]]]:
     """The projects, and the API that a server which lists them so is sure to have, before the other."""
     found: list[dict[str, Any]] = []
     pages = Pages("projects", most=MOST_AT_ONCE)
     cursor: str | None = None
     while True:
         params = which | {"page_size": PAGE_SIZE} | ({"cursor": cursor} if cursor else {})
-        page = yield from if_offered(Call(_PROJECTS_V2, params))
+        page = yield from if_offered(ApiCall(_PROJECTS_V2, params))
         if page is None:
             return (yield from _projects_v1(which)), [V1, V2]
         rows = rows_of(page, _PROJECTS_V2, "items")
@@ -137,7 +143,7 @@ def cursor_of(page: dict[str, Any]) -> str | None:
     return cursor if isinstance(cursor, str) and cursor else None
 
 
-def _projects_v1(which: dict[str, Any]) -> Talk[list[dict[str, Any]]]:
+def _projects_v1(which: dict[str, Any]) -> RequestPlan[list[dict[str, Any]]]:
     which = {name: value for name, value in which.items() if name != "type"}
     rows = yield from listed_at(_PROJECTS_V1, which)
     if rows is None:
@@ -145,12 +151,12 @@ def _projects_v1(which: dict[str, Any]) -> Talk[list[dict[str, Any]]]:
     return rows
 
 
-def listed_at(path: str, which: dict[str, Any]) -> Talk[list[dict[str, Any]] | None]:
+def listed_at(path: str, which: dict[str, Any]) -> RequestPlan[list[dict[str, Any]] | None]:
     """All of a v1 listing, page by page; None where the server has no such endpoint."""
     listed: list[dict[str, Any]] = []
     pages = Pages(f"rows of {path}", most=MOST_AT_ONCE)
     while True:
-        page = yield from if_offered(Call(path, {**which, "limit": PAGE_SIZE, "offset": len(listed)}))
+        page = yield from if_offered(ApiCall(path, {**which, "limit": PAGE_SIZE, "offset": len(listed)}))
         if page is None:
             return None
         rows = rows_of(page, path)
@@ -183,7 +189,7 @@ class QueueItems:
         self._cursor: str | None = None
         self._pages = Pages("items of the annotation queue")
 
-    def more(self) -> Talk[list[str] | None]:
+    def more(self) -> RequestPlan[list[str] | None]:
         """The next ids; None at the end."""
         if self._found is None:
             self._found = yield from _id_of(
@@ -193,7 +199,9 @@ class QueueItems:
             return None
         path = f"/api/v1/platform/annotation-queues/{quote(self._found, safe='')}/items"
         which = {"status": self._statuses[0], "item_type": "RUN", "page_size": PAGE_SIZE}
-        page = yield from if_offered(Call(path, which | ({"cursor": self._cursor} if self._cursor else {})))
+        page = yield from if_offered(
+            ApiCall(path, which | ({"cursor": self._cursor} if self._cursor else {}))
+        )
         if page is None:  # before LangSmith 0.16.14
             ids = yield from self._all_v1(self._found)
             self._statuses = []
@@ -206,7 +214,7 @@ class QueueItems:
             self._pages = Pages("items of the annotation queue")
         return _ids(rows, "run_id")
 
-    def _all_v1(self, queue_id: str) -> Talk[list[str]]:
+    def _all_v1(self, queue_id: str) -> RequestPlan[list[str]]:
         ids: list[str] = []
         for status in self._statuses:
             which = {"status": "completed" if status == "archived" else status}
@@ -227,7 +235,7 @@ class ExampleSources:
         self._offset: int | None = 0
         self._pages = Pages("examples of the dataset")
 
-    def more(self) -> Talk[list[str] | None]:
+    def more(self) -> RequestPlan[list[str] | None]:
         """The next ids; None at the end."""
         if self._offset is None:
             return None
@@ -235,14 +243,14 @@ class ExampleSources:
             self._which["dataset"] = yield from find_dataset(self._name, self._id)
         page = {"select": ["id", "source_run_id"], "limit": PAGE_SIZE, "offset": self._offset}
         path = "/api/v1/examples"
-        rows = rows_of((yield Call(path, self._which | page)).data, path)
+        rows = rows_of((yield ApiCall(path, self._which | page)).data, path)
         self._offset = self._offset + len(rows) if len(rows) >= PAGE_SIZE else None
         following = None if self._offset is None else str(self._offset)
         self._pages.turned([str(row.get("id")) for row in rows], cursor=following)
         return _ids(rows, "source_run_id")
 
 
-def find_dataset(name: str | None, dataset_id: str | None = None) -> Talk[str]:
+def find_dataset(name: str | None, dataset_id: str | None = None) -> RequestPlan[str]:
     """The id of a dataset."""
     return (yield from _id_of("dataset", "/api/v1/datasets", "id", name, dataset_id))
 
@@ -261,17 +269,17 @@ def fetch_dataset_lines(dataset_name: str, client: Any = None) -> Iterable[Any]:
         lines: Iterable[Any] = client.read_dataset_openai_finetuning(dataset_name=dataset_name)
         return lines
     with connected(client) as api:
-        return run(api, _dataset_lines(dataset_name))
+        return execute(api, _dataset_lines(dataset_name))
 
 
-def _dataset_lines(name: str) -> Talk[list[str]]:
+def _dataset_lines(name: str) -> RequestPlan[list[str]]:
     dataset_id = yield from find_dataset(name)
     path = f"/api/v1/datasets/{quote(dataset_id, safe='')}/openai_ft"
-    text: str = (yield Call(path, text=True)).data
+    text: str = (yield ApiCall(path, text=True)).data
     return [line for line in text.split("\n") if line.strip()]
 
 
-def _id_of(what: str, path: str, parameter: str, name: str | None, given_id: str | None) -> Talk[str]:
+def _id_of(what: str, path: str, parameter: str, name: str | None, given_id: str | None) -> RequestPlan[str]:
     rows = yield from listed_at(path, {parameter: [given_id]} if given_id else {"name": name})
     if not (row := asked_for(rows or [], name, given_id)):
         raise (yield from not_found(what, name, given_id))

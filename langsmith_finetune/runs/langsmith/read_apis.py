@@ -18,8 +18,8 @@ import langsmith
 
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.langsmith.filters import all_of
-from langsmith_finetune.runs.langsmith.request import Call, Lost
-from langsmith_finetune.runs.langsmith.transport import Talk
+from langsmith_finetune.runs.langsmith.request import ApiCall, Lost
+from langsmith_finetune.runs.langsmith.transport import RequestPlan
 
 if TYPE_CHECKING:
     from langsmith.types import Run
@@ -105,10 +105,10 @@ class RunApi:
     _rows: Callable[[dict[str, Any]], tuple[Any, Any]]  # with the cursor
     _fields: Callable[[dict[str, Any], tuple[str, ...]], dict[str, Any]]
 
-    def ask(self, query: RunQuery, cursor: str | None = None) -> Talk[Answer]:
+    def ask(self, query: RunQuery, cursor: str | None = None) -> RequestPlan[Answer]:
         """Ask for a page."""
         question = self._question(query) | ({"cursor": cursor} if cursor else {})
-        received = yield Call(self._path, body=question, counted=True, divisible=query.divisible)
+        received = yield ApiCall(self._path, body=question, counted=True, divisible=query.divisible)
         data = received.data
         rows, following = self._rows(data) if isinstance(data, dict) else (None, None)
         if not isinstance(rows, list) or not isinstance(following, str | None):

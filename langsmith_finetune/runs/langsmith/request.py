@@ -43,7 +43,7 @@ class AnswerTooLargeError(langsmith.LangsmithError):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """A request.
 
     Args:
@@ -86,7 +86,7 @@ class Lost:
     why: str
 
 
-def fetch(client: Any, call: Call) -> Received:
+def fetch(client: Any, call: ApiCall) -> Received:
     """Make a request on a `langsmith.Langsmith`."""
     url = call.path
     for _ in range(_MOST_REDIRECTS + 1):
@@ -109,7 +109,7 @@ def fetch(client: Any, call: Call) -> Received:
     raise RedirectedError(f"LangSmith at {address_of(client)} redirects without an end")
 
 
-async def afetch(client: Any, call: Call) -> Received:
+async def afetch(client: Any, call: ApiCall) -> Received:
     """Make a request on a `langsmith.AsyncLangsmith`."""
     url = call.path
     for _ in range(_MOST_REDIRECTS + 1):
@@ -137,7 +137,7 @@ def address_of(client: Any) -> str:
     return printable_address(str(client.base_url)).rstrip("/")
 
 
-def _sent(client: Any, call: Call, url: str) -> Any:
+def _sent(client: Any, call: ApiCall, url: str) -> Any:
     # Left to itself, the client follows a redirect to any host and takes the API key along.
     options = {"headers": _STREAMED, "follow_redirects": False, "params": call.params}
     if call.body is None:
@@ -229,7 +229,7 @@ def _origin_text(url: str) -> str:
 class _Body:
     """The bytes of an answer as they come."""
 
-    def __init__(self, response: Any, call: Call) -> None:
+    def __init__(self, response: Any, call: ApiCall) -> None:
         self._text = call.text  # a whole dataset; it may be of any size
         self._bytes = bytearray()
         self._until = time.monotonic() + LONGEST_ANSWER_SECONDS

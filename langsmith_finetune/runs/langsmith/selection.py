@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from langsmith_finetune.runs.langsmith.newest_first import Order
 from langsmith_finetune.runs.langsmith.read_apis import LATEST, V2, utc
-from langsmith_finetune.runs.langsmith.transport import aconnected, arun, connected, run
+from langsmith_finetune.runs.langsmith.transport import aconnected, aexecute, connected, execute
 from langsmith_finetune.runs.langsmith.window_reader import (
     Conditions,
     Page,
@@ -355,7 +355,7 @@ def _stream(
     client: Any, conditions: Conditions, state: SelectionState, share: Share, newest: datetime | None
 ) -> Generator[Run]:
     with connected(client) as api:
-        selected = run(api, find_selection(conditions))
+        selected = execute(api, find_selection(conditions))
         progress = _begin(selected, state, share, newest)
         pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="select_runs")
         reading: dict[Window, Future[Page]] = {}
@@ -364,7 +364,7 @@ def _stream(
                 for window in windows:
                     if window not in reading:
                         talk = selected.read(window, progress.reading(window))
-                        reading[window] = pool.submit(run, api, talk)
+                        reading[window] = pool.submit(execute, api, talk)
                 yield from progress.take(reading.pop(windows[0]).result())
         finally:
             api.closing = True
@@ -375,7 +375,7 @@ async def _astream(
     client: Any, conditions: Conditions, state: SelectionState, share: Share, newest: datetime | None
 ) -> AsyncGenerator[Run]:
     async with aconnected(client) as api:
-        selected = await arun(api, find_selection(conditions))
+        selected = await aexecute(api, find_selection(conditions))
         progress = _begin(selected, state, share, newest)
         reading: dict[Window, asyncio.Task[Page]] = {}
         try:
@@ -383,7 +383,7 @@ async def _astream(
                 for window in windows:
                     if window not in reading:
                         talk = selected.read(window, progress.reading(window))
-                        reading[window] = asyncio.create_task(arun(api, talk))
+                        reading[window] = asyncio.create_task(aexecute(api, talk))
                 for found in progress.take(await reading.pop(windows[0])):
                     yield found
         finally:

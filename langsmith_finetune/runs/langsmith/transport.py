@@ -1,7 +1,7 @@
 """How LangSmith is talked to: within its limits, as often as it takes, and alike by both kinds of client.
 
-Everything that asks is written once, for the sync and the async client alike: a generator yields each `Call`
-it wants made and is sent what was `Received` (a `Talk`); `run` and `arun` make the calls. Between them
+Everything that asks is written once, for the sync and the async client alike: a generator yields each `ApiCall`
+it wants made and is sent what was `Received` (a `RequestPlan`); `execute` and `aexecute` make the calls. Between them
 and the talk stands the patience: what may pass by itself is asked again.
 """
 
@@ -22,7 +22,13 @@ import langsmith
 
 from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.runs.langsmith.rate_limit import RateLimit
-from langsmith_finetune.runs.langsmith.request import Call, UnreadableAnswerError, address_of, afetch, fetch
+from langsmith_finetune.runs.langsmith.request import (
+    ApiCall,
+    UnreadableAnswerError,
+    address_of,
+    afetch,
+    fetch,
+)
 
 T = TypeVar("T")
 
@@ -48,8 +54,8 @@ class WhichServer:
     """Ask a connection for the address that it asks."""
 
 
-Talk: TypeAlias = Generator[Call | WhichServer, Any, T]
-_Steps: TypeAlias = Generator["Call | float", Any, T]  # a float: wait for so many seconds
+RequestPlan: TypeAlias = Generator[ApiCall | WhichServer, Any, T]
+_Steps: TypeAlias = Generator["ApiCall | float", Any, T]  # a float: wait for so many seconds
 
 
 class Closing(Exception):  # noqa: N818 - no error: nobody wants the answer any more
@@ -88,9 +94,9 @@ def _limit_of(client: Any) -> RateLimit:
     return _limits[key]
 
 
-def run(api: Connection, talk: Talk[T]) -> T:
+def execute(api: Connection, talk: RequestPlan[T]) -> T:
     """Make a talk's calls on a client, one after another, and return what it comes to."""
-    steps = _patiently(api, talk)
+    steps = _with_retries(api, talk)
     try:
         step = next(steps)
         while True:
@@ -113,9 +119,9 @@ def run(api: Connection, talk: Talk[T]) -> T:
         steps.close()
 
 
-async def arun(api: Connection, talk: Talk[T]) -> T:
-    """`run` without blocking the event loop; a sync client is called in a thread."""
-    steps = _patiently(api, talk)
+async def aexecute(api: Connection, talk: RequestPlan[T]) -> T:
+    """`execute` without blocking the event loop; a sync client is called in a thread."""
+    steps = _with_retries(api, talk)
     in_thread = isinstance(api.client, langsmith.Langsmith)
     try:
         step = next(steps)
@@ -144,7 +150,7 @@ async def arun(api: Connection, talk: Talk[T]) -> T:
 _FAULTS = (langsmith.LangsmithError,)
 
 
-def _patiently(api: Connection, talk: Talk[T]) -> _Steps[T]:
+def _with_retries(api: Connection, talk: RequestPlan[T]) -> _Steps[T]:
     """A talk's calls, with all the waiting they need."""
     try:
         call = next(talk)
@@ -163,7 +169,7 @@ def _patiently(api: Connection, talk: Talk[T]) -> _Steps[T]:
         return result
 
 
-def _as_often_as_it_takes(api: Connection, call: Call) -> _Steps[Any]:
+def _as_often_as_it_takes(api: Connection, call: ApiCall) -> _Steps[Any]:
     retries = 0
     while True:
         if call.counted:

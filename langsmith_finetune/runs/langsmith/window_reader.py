@@ -29,7 +29,7 @@ from langsmith_finetune.runs.langsmith.read_apis import (
     time_of,
 )
 from langsmith_finetune.runs.langsmith.request import AnswerTooLargeError
-from langsmith_finetune.runs.langsmith.transport import NOT_OFFERED, Talk, took_too_long
+from langsmith_finetune.runs.langsmith.transport import NOT_OFFERED, RequestPlan, took_too_long
 from langsmith_finetune.runs.langsmith.windows import Window, in_order
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Page:
     trouble: Trouble | None = None
 
 
-def find_selection(conditions: Conditions) -> Talk[Selected]:
+def find_selection(conditions: Conditions) -> RequestPlan[Selected]:
     """Find the project, and which read API to ask first: the one of the endpoint that knew the project.
 
     Raises:
@@ -134,7 +134,7 @@ class Selected:
         """The API that is asked first."""
         return self._apis[0]
 
-    def read(self, window: Window, how: Reading) -> Talk[Page]:
+    def read(self, window: Window, how: Reading) -> RequestPlan[Page]:
         """The runs that started in a window.
 
         Raises:
@@ -156,7 +156,7 @@ class Selected:
                 yield from self._take_examples_from_roots(api, page.runs)
             return page
 
-    def _read(self, api: RunApi, window: Window, how: Reading) -> Talk[Page]:
+    def _read(self, api: RunApi, window: Window, how: Reading) -> RequestPlan[Page]:
         """A page, or the few that cursors lead to; all that they lead to where the window has one moment."""
         query = self._query(window, min(how.page_size, api.page_size))
         for attempt in range(1, _MOST_PASSES + 1):
@@ -188,7 +188,7 @@ class Selected:
             divisible=window.until - window.since > _SHORT or (page_size > _SMALL_PAGE and window.divisible),
         )
 
-    def _take_examples_from_roots(self, api: RunApi, runs: list[Run]) -> Talk[None]:
+    def _take_examples_from_roots(self, api: RunApi, runs: list[Run]) -> RequestPlan[None]:
         traces = dict.fromkeys(run.trace_id for run in runs if run.trace_id and not run.reference_example_id)
         examples: dict[str | None, str | None] = {}
         for ids in _pages(filter(None, traces)):
@@ -204,7 +204,7 @@ class Selected:
             run.reference_example_id = run.reference_example_id or examples.get(run.trace_id)
 
 
-def _turn_pages(api: RunApi, passed: _Pass, most: float) -> Talk[Trouble | Exception | None]:
+def _turn_pages(api: RunApi, passed: _Pass, most: float) -> RequestPlan[Trouble | Exception | None]:
     """Go from page to page, at most so many, and return what ended it early."""
     while True:
         try:
