@@ -19,7 +19,6 @@ from langsmith_finetune.cost.tokens import (
     TokenCounter,
     count_tokens,
     token_counter,
-    total_tokens,
 )
 from langsmith_finetune.dataset.dedupe import drop_duplicates
 from langsmith_finetune.dataset.describe import Description, Distribution, describe_examples, describe_runs
@@ -27,7 +26,6 @@ from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
 from langsmith_finetune.dataset.length import fit_length
 from langsmith_finetune.dataset.preferences import (
-    preference_examples,
     preferences_from_candidates,
     preferences_from_corrections,
     preferences_from_edits,
@@ -158,7 +156,6 @@ __all__ = [
     "fold_traces",
     "from_target",
     "fix_examples",
-    "preference_examples",
     "preferences_from_candidates",
     "preferences_from_corrections",
     "preferences_from_edits",
@@ -177,7 +174,6 @@ __all__ = [
     "split_side",
     "to_hf_dataset",
     "to_target",
-    "total_tokens",
     "training_examples",
     "write_jsonl",
     "write_shards",

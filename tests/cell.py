@@ -23,7 +23,7 @@ import langsmith_finetune.cost.prices
 import langsmith_finetune.ledger.ledger
 import langsmith_finetune.providers.lifecycle
 import langsmith_finetune.targets.check
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import Clock, clock_replaced
 from langsmith_finetune.jobs.job import FineTuneJob
 from tests.standins.deploying import DeployingProvider
 
@@ -62,14 +62,13 @@ def cell(url: str, train: str, killer: Killer) -> str:
     hooks = {"request": [lambda _: killer.count("sent")], "response": [lambda _: killer.count("answered")]}
     http = httpx2.Client(event_hooks=hooks)
     client = openai.OpenAI(api_key="sk-made-up", base_url=f"{url}/v1", http_client=http)
-    provider, clock = DeployingProvider(client=client, clock=HastyClock()), HastyClock()
+    provider = DeployingProvider(client=client)
     job = FineTuneJob.create(
         train,
         model="gpt-4o-mini",
         provider=provider,
         parameters={"n_epochs": 1},
         name="bot",
-        clock=clock,
     )
     deployment = job.wait(poll_seconds=0, progress=False).deploy().wait(poll_seconds=0, progress=False)
     return deployment.chat_model().invoke("ten words").content
@@ -77,6 +76,11 @@ def cell(url: str, train: str, killer: Killer) -> str:
 
 def main() -> None:
     url, train = sys.argv[1:]
+    with clock_replaced(HastyClock()):
+        _serve(url, train)
+
+
+def _serve(url: str, train: str) -> None:
     for asked in sys.stdin:
         what, _, number = asked.strip().partition(" ")
         pid = os.fork()

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from langsmith_finetune.cost import prices
 from langsmith_finetune.providers import lifecycle
+from langsmith_finetune.testing import fake_clock
 
 # The same examples on every run and every machine, however busy it is; `make fuzz` searches for new ones.
 _steady = settings(
@@ -28,3 +29,10 @@ def the_same_day(monkeypatch):
     """Prices grow old and models end: no test passes or fails by the calendar."""
     for module in (prices, lifecycle):
         monkeypatch.setattr(module, "_today", lambda: date(2026, 11, 23))
+
+
+@pytest.fixture
+def clock():
+    """Waiting takes no time."""
+    with fake_clock() as clock:
+        yield clock

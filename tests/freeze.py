@@ -53,7 +53,7 @@ from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
-from langsmith_finetune.testing import FakeClock, FakeProvider
+from langsmith_finetune.testing import FakeProvider, fake_clock
 from tests.standins.fireworks import FireworksStandIn
 from tests.standins.huggingface import HuggingFaceStandIn
 from tests.standins.langsmith import KEY as LANGSMITH_KEY
@@ -72,34 +72,32 @@ LOCAL_RUNS = "/home/ada-runs"  # apart from HOME, since the journal's file names
 HOSTED: dict[str, tuple[Callable[[], Any], Callable[..., Any], Callable[[], Any]]] = {
     "openai": (
         OpenAIStandIn,
-        lambda server, client, http: OpenAIProvider(client=client, clock=FakeClock()),
+        lambda server, client, http: OpenAIProvider(client=client),
         lambda: OpenAIProvider(KEY, "https://api.openai.com/v1"),
     ),
     "azure": (
         partial(OpenAIStandIn, azure=True),
-        lambda server, client, http: AzureProvider(client=client, clock=FakeClock()),
+        lambda server, client, http: AzureProvider(client=client),
         lambda: AzureProvider("https://ada.openai.azure.com", KEY),
     ),
     "nebius": (
         OpenAIStandIn,
-        lambda server, client, http: NebiusProvider(client=client, clock=FakeClock()),
+        lambda server, client, http: NebiusProvider(client=client),
         lambda: NebiusProvider(KEY),
     ),
     "crusoe": (
         OpenAIStandIn,
-        lambda server, client, http: CrusoeProvider(client=client, clock=FakeClock()),
+        lambda server, client, http: CrusoeProvider(client=client),
         lambda: CrusoeProvider(KEY),
     ),
     "together": (
         TogetherStandIn,
-        lambda server, client, http: TogetherProvider(KEY, server.url, http_client=http, clock=FakeClock()),
+        lambda server, client, http: TogetherProvider(KEY, server.url, http_client=http),
         lambda: TogetherProvider(KEY),
     ),
     "fireworks": (
         FireworksStandIn,
-        lambda server, client, http: FireworksProvider(
-            KEY, base_url=server.url, http_client=http, clock=FakeClock()
-        ),
+        lambda server, client, http: FireworksProvider(KEY, base_url=server.url, http_client=http),
         lambda: FireworksProvider(KEY),
     ),
     "huggingface": (
@@ -196,9 +194,9 @@ def at_stand_in(name: str) -> Iterator[tuple[Any, Any]]:
         yield server, provider
 
 
-def without_a_host(name: str, runs: Path, clock: FakeClock) -> Any:
+def without_a_host(name: str, runs: Path) -> Any:
     """`local` or `fake`, whose folder is `runs`; it says that it is `LOCAL_RUNS`."""
-    kind = {"local": LocalProvider, "fake": partial(FakeProvider, clock=clock)}[name]
+    kind = {"local": LocalProvider, "fake": FakeProvider}[name]
     provider = kind(runs)
     provider.__class__ = type(type(provider).__name__, (type(provider),), {"home": LOCAL_RUNS})
     return provider
@@ -330,9 +328,8 @@ def _freeze_jobs(folder: Path, files: Path, provider: Any, server: Any = None) -
     work.mkdir(parents=True)
     write_jsonl(examples(), work / "train.jsonl")
     created = {}
-    clock = FakeClock()
     for title, settings in jobs_of(name, work, files).items():
-        job = FineTuneJob.create(**settings, provider=provider, journal=journal, clock=clock, progress=False)
+        job = FineTuneJob.create(**settings, provider=provider, journal=journal, progress=False)
         if title == "plain" or name == "local":
             job.wait(progress=False)
         created[title] = {"job_id": job.id, "status": job.status}
@@ -368,7 +365,7 @@ def _freeze_local(folder: Path, files: Path) -> None:
 
     runs = folder / "runs"
     model = tiny_model(folder / "tiny", files / "train.jsonl")
-    provider = without_a_host("local", runs, FakeClock())
+    provider = without_a_host("local", runs)
     # What the process loads is a model that can be trained; what is asked for is a folder small enough to keep.
     provider._model = lambda _: str(model)
     _freeze_jobs(folder, files, provider)
@@ -476,7 +473,7 @@ def _freeze_fingerprints(path: Path, files: Path) -> None:
     for name in MODELS:
         provider = (UNHOSTED.get(name) or HOSTED[name][2])()
         plans = {
-            variant: FineTuneJob.create(**settings_of(files, name, variant), provider=provider, dry_run=True)
+            variant: FineTuneJob.plan(**settings_of(files, name, variant), provider=provider)
             for variant in variants(name)
         }
         created[name] = {
@@ -499,10 +496,10 @@ def main(target: str) -> None:
         write_files(files)
         _freeze_fingerprints(folder / "fingerprints.json", files)
         for name in HOSTED:
-            with at_stand_in(name) as (server, provider):
+            with at_stand_in(name) as (server, provider), fake_clock():
                 _freeze_jobs(folder / name, files, provider, server)
-        clock = FakeClock(1_790_000_000.0)
-        _freeze_jobs(folder / "fake", files, without_a_host("fake", folder / "fake" / "runs", clock))
+        with fake_clock(1_790_000_000.0):
+            _freeze_jobs(folder / "fake", files, without_a_host("fake", folder / "fake" / "runs"))
         _freeze_local(folder / "local", files)
         _freeze_selections(folder / "selections.json")
         _freeze_shards(folder / "shards")

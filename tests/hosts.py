@@ -20,7 +20,6 @@ from langsmith_finetune.providers.huggingface import HuggingFaceProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
-from tests.standins.clock import FakeClock
 from tests.standins.fireworks import FireworksStandIn
 from tests.standins.huggingface import HuggingFaceStandIn
 from tests.standins.openai import OpenAIStandIn
@@ -36,7 +35,7 @@ class Host:
 
     Args:
         stand_in: Makes its server.
-        connect: Makes its provider, from the server, a client and a clock.
+        connect: Makes its provider, from the server, and a client.
         model: One that it trains.
         jobs: Where its jobs are listed and created.
         job_items: The key of the list of jobs; None where the answer is the list.
@@ -45,7 +44,7 @@ class Host:
     """
 
     stand_in: Callable[[], StandIn]
-    connect: Callable[[Any, httpx2.Client, FakeClock], Provider]
+    connect: Callable[[Any, httpx2.Client], Provider]
     model: str
     jobs: str
     job_items: str | None
@@ -54,12 +53,12 @@ class Host:
     following_headers: Callable[[str, str], dict[str, str]] = field(default=lambda _url, _token: {})
 
     @contextmanager
-    def running(self, clock: FakeClock | None = None) -> Iterator[tuple[Any, Provider]]:
+    def running(self) -> Iterator[tuple[Any, Provider]]:
         """The server and a provider for it."""
         with ExitStack() as stack:
             server = stack.enter_context(self.stand_in())
             http = stack.enter_context(httpx2.Client())
-            yield server, self.connect(server, http, clock or FakeClock())
+            yield server, self.connect(server, http)
 
     def page(self, server: StandIn, items: list[dict[str, Any]], token: str | None) -> Response:
         """A page of the list of jobs; `token` names the next one."""
@@ -70,10 +69,10 @@ class Host:
         return Response(200, {self.job_items: items} | more)
 
 
-def _shaped(kind: type[OpenAIProvider]) -> Callable[[Any, httpx2.Client, FakeClock], Provider]:
-    def connect(server: Any, http: httpx2.Client, clock: FakeClock) -> Provider:
+def _shaped(kind: type[OpenAIProvider]) -> Callable[[Any, httpx2.Client], Provider]:
+    def connect(server: Any, http: httpx2.Client) -> Provider:
         client = openai.OpenAI(api_key=KEY, base_url=server.base_url, http_client=http)
-        return kind(client=client, clock=clock)
+        return kind(client=client)
 
     return connect
 
@@ -107,7 +106,7 @@ HOSTS = {
     "crusoe": _openai_shaped(CrusoeProvider, "Qwen/Qwen3-8B"),
     "together": Host(
         stand_in=TogetherStandIn,
-        connect=lambda server, http, clock: TogetherProvider(KEY, server.url, http_client=http, clock=clock),
+        connect=lambda server, http: TogetherProvider(KEY, server.url, http_client=http),
         model="Qwen/Qwen3-8B",
         jobs="/v1/fine-tunes",
         job_items="data",
@@ -116,9 +115,7 @@ HOSTS = {
     ),
     "fireworks": Host(
         stand_in=FireworksStandIn,
-        connect=lambda server, http, clock: FireworksProvider(
-            KEY, base_url=server.url, http_client=http, clock=clock
-        ),
+        connect=lambda server, http: FireworksProvider(KEY, base_url=server.url, http_client=http),
         model="accounts/fireworks/models/qwen3-8b",
         jobs="/v1/accounts/me/supervisedFineTuningJobs",
         job_items="supervisedFineTuningJobs",
@@ -130,7 +127,7 @@ HOSTS = {
     ),
     "huggingface": Host(
         stand_in=HuggingFaceStandIn,
-        connect=lambda server, _http, _clock: HuggingFaceProvider(api=HfApi(endpoint=server.url, token=KEY)),
+        connect=lambda server, _http: HuggingFaceProvider(api=HfApi(endpoint=server.url, token=KEY)),
         model="Qwen/Qwen3-0.6B",
         jobs="/api/jobs/me",
         job_items=None,

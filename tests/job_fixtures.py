@@ -8,7 +8,6 @@ import pytest
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.providers.openai import OpenAIProvider
-from tests.standins.clock import FakeClock
 from tests.standins.deploying import DeployingProvider
 from tests.standins.openai import OpenAIStandIn
 
@@ -31,18 +30,13 @@ def server():
 
 
 @pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
 def connect(server, clock):
     clients = []
 
     def connect(kind=OpenAIProvider, timeout=30.0, **settings):
         client = openai.OpenAI(api_key=KEY, base_url=server.base_url, timeout=timeout)
         clients.append(client)
-        return type(kind.__name__, (kind,), settings)(client=client, clock=clock)
+        return type(kind.__name__, (kind,), settings)(client=client)
 
     yield connect
     for client in clients:
@@ -76,11 +70,17 @@ def train(tmp_path):
 @pytest.fixture
 def create(provider, clock, train):
     def create(training_file=train, **settings):
-        return FineTuneJob.create(
-            training_file, **{"model": MODEL, "provider": provider, "clock": clock} | settings
-        )
+        return FineTuneJob.create(training_file, **{"model": MODEL, "provider": provider} | settings)
 
     return create
+
+
+@pytest.fixture
+def plan(provider, train):
+    def plan(training_file=train, **settings):
+        return FineTuneJob.plan(training_file, **{"model": MODEL, "provider": provider} | settings)
+
+    return plan
 
 
 def paid(server):

@@ -19,12 +19,11 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
-from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.providers import lifecycle
 from langsmith_finetune.providers.huggingface.request import code_archive
+from langsmith_finetune.testing import fake_clock
 
 from .recorded_hosts import ASKED, HOSTS, Host, Visit, asked_of, code_replaced, this_librarys_code
-from .standins.clock import FakeClock
 from .tape import ACCOUNT, CASSETTES, about, recorded
 
 _POLL_SECONDS = 120.0
@@ -39,10 +38,9 @@ def record(host: Host, asked: str, folder: Path = CASSETTES / "hosts") -> dict[s
 
 def _from_stand_in(host: Host, asked: str, path: Path) -> dict[str, Any]:
     header = about("stand-in", host.packages, model=host.model, made_for=asked)
-    with host.stand_in() as server, tempfile.TemporaryDirectory() as folder:
+    with host.stand_in() as server, tempfile.TemporaryDirectory() as folder, fake_clock():
         visit = Visit(
             host=host,
-            clock=FakeClock(),
             folder=Path(folder),
             made_for=asked,
             model=host.model,
@@ -67,7 +65,6 @@ def _live(host: Host, asked: str, path: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         visit = Visit(
             host=host,
-            clock=Clock(),
             folder=Path(folder),
             made_for=made_for,
             model=model,

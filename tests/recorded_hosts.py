@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 from langsmith_finetune import FineTuneJob
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune.errors import FineTuneError
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.providers.azure import AzureProvider
@@ -44,8 +44,8 @@ class Host:
     name: str
     url: str
     """As cassettes have it, whatever was recorded."""
-    connect: Callable[[str, str, str, Clock], Provider]
-    """Makes a provider from an address, a key, the name of an account, and a clock."""
+    connect: Callable[[str, str, str], Provider]
+    """Makes a provider from an address, a key, and the name of an account."""
     stand_in: Callable[[], Any]
     path: str = ""
     """After a stand-in's address."""
@@ -95,7 +95,7 @@ HOSTS = {
         Host(
             name="openai",
             url="https://api.openai.com/v1",
-            connect=lambda url, key, _, clock: OpenAIProvider(key, url, clock=clock),
+            connect=lambda url, key, _: OpenAIProvider(key, url),
             stand_in=OpenAIStandIn,
             path="/v1",
             variables=("OPENAI_API_KEY",),
@@ -107,7 +107,7 @@ HOSTS = {
         Host(
             name="azure",
             url="https://resource.openai.azure.com",
-            connect=lambda url, key, _, clock: AzureProvider(url, key, clock=clock),
+            connect=lambda url, key, _: AzureProvider(url, key),
             stand_in=AzureStandIn,
             key=AZURE_KEY,
             variables=("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"),
@@ -120,7 +120,7 @@ HOSTS = {
         Host(
             name="nebius",
             url="https://api.tokenfactory.nebius.com/v1",
-            connect=lambda url, key, _, clock: NebiusProvider(key, url, clock=clock),
+            connect=lambda url, key, _: NebiusProvider(key, url),
             stand_in=OpenAIStandIn,
             path="/v1",
             variables=("NEBIUS_API_KEY",),
@@ -132,7 +132,7 @@ HOSTS = {
         Host(
             name="crusoe",
             url="https://api.intelligence.crusoecloud.com/v1",
-            connect=lambda url, key, _, clock: CrusoeProvider(key, url, clock=clock),
+            connect=lambda url, key, _: CrusoeProvider(key, url),
             stand_in=OpenAIStandIn,
             path="/v1",
             variables=("CRUSOE_API_KEY",),
@@ -144,7 +144,7 @@ HOSTS = {
         Host(
             name="together",
             url="https://api.together.ai",
-            connect=lambda url, key, _, clock: TogetherProvider(key, url, project_id="made-up", clock=clock),
+            connect=lambda url, key, _: TogetherProvider(key, url, project_id="made-up"),
             stand_in=TogetherStandIn,
             variables=("TOGETHER_API_KEY",),
             model="Qwen/Qwen3-8B",
@@ -155,7 +155,7 @@ HOSTS = {
         Host(
             name="fireworks",
             url="https://api.fireworks.ai",
-            connect=lambda url, key, account, clock: FireworksProvider(key, account, url, clock=clock),
+            connect=lambda url, key, account: FireworksProvider(key, account, url),
             stand_in=FireworksStandIn,
             variables=("FIREWORKS_API_KEY", "FIREWORKS_ACCOUNT_ID"),
             account_of=lambda _: os.environ["FIREWORKS_ACCOUNT_ID"],
@@ -168,7 +168,7 @@ HOSTS = {
         Host(
             name="huggingface",
             url="https://huggingface.co",
-            connect=lambda url, key, account, _: _hugging_face(url, key, account),
+            connect=lambda url, key, account: _hugging_face(url, key, account),
             stand_in=HuggingFaceStandIn,
             variables=("HF_TOKEN",),
             account_of=lambda key: _hugging_face("https://huggingface.co", key, None)._api.whoami()["name"],
@@ -199,7 +199,6 @@ class Visit:
     """
 
     host: Host
-    clock: Clock
     folder: Path
     made_for: str
     model: str
@@ -211,7 +210,7 @@ class Visit:
     poll_seconds: float | None = None
 
     def connect(self, key: str | None = None) -> Provider:
-        return self.host.connect(self.url, key or self.key, self.account, self.clock)
+        return self.host.connect(self.url, key or self.key, self.account)
 
     def create(self, *, key: str | None = None, is_bad: bool = False, **settings: Any) -> FineTuneJob:
         """Create a job, with a journal that knows of none.
@@ -230,9 +229,7 @@ class Visit:
         journal = Journal(self.folder / f"journal-{journals}")
         journal.folder.mkdir()
         settings = {"model": self.model, "parameters": self.host.parameters, "progress": False} | settings
-        return FineTuneJob.create(
-            path, provider=self.connect(key), clock=self.clock, journal=journal, **settings
-        )
+        return FineTuneJob.create(path, provider=self.connect(key), journal=journal, **settings)
 
     def wait(self, job: FineTuneJob) -> Any:
         return job.wait(poll_seconds=self.poll_seconds, progress=False)
@@ -269,9 +266,7 @@ def wrong_key(visit: Visit) -> dict[str, Any]:
 
 
 def not_found(visit: Visit) -> dict[str, Any]:
-    return _refusal(
-        lambda: FineTuneJob.attach(visit.host.no_job, provider=visit.connect(), clock=visit.clock)
-    )
+    return _refusal(lambda: FineTuneJob.attach(visit.host.no_job, provider=visit.connect()))
 
 
 def unknown_model(visit: Visit) -> dict[str, Any]:
@@ -297,7 +292,7 @@ def rate_limit(visit: Visit) -> dict[str, Any]:
         )
         method, path = visit.host.limited or ("GET", visit.host.path + visit.host.jobs_path)
         visit.server.fault(method, path, answer, times=9)
-    return _refusal(visit.create) | {"waited": list(getattr(visit.clock, "slept", []))}
+    return _refusal(visit.create) | {"waited": list(getattr(clock(), "slept", []))}
 
 
 ASKED: dict[str, Callable[[Visit], dict[str, Any]]] = {

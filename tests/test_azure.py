@@ -13,10 +13,12 @@ from langsmith_finetune import FineTuneJob
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.deployment import Deployment
 from langsmith_finetune.providers.azure import AzureProvider
-from langsmith_finetune.testing import FakeClock, ProviderContract
+from langsmith_finetune.testing import ProviderContract
 from tests.by_hand import created, make
 from tests.standins.azure import ACCOUNT, FORMATS, KEY, TOKEN, AzureStandIn
 from tests.standins.server import Response
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 OPENAIS = "gpt-4.1-mini-2025-04-14"
 
@@ -33,7 +35,7 @@ def connect(server):
 
     def connect(url=None, key=KEY, **settings):
         settings = {"resource_id": ACCOUNT, "token": TOKEN, "management_url": server.url} | settings
-        providers.append(AzureProvider(url or server.url, key, clock=FakeClock(), **settings))
+        providers.append(AzureProvider(url or server.url, key, **settings))
         return providers[-1]
 
     yield connect
@@ -51,7 +53,6 @@ def tuned(connect, tmp_path):
             file,
             model=base,
             provider=provider or connect(),
-            clock=FakeClock(),
             progress=False,
             **settings,
         )
@@ -189,7 +190,7 @@ def test_a_model_is_deployed_and_called_where_it_answers(server, tuned, base):
     answer = deployment.chat_model(temperature=0).invoke("Hi")
     assert answer.content == f"{deployment.id}: Hi"
     assert FineTuneJob.list()[0].stage == "deployed"
-    again = Deployment.attach(deployment.id, provider=model.provider, clock=FakeClock())
+    again = Deployment.attach(deployment.id, provider=model.provider)
     assert again.chat_model().invoke("Hi").content == answer.content
     again.delete()
     again.delete()

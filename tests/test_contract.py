@@ -22,7 +22,7 @@ from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
-from langsmith_finetune.testing import FakeClock, FakeProvider, ProviderContract
+from langsmith_finetune.testing import FakeProvider, ProviderContract
 from tests.local_calculator import untrained
 from tests.standins.fireworks import FireworksStandIn
 from tests.standins.huggingface import HuggingFaceStandIn
@@ -35,9 +35,8 @@ KEY = "made-up-key-0123456789"
 
 class TestFake(ProviderContract):
     @pytest.fixture
-    def new_provider(self):
-        clock = FakeClock()
-        fake = FakeProvider(clock=clock, queued_seconds=5, training_seconds=60)
+    def new_provider(self, clock):
+        fake = FakeProvider(queued_seconds=5, training_seconds=60)
         look = fake.retrieve_job
         fake.retrieve_job = lambda job_id: (clock.advance(7), look(job_id))[1]
         return lambda: fake  # its jobs are in memory: the object is the account
@@ -56,7 +55,7 @@ class TestOpenAI(ProviderContract):
     @pytest.fixture
     def new_provider(self):
         with OpenAIStandIn() as server, openai.OpenAI(api_key=KEY, base_url=server.base_url) as client:
-            yield lambda: OpenAIProvider(client=client, clock=FakeClock())
+            yield lambda: OpenAIProvider(client=client)
 
 
 class TestTogether(ProviderContract):
@@ -66,7 +65,7 @@ class TestTogether(ProviderContract):
     @pytest.fixture
     def new_provider(self):
         with TogetherStandIn() as server, httpx2.Client() as client:
-            yield lambda: TogetherProvider(KEY, server.url, http_client=client, clock=FakeClock())
+            yield lambda: TogetherProvider(KEY, server.url, http_client=client)
 
 
 class TestFireworks(ProviderContract):
@@ -76,7 +75,7 @@ class TestFireworks(ProviderContract):
     @pytest.fixture
     def new_provider(self):
         with FireworksStandIn() as server, httpx2.Client() as client:
-            yield lambda: FireworksProvider(KEY, base_url=server.url, http_client=client, clock=FakeClock())
+            yield lambda: FireworksProvider(KEY, base_url=server.url, http_client=client)
 
 
 class TestHuggingFace(ProviderContract):
@@ -172,17 +171,16 @@ FAULTS = {
 
 
 @pytest.fixture(params=HARNESSES)
-def harness(request):
+def harness(request, clock):
     kind, creation, look, model = HARNESSES[request.param]
-    clock = FakeClock()
     with kind() as server, httpx2.Client() as http:
         if request.param == "openai":
             with openai.OpenAI(api_key=KEY, base_url=server.base_url) as client:
-                yield server, OpenAIProvider(client=client, clock=clock), clock, creation, look, model
+                yield server, OpenAIProvider(client=client), clock, creation, look, model
             return
         provider = {
-            "together": lambda: TogetherProvider(KEY, server.url, http_client=http, clock=clock),
-            "fireworks": lambda: FireworksProvider(KEY, base_url=server.url, http_client=http, clock=clock),
+            "together": lambda: TogetherProvider(KEY, server.url, http_client=http),
+            "fireworks": lambda: FireworksProvider(KEY, base_url=server.url, http_client=http),
             "huggingface": lambda: HuggingFaceProvider(api=HfApi(endpoint=server.url, token=KEY)),
         }[request.param]()
         yield server, provider, clock, creation, look, model
@@ -196,7 +194,6 @@ def create(tmp_path):
             path,
             model=model,
             provider=provider,
-            clock=clock,
             journal=tmp_path / "journal",
             progress=False,
             **settings,

@@ -14,7 +14,6 @@ from tests.job_fixtures import (
     KEY,
     MODEL,
     SECRET,
-    clock,
     connect,
     create,
     journal,
@@ -27,7 +26,7 @@ from tests.standins.faults import FAULTS, SLOW_FAULTS, slow
 from tests.standins.openai import OpenAIStandIn, error
 from tests.standins.server import Response
 
-__all__ = ["clock", "connect", "create", "journal", "provider", "server", "train"]
+__all__ = ["connect", "create", "journal", "provider", "server", "train"]
 
 FILE, JOB = f"{FILES}/file-{1:024d}", f"{JOBS}/ftjob-{2:024d}"
 STEPS = {
@@ -229,9 +228,9 @@ def test_azure_is_as_safe(connect, clock, train):
         from langsmith_finetune.providers.openai import OpenAIProvider
 
         with openai.OpenAI(api_key=KEY, base_url=azure.base_url) as client:
-            provider = OpenAIProvider(client=client, clock=clock)
+            provider = OpenAIProvider(client=client)
             for path in (FILES, JOBS):
                 azure.fault("POST", path, FAULTS["dropped after it is done"].answer, after=True)
-            job = FineTuneJob.create(train, model=MODEL, provider=provider, clock=clock)
+            job = FineTuneJob.create(train, model=MODEL, provider=provider)
             assert job.wait(progress=False)
             assert paid(azure) == (1, 1)

@@ -8,10 +8,12 @@ from langsmith_finetune.errors import InvalidExampleError, NotSupportedError, Pr
 from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.fireworks import provider as fireworks
 from langsmith_finetune.providers.fireworks.answers import STATUSES, job_status_from_answer
-from langsmith_finetune.testing import FakeClock, ProviderContract
+from langsmith_finetune.testing import ProviderContract
 from tests.by_hand import created, uploaded
 from tests.standins.fireworks import FireworksStandIn
 from tests.standins.server import Drop, Response
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 KEY = "fw_made-up-0123456789"
 make = ProviderContract().job_request
@@ -28,7 +30,7 @@ def server():
 @pytest.fixture
 def provider(server):
     with httpx2.Client() as client:
-        yield FireworksProvider(KEY, base_url=server.url, http_client=client, clock=FakeClock())
+        yield FireworksProvider(KEY, base_url=server.url, http_client=client)
 
 
 def failure(ask):
@@ -63,7 +65,7 @@ def test_a_second_creation_of_the_same_number_gives_the_first_job(server, provid
 def test_of_two_processes_at_once_both_get_the_one_job(server, provider, tmp_path):
     request = make(tmp_path, **QWEN)
     with httpx2.Client() as client:
-        other = FireworksProvider(KEY, "me", server.url, http_client=client, clock=FakeClock())
+        other = FireworksProvider(KEY, "me", server.url, http_client=client)
         assert created(provider, request).id == created(other, request).id
     assert len(server.jobs) == len(server.uploads) == 1
 

@@ -13,8 +13,10 @@ import pytest
 
 from langsmith_finetune import FineTuneJob, Journal, Ledger, read_jsonl, run_files, write_shards
 from langsmith_finetune.providers import lifecycle
-from langsmith_finetune.testing import FakeClock, FakeProvider
+from langsmith_finetune.testing import FakeProvider
 from tests import freeze
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 FROZEN = Path(__file__).parent / "data" / "frozen"
 VERSIONS = sorted(path.name for path in FROZEN.iterdir())
@@ -50,7 +52,7 @@ def left(folder):
     """The provider, its stand-in if it has one, the folder, and the jobs."""
     name, frozen = folder.name, read(folder / "jobs.json")
     if name not in freeze.HOSTED:
-        yield freeze.without_a_host(name, folder / "runs", FakeClock()), None, folder, frozen
+        yield freeze.without_a_host(name, folder / "runs"), None, folder, frozen
         return
     with freeze.at_stand_in(name) as (server, provider), httpx2.Client(base_url=server.url) as http:
         for line in (folder / "requests.jsonl").read_text(encoding="utf-8").splitlines():
@@ -111,7 +113,7 @@ def test_create_asks_for_what_it_asked_for(version, name, monkeypatch):
     found = {}
     for variant in frozen["fingerprints"]:
         settings = freeze.settings_of(version / "files", name, variant)
-        found[variant] = FineTuneJob.create(**settings, provider=provider, dry_run=True).fingerprint
+        found[variant] = FineTuneJob.plan(**settings, provider=provider).fingerprint
     assert found == frozen["fingerprints"]
     assert len(set(found.values())) == len(found)
 
@@ -148,9 +150,7 @@ def test_the_same_call_finds_the_same_job(left, journal):
     provider, server, folder, frozen = left
     where = folder / "journal" if journal == "the journal of then" else folder / "lost"
     for title, settings in settings_of(folder, provider).items():
-        job = FineTuneJob.create(
-            **settings, provider=provider, journal=where, clock=FakeClock(), progress=False
-        )
+        job = FineTuneJob.create(**settings, provider=provider, journal=where, progress=False)
         assert job.id == frozen["jobs"][title]["job_id"], title
     assert sent(server) == []
     assert made(provider, server, folder) == len(frozen["jobs"])
@@ -164,9 +164,7 @@ def test_a_job_whose_process_was_killed_then_is_found(left, stage):
         record = read(path) | {"stage": stage, "job_id": None, "status": None, "fine_tuned_model": None}
         path.write_text(json.dumps(record, indent=1), encoding="utf-8")
     for title, settings in settings_of(folder, provider).items():
-        job = FineTuneJob.create(
-            **settings, provider=provider, journal=folder / "journal", clock=FakeClock(), progress=False
-        )
+        job = FineTuneJob.create(**settings, provider=provider, journal=folder / "journal", progress=False)
         assert job.id == frozen["jobs"][title]["job_id"], title
     assert sent(server) == []
     assert made(provider, server, folder) == len(frozen["jobs"])
@@ -179,9 +177,7 @@ def test_a_job_whose_process_was_killed_then_is_found(left, stage):
 def test_a_file_that_was_sent_is_not_sent_again(left):
     provider, server, folder, frozen = left
     settings = settings_of(folder, provider)["plain"] | {"seed": 8}
-    job = FineTuneJob.create(
-        **settings, provider=provider, journal=folder / "journal", clock=FakeClock(), progress=False
-    )
+    job = FineTuneJob.create(**settings, provider=provider, journal=folder / "journal", progress=False)
     assert job.id not in [known["job_id"] for known in frozen["jobs"].values()]
     uploads = [
         path for method, path in sent(server) if "storage" in path or "upload" in path or "/files" in path
@@ -191,7 +187,7 @@ def test_a_file_that_was_sent_is_not_sent_again(left):
 
 def test_an_ended_job_is_written_into_journal_and_ledger_of_then(left):
     provider, _, folder, _ = left
-    job = FineTuneJob.attach("support-bot", provider=provider, clock=FakeClock(), journal=folder / "journal")
+    job = FineTuneJob.attach("support-bot", provider=provider, journal=folder / "journal")
     model = job.wait(progress=False)
     (record,) = [r for r in Journal(folder / "journal").records(provider) if r.job_id == job.id]
     assert (record.status, record.fine_tuned_model) == ("succeeded", model.id)
@@ -249,7 +245,7 @@ def test_each_line_has_the_sources_that_it_had(version):
 
 def test_a_run_folder_tells_its_events(version, tmp_path):
     shutil.copytree(version / "local" / "runs", tmp_path / "runs")
-    provider = freeze.without_a_host("local", tmp_path / "runs", FakeClock())
+    provider = freeze.without_a_host("local", tmp_path / "runs")
     for job in read(version / "local" / "jobs.json")["jobs"].values():
         status = provider.retrieve_job(job["job_id"])
         assert (status.status, status.fine_tuned_model) == ("succeeded", job["fine_tuned_model"])
@@ -261,7 +257,7 @@ def test_a_run_folder_tells_its_events(version, tmp_path):
 
 def test_jobs_of_a_fake_in_a_folder_are_known(version, tmp_path):
     shutil.copytree(version / "fake" / "runs", tmp_path / "runs")
-    provider = FakeProvider(tmp_path / "runs", clock=FakeClock())
+    provider = FakeProvider(tmp_path / "runs")
     for job in read(version / "fake" / "jobs.json")["jobs"].values():
         assert provider.retrieve_job(job["job_id"]).fine_tuned_model
 

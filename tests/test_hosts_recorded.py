@@ -11,8 +11,9 @@ import pytest
 
 from langsmith_finetune._foundation.masking import host_words
 from tests.recorded_hosts import ASKED, HOSTS, Visit, asked_of, this_librarys_code
-from tests.standins.clock import FakeClock
 from tests.tape import ACCOUNT, CASSETTES, answers, header_of, replayed, secrets_in
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 REFUSED = {"wrong_key": {401, 403}, "not_found": {400, 404, 422}, "rate_limit": {429}}
 """The statuses that say so; a model or a file may be refused by an answer, or by a job that fails."""
@@ -29,7 +30,6 @@ def replay(tmp_path, monkeypatch):
         recorded = header["recorded"]
         visit = Visit(
             host=HOSTS[host],
-            clock=FakeClock(),
             folder=tmp_path,
             made_for=recorded["made_for"],
             model=recorded["model"],

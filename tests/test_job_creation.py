@@ -16,7 +16,6 @@ from tests.job_fixtures import (
     FILES,
     JOBS,
     MODEL,
-    clock,
     connect,
     create,
     journal,
@@ -30,7 +29,7 @@ from tests.job_fixtures import (
 from tests.standins.openai import error
 from tests.standins.server import Drop, Response
 
-__all__ = ["clock", "connect", "create", "journal", "provider", "server", "train"]
+__all__ = ["connect", "create", "journal", "provider", "server", "train"]
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def patch():
 
 def test_a_name_returns_to_its_job_in_the_next_kernel(server, create, provider, clock):
     job = create(name="support-bot")
-    again = FineTuneJob.attach("support-bot", provider=provider, clock=clock)
+    again = FineTuneJob.attach("support-bot", provider=provider)
     assert again.id == job.id
     assert again.wait(progress=False).job_id == job.id
     assert create(name="support-bot").id == job.id

@@ -6,10 +6,10 @@ import pytest
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.jobs.log import metrics_of
 from langsmith_finetune.providers.openai.answers import checkpoint_from_answer, job_event_from_answer
-from tests.job_fixtures import JOBS, clock, connect, create, journal, provider, server, train
+from tests.job_fixtures import JOBS, connect, create, journal, provider, server, train
 from tests.standins.openai import error
 
-__all__ = ["clock", "connect", "create", "journal", "provider", "server", "train"]
+__all__ = ["connect", "create", "journal", "provider", "server", "train"]
 
 
 @pytest.fixture

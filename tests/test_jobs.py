@@ -32,7 +32,6 @@ from langsmith_finetune.ledger.ledger import Ledger
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.values import JobInfo
 from langsmith_finetune.testing import FakeProvider
-from tests.standins.clock import FakeClock
 from tests.standins.openai import (
     NOT_JSON,
     RATE_LIMIT,
@@ -62,16 +61,11 @@ def server():
 
 
 @pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
 def provider(request, server, clock):
     timeout = 0.5 if "stalled" in request.node.name else 30.0
     # The client's own retries are left on: the provider must not use them.
     with openai.OpenAI(api_key="sk-made-up", base_url=server.base_url, timeout=timeout) as client:
-        yield OpenAIProvider(client=client, clock=clock)
+        yield OpenAIProvider(client=client)
 
 
 @pytest.fixture
@@ -87,7 +81,7 @@ def create(provider, clock, train):
     def create(**settings):
         return FineTuneJob.create(
             settings.pop("training_file", train),
-            **{"model": MODEL, "provider": provider, "clock": clock} | settings,
+            **{"model": MODEL, "provider": provider} | settings,
         )
 
     return create
@@ -139,7 +133,7 @@ def test_a_pace_of_nothing_is_taken_and_a_negative_one_refused(create, clock):
 
 def test_a_job_is_awaited_in_a_running_loop(server, provider, clock, train):
     async def both():
-        job = await FineTuneJob.acreate(train, model=MODEL, provider=provider, clock=clock)
+        job = await FineTuneJob.acreate(train, model=MODEL, provider=provider)
         ticks = 0
 
         async def tick():
@@ -160,8 +154,8 @@ def test_a_job_is_awaited_in_a_running_loop(server, provider, clock, train):
 
 
 async def test_the_async_twins_do_what_the_others_do(provider, clock, train, server):
-    job = await FineTuneJob.acreate(train, model=MODEL, provider=provider, clock=clock)
-    again = await FineTuneJob.aattach(job.id, provider=provider, clock=clock)
+    job = await FineTuneJob.acreate(train, model=MODEL, provider=provider)
+    again = await FineTuneJob.aattach(job.id, provider=provider)
     assert (await again.arefresh()).status == "running"
     assert [e.id for e in await again.aevents()] == [e.id for e in again.events()]
     assert (await again.acancel()).status == "cancelled"
@@ -237,15 +231,16 @@ def test_a_wait_that_takes_too_long_ends_on_time_and_leaves_the_job(server, crea
         f'it goes on: FineTuneJob.attach("{job.id}", provider=...).wait() returns to it'
     )
     server.script("succeeded", job_id=job.id)
-    assert FineTuneJob.attach(job.id, provider=job.provider, clock=clock).wait(progress=False)
+    assert FineTuneJob.attach(job.id, provider=job.provider).wait(progress=False)
 
 
-def test_ctrl_c_ends_the_waiting_and_not_the_job(server, provider, train):
+def test_ctrl_c_ends_the_waiting_and_not_the_job(server, provider, train, clock):
     def interrupt(_):
         raise KeyboardInterrupt
 
     server.script("running", "running", "succeeded")
-    job = FineTuneJob.create(train, model=MODEL, provider=provider, clock=FakeClock(on_sleep=interrupt))
+    job = FineTuneJob.create(train, model=MODEL, provider=provider)
+    clock.on_sleep = interrupt
     with pytest.raises(KeyboardInterrupt):
         job.wait(progress=False)
     assert server.jobs[job.id]["status"] == "running"
@@ -256,11 +251,12 @@ def test_ctrl_c_ends_the_waiting_and_not_the_job(server, provider, train):
     assert paid(server) == (1, 1)
 
 
-def test_cancelling_the_awaiting_task_leaves_the_job(server, provider, train):
+def test_cancelling_the_awaiting_task_leaves_the_job(server, provider, train, clock):
     def cancel(_):
         raise asyncio.CancelledError
 
-    job = FineTuneJob.create(train, model=MODEL, provider=provider, clock=FakeClock(on_sleep=cancel))
+    job = FineTuneJob.create(train, model=MODEL, provider=provider)
+    clock.on_sleep = cancel
 
     async def wait():
         await job.await_(progress=False)
@@ -271,11 +267,12 @@ def test_cancelling_the_awaiting_task_leaves_the_job(server, provider, train):
     assert server.count("POST", f"{JOBS}/{job.id}/cancel") == 0
 
 
-def test_ctrl_c_says_how_to_return(server, provider, train):
+def test_ctrl_c_says_how_to_return(server, provider, train, clock):
     def interrupt(_):
         raise KeyboardInterrupt
 
-    job = FineTuneJob.create(train, model=MODEL, provider=provider, clock=FakeClock(on_sleep=interrupt))
+    job = FineTuneJob.create(train, model=MODEL, provider=provider)
+    clock.on_sleep = interrupt
     with (
         redirect_stderr(io.StringIO()),
         redirect_stdout(io.StringIO()) as shown,
@@ -389,15 +386,16 @@ def test_a_provider_that_is_gone_for_six_hours_ends_the_wait(server, create, clo
     assert 6 * 3600 < sum(clock.slept) < 6.2 * 3600
 
 
-def test_only_silence_at_a_stretch_ends_the_wait(server, provider, train):
+def test_only_silence_at_a_stretch_ends_the_wait(server, provider, train, clock):
     def fall_silent(_):
         if sum(clock.slept) > 5 * 3600 and not silent:
             silent.append(True)
             server.script("succeeded", job_id=job.id)
             server.fault("GET", f"{JOBS}/{job.id}", SERVER_FAULT, times=120)  # two hours
 
-    silent, clock = [], FakeClock(on_sleep=fall_silent)
-    job = FineTuneJob.create(train, model=MODEL, provider=provider, clock=clock)
+    silent = []
+    clock.on_sleep = fall_silent
+    job = FineTuneJob.create(train, model=MODEL, provider=provider)
     server.script("running", job_id=job.id)
     server.jobs[job.id]["status"] = "running"
     assert job.wait(progress=False)
@@ -571,9 +569,9 @@ def test_a_server_that_cannot_be_reached_is_tried_four_times(train, clock):
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     with openai.OpenAI(api_key="sk-made-up", base_url=url) as client:
-        provider = OpenAIProvider(client=client, clock=clock)
+        provider = OpenAIProvider(client=client)
         with pytest.raises(ProviderError, match=r"the connection failed \(ConnectError\)") as caught:
-            FineTuneJob.create(train, model=MODEL, provider=provider, clock=clock)
+            FineTuneJob.create(train, model=MODEL, provider=provider)
     assert caught.value.temporary
     assert not caught.value.ambiguous
     assert clock.slept == [1, 2, 4]
@@ -621,12 +619,12 @@ def test_other_bytes_are_another_job(server, create, train):
 
 
 def test_a_model_folder_counts_by_its_content_wherever_it_lies(clock, train, tmp_path):
-    provider = FakeProvider(clock=clock)
+    provider = FakeProvider()
 
     def create(folder, weights):
         folder.mkdir(exist_ok=True)
         (folder / "model.safetensors").write_bytes(weights)
-        return FineTuneJob.create(train, model=folder, provider=provider, clock=clock).id
+        return FineTuneJob.create(train, model=folder, provider=provider).id
 
     weights = bytes(3 << 20)
     first = create(tmp_path / "a", weights)
@@ -672,7 +670,7 @@ def test_a_job_that_ended_badly_is_not_attached_to(server, create, end):
 
 def test_a_job_is_attached_to_by_its_id(server, create, provider, clock):
     job = create()
-    again = FineTuneJob.attach(job.id, provider=provider, clock=clock)
+    again = FineTuneJob.attach(job.id, provider=provider)
     assert again.wait(progress=False).job_id == job.id
     assert paid(server) == (1, 1)
 
@@ -684,30 +682,6 @@ def test_attaching_to_no_job_says_so(provider):
         "openai: HTTP 404: Could not find fine tune: ftjob-nowhere "
         "(code fine_tune_not_found, param fine_tune_id)"
     )
-
-
-def test_another_process_returns_to_a_job_from_its_dict(server, create):
-    job = create()
-    data = json.dumps(job.to_dict())
-    assert "sk-" not in data
-    code = """if True:
-        import json, sys
-        from langsmith_finetune.jobs.job import FineTuneJob
-        from langsmith_finetune.providers.openai import OpenAIProvider
-        provider = OpenAIProvider(api_key="sk-other", base_url=sys.argv[1])
-        job = FineTuneJob.from_dict(json.loads(sys.argv[2]), provider=provider)
-        print(job.status, job.wait(poll_seconds=0.01, progress=False).id)
-    """
-    args = [sys.executable, "-c", code, server.base_url, data]
-    out = subprocess.run(args, capture_output=True, text=True, check=True, timeout=60)
-    assert out.stdout.split() == ["validating", job.refresh().fine_tuned_model]
-    assert paid(server) == (1, 1)
-
-
-def test_a_dict_of_another_provider_is_refused(provider):
-    data = {"job_id": "j", "provider": "local", "model": "m", "status": "running"}
-    with pytest.raises(ValueError, match="job j belongs to 'local', but the provider given is 'openai'"):
-        FineTuneJob.from_dict(data, provider=provider)
 
 
 @pytest.mark.parametrize("moment", ["before upload", "after upload", "before job", "after job"])
@@ -748,8 +722,8 @@ def test_a_process_killed_at_any_point_leaves_one_upload_and_one_job(tmp_path, t
             }[moment]
         )
         with openai.OpenAI(api_key="sk-made-up", base_url=server.base_url) as client:
-            provider = OpenAIProvider(client=client, clock=clock)
-            job = FineTuneJob.create(train, model=MODEL, provider=provider, clock=clock)
+            provider = OpenAIProvider(client=client)
+            job = FineTuneJob.create(train, model=MODEL, provider=provider)
             assert job.wait(progress=False)
         assert paid(server) == (1, 1)
 
@@ -894,7 +868,7 @@ def test_a_job_is_written_into_the_ledger_when_it_is_made_and_when_it_ends(creat
         (job.id, "training", "validating"),
         (job.id, "validation", "validating"),
     }
-    model = FineTuneJob.attach(job.id, provider=provider, clock=FakeClock()).wait(progress=False)
+    model = FineTuneJob.attach(job.id, provider=provider).wait(progress=False)
     row = next(row for row in Ledger(path).jobs() if row["role"] == "training")
     assert (row["status"], row["fine_tuned_model"]) == ("succeeded", model.id)
     assert Ledger(path).seen(run_ids=["run-3"]).models == (model.id,)

@@ -61,7 +61,7 @@ def model_of(kind):
 def test_a_job_is_planned_without_a_key_and_refused_before_anything_is_sent(kind, monkeypatch, train):
     provider = without_key(kind, monkeypatch)
     settings = {"model": model_of(kind), "provider": provider, "parameters": {"n_epochs": 3}}
-    assert isinstance(FineTuneJob.create(train, dry_run=True, **settings), JobPlan)
+    assert isinstance(FineTuneJob.plan(train, **settings), JobPlan)
     with pytest.raises(ValueError) as caught:
         FineTuneJob.create(train, name="my-bot", **settings)
     assert str(caught.value) == text(kind)
@@ -149,7 +149,7 @@ def test_a_key_shows_itself_nowhere():
 
 
 def planned(train, model, kind=OpenAIProvider, **settings):
-    return FineTuneJob.create(train, model=model, provider=kind(), dry_run=True, **settings)
+    return FineTuneJob.plan(train, model=model, provider=kind(), **settings)
 
 
 def test_a_plan_says_when_the_model_ends_as_create_warns(train, caplog):
@@ -200,7 +200,7 @@ def test_hosts_that_train_any_model_are_not_second_guessed(train):
     ],
 )
 def test_a_local_plan_says_where_a_plain_name_is_looked_for(train, tmp_path, model, text):
-    plan = FineTuneJob.create(train, model=model, provider=LocalProvider(tmp_path), dry_run=True)
+    plan = FineTuneJob.plan(train, model=model, provider=LocalProvider(tmp_path))
     assert plan.model_unknown == text
     assert plan.lifecycle.days_to_live is None
 
@@ -211,7 +211,7 @@ def test_create_says_the_same_as_the_plan(tmp_path, caplog, monkeypatch):
     file = write(tmp_path / "train.jsonl", [line_of(f"Question {n}") for n in range(10)])
     with OpenAIStandIn() as server:
         provider = OpenAIProvider("sk-test-0123456789abcdef", server.base_url)
-        plan = FineTuneJob.create(file, model="gpt-4.1-mni", provider=provider, dry_run=True)
+        plan = FineTuneJob.plan(file, model="gpt-4.1-mni", provider=provider)
         assert server.requests == []
         said = [record.getMessage() for record in caplog.records]
         caplog.clear()

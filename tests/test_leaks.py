@@ -23,8 +23,9 @@ from langsmith_finetune.providers.huggingface import HuggingFaceProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
 from tests.hosts import HOSTS, KEY, copy_of
-from tests.standins.clock import FakeClock
 from tests.standins.server import Response, StandIn
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 PROJECT = "0d1e2f30-0000-4000-8000-000000000001"
 CANARY = "zqxjcanary"
@@ -100,8 +101,7 @@ def whole_way(host, provider, train, folder, values):
             return None
         return values[-1]
 
-    clock = FakeClock()
-    job = attempt(lambda: FineTuneJob.create(train, model=host.model, provider=provider, clock=clock))
+    job = attempt(lambda: FineTuneJob.create(train, model=host.model, provider=provider))
     attempt(provider.list_models)
     if job is None:
         return errors
@@ -244,7 +244,7 @@ def test_no_address_shows_its_password(name, where, is_there, train, tmp_path):
         server.handle = lambda _request: Response(200, f"<html>{PASSWORD}".encode())
         provider = CONNECT[name](where.format(PASSWORD, server.url.rpartition(":")[2] if is_there else 9))
         errors = whole_way(host, provider, train, tmp_path / "out", [])
-        plan = FineTuneJob.create(train, model=host.model, provider=provider, dry_run=True)
+        plan = FineTuneJob.plan(train, model=host.model, provider=provider)
     shown = [repr(provider), provider.home, str(plan), repr(plan)]
     for text in [*shown, *(text for error in errors for _, text in shown_by(error))]:
         assert PASSWORD not in text

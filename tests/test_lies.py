@@ -15,7 +15,6 @@ from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.testing import FakeProvider, ProviderContract
 from tests.by_hand import created
 from tests.hosts import HOSTS, KEY, copy_of, lie
-from tests.standins.clock import FakeClock
 from tests.standins.fireworks import FireworksStandIn
 from tests.standins.huggingface import HuggingFaceStandIn
 from tests.standins.server import Response
@@ -45,13 +44,8 @@ def host(request):
 
 
 @pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
 def running(host, clock):
-    with host.running(clock) as (server, provider):
+    with host.running() as (server, provider):
         yield server, provider
 
 
@@ -68,9 +62,7 @@ def provider(running):
 @pytest.fixture
 def create(host, provider, clock, train):
     def create(**settings):
-        return FineTuneJob.create(
-            train, **{"model": host.model, "provider": provider, "clock": clock} | settings
-        )
+        return FineTuneJob.create(train, **{"model": host.model, "provider": provider} | settings)
 
     return create
 
@@ -592,8 +584,8 @@ def test_nebius_serves_what_it_was_asked_to(answer, ask, text):
 
 @pytest.mark.parametrize("name", SHAPED)
 def test_a_creation_that_is_answered_with_another_job_is_looked_for(tmp_path, train, name):
-    host, clock = HOSTS[name], FakeClock()
-    with host.running(clock) as (server, provider):
+    host = HOSTS[name]
+    with host.running() as (server, provider):
 
         def swapped(_request, answer):
             return Response(
@@ -601,7 +593,7 @@ def test_a_creation_that_is_answered_with_another_job_is_looked_for(tmp_path, tr
             )
 
         lie(server, "POST", host.jobs, swapped)
-        job = FineTuneJob.create(train, model=host.model, provider=provider, clock=clock)
+        job = FineTuneJob.create(train, model=host.model, provider=provider)
         assert list(server.jobs) == [job.id]
 
 

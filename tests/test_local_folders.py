@@ -64,7 +64,7 @@ def test_a_model_folders_own_code_is_refused_at_every_door(evil, train_file, tmp
     provider = LocalProvider(tmp_path / "runs")
     for ask in (
         lambda: FineTuneJob.create(train_file, model=evil, provider=provider),
-        lambda: FineTuneJob.create(train_file, model=evil, provider=provider, dry_run=True),
+        lambda: FineTuneJob.plan(train_file, model=evil, provider=provider),
         lambda: LocalChatModel(model=str(evil)).invoke("hi"),
         lambda: token_counter(evil),
     ):

@@ -253,9 +253,9 @@ def test_what_the_provider_cannot_do_is_refused_by_name(provider, train_file):
     with pytest.raises(ValueError, match=r"suffix must be letters, digits, .* got '\.\./x'"):
         create(train_file, provider, suffix="../x")
     for model in ("./nowhere", "~/nowhere", "/no/where", "runs/ft-1/model", "my model", "a\\b", "org/"):
-        for dry_run in (True, False):
+        for ask in (FineTuneJob.plan, FineTuneJob.create):
             with pytest.raises(ProviderError) as missing:
-                FineTuneJob.create(train_file, model=model, provider=provider, dry_run=dry_run)
+                ask(train_file, model=model, provider=provider)
             assert str(missing.value) == (
                 f"local: there is no model folder {model!r}. Give a folder, or a name on the Hugging Face Hub"
             )

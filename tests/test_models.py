@@ -10,7 +10,6 @@ from langsmith_finetune.jobs.deployment import Deployment
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
 from tests.job_fixtures import (
-    clock,
     connect,
     create,
     deploying,
@@ -23,7 +22,7 @@ from tests.job_fixtures import (
 from tests.standins.openai import NOT_JSON, RATE_LIMIT, SERVER_FAULT, error
 from tests.standins.server import Drop
 
-__all__ = ["clock", "connect", "create", "deploying", "journal", "provider", "server", "train"]
+__all__ = ["connect", "create", "deploying", "journal", "provider", "server", "train"]
 
 DEPLOYMENTS = "/v1/deployments"
 
@@ -170,7 +169,7 @@ def test_waiting_too_long_says_that_it_costs(server, model):
 
 def test_a_deployment_is_attached_to_by_its_id(model, deploying, clock):
     first = model.deploy()
-    again = Deployment.attach(first.id, provider=deploying, clock=clock)
+    again = Deployment.attach(first.id, provider=deploying)
     assert again.wait(progress=False).id == first.id
 
 
@@ -354,5 +353,5 @@ def test_a_model_of_another_machine_is_deployed_once_where_the_list_lags(  # noq
     assert list(server.deployments) == [deployment.id]
     (record,) = here.journal.records(deploying)
     assert (record.job_id, record.stage, record.training_file) == (model.job_id, "deployed", "")
-    job = FineTuneJob.attach(model.job_id, provider=deploying, clock=clock, journal=here.journal)
+    job = FineTuneJob.attach(model.job_id, provider=deploying, journal=here.journal)
     assert job.wait(progress=False).id == model.id

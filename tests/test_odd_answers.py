@@ -27,8 +27,9 @@ from langsmith_finetune.providers.together.answers import job_event_from_answer 
 from langsmith_finetune.providers.together.answers import job_status_from_answer as together_job
 from langsmith_finetune.providers.together.answers import metrics_event_from_answer
 from tests.hosts import HOSTS
-from tests.standins.clock import FakeClock
 from tests.standins.server import Response
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 ODD = {
     "null": None,
@@ -132,16 +133,16 @@ def with_field(body, name, value):
     return [with_field(item, name, value) for item in body] if isinstance(body, list) else body
 
 
-def the_way(host, provider, clock, train):
+def the_way(host, provider, train):
     """All that a user asks of a job, a step after another."""
     jobs = []
-    yield lambda: jobs.append(FineTuneJob.create(train, model=host.model, provider=provider, clock=clock))
+    yield lambda: jobs.append(FineTuneJob.create(train, model=host.model, provider=provider))
     for ask in (
         lambda job: job.wait(timeout=500, progress=False),
         lambda job: (job.events(), job.metrics()),
         lambda job: job.checkpoints(),
         lambda job: [list(content) for _, content in provider.result_files(job.id)],
-        lambda job: FineTuneJob.attach(job.id, provider=provider, clock=clock),
+        lambda job: FineTuneJob.attach(job.id, provider=provider),
         lambda job: job.cancel(),
         lambda job: repr(job) + str(job.info),
         lambda _job: FineTuneJob.list(),
@@ -154,11 +155,11 @@ def the_way(host, provider, clock, train):
 
 def walk(host, tmp_path, change, *, from_step):
     """Go the way at a host that changes its answers from a step on; only errors of ours come out."""
-    clock, train = FakeClock(), tmp_path / "train.jsonl"
+    train = tmp_path / "train.jsonl"
     line = {"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "yes"}]}
     train.write_text((json.dumps(line) + "\n") * 12)
     seen, lying = set(), False
-    with host.running(clock) as (server, provider):
+    with host.running() as (server, provider):
         honest = server.handle
 
         def handle(request):
@@ -172,7 +173,7 @@ def walk(host, tmp_path, change, *, from_step):
             return answer
 
         server.handle = handle
-        for number, step in enumerate(the_way(host, provider, clock, train)):
+        for number, step in enumerate(the_way(host, provider, train)):
             lying = number >= from_step
             # Azure and Nebius deploy with settings only, and models whose names say something.
             settings = "control plane|who publishes|deploy takes base_model"

@@ -19,6 +19,7 @@ import pytest
 
 from langsmith_finetune import examples_from_runs, write_jsonl
 from langsmith_finetune.dataset.shards import examples_of_file, write_shards
+from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.files.read import run_files
 from langsmith_finetune.runs.files.save import save_runs
 from tests.test_run_files import NOON, OTHER, PROJECT, a_run, bulk_export, pq, put, s3  # noqa: F401 - a fixture
@@ -50,8 +51,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def no_nineteen(line) -> str | None:
-    return "is number 19" if line["messages"][-1]["content"].endswith("19") else None
+def no_nineteen(file, on_skip, examples=examples_of_file):
+    """As `examples`, without the one that is number 19."""
+    for example in examples(file, on_skip):
+        if example.line["messages"][-1]["content"].endswith("19"):
+            on_skip(InvalidExampleError(example.source.run_id, "", "is number 19", "Leave it out"))
+        else:
+            yield example
 
 
 def slow_examples(file, on_skip, *, marks: Path):
@@ -73,11 +79,11 @@ def test_shards_hold_together_what_one_file_would(export, tmp_path):
 
 
 def test_everything_left_out_is_listed_without_content(export, tmp_path):
-    write_shards(export, tmp_path / "shards", check=no_nineteen)
+    write_shards(export, tmp_path / "shards", no_nineteen)
     skipped = (tmp_path / "shards" / "part-00000.skipped.jsonl").read_text()
     listed = [json.loads(line) for line in skipped.splitlines()]
     assert [(entry["reason"], entry["detail"]) for entry in listed] == [
-        ("check", "is number 19"),
+        ("unreadable", "is number 19"),
         ("hidden", "inputs or outputs are {}, as LANGSMITH_HIDE_INPUTS and _OUTPUTS leave them"),
         ("malformed", "extra is not JSON at column 2"),
     ]
@@ -96,11 +102,11 @@ def test_conditions_and_steps_of_ones_own_go_into_the_function(export, tmp_path)
 
 
 def test_two_processes_make_the_same_bytes_as_one(export, tmp_path):
-    write_shards(export, tmp_path / "one", check=no_nineteen)
+    write_shards(export, tmp_path / "one", no_nineteen)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        written = write_shards(export, tmp_path / "two", check=no_nineteen, map=pool.map)
+        written = write_shards(export, tmp_path / "two", no_nineteen, map=pool.map)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
-    assert written.skipped == {**SKIPPED, "check": FILES - 1}
+    assert written.skipped == {**SKIPPED, "unreadable": FILES - 1}
 
 
 def test_json_lines_make_shards_too(tmp_path):
@@ -167,8 +173,8 @@ if __name__ == "__main__":
     ray.init(num_cpus=2, _node_ip_address="127.0.0.1", _temp_dir=str(own), include_dashboard=False,
              object_store_memory=80_000_000, log_to_driver=False, logging_level="ERROR")
     assert ray.util.get_node_ip_address() == "127.0.0.1"
-    slow = partial(slow_examples, marks=marks)
-    print(dict(write_shards(export, folder, slow, check=no_nineteen, map=ray_map).skipped))
+    slow = partial(no_nineteen, examples=partial(slow_examples, marks=marks))
+    print(dict(write_shards(export, folder, slow, map=ray_map).skipped))
     ray.shutdown()
 """
 
@@ -191,7 +197,7 @@ def test_a_killed_worker_of_ray_changes_nothing(export, tmp_path):
     pytest.importorskip("ray.data", reason="ray is not installed")
     marks = tmp_path / "marks"
     marks.mkdir()
-    expected = write_shards(export, tmp_path / "one", check=no_nineteen)
+    expected = write_shards(export, tmp_path / "one", no_nineteen)
     own = tempfile.mkdtemp(prefix="ray")  # a short name, for sockets lie in it
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
     environment |= {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path]), "HOME": own}

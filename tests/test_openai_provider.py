@@ -14,18 +14,12 @@ from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.openai.answers import job_event_from_answer, job_status_from_answer
 from langsmith_finetune.providers.values import JobRequest
 from tests.by_hand import created
-from tests.standins.clock import FakeClock
 from tests.standins.openai import OpenAIStandIn, error
 from tests.standins.server import Drop, Response
 
 KEY = "sk-proj-made0up1for2the3tests"
 FILES, JOBS = "/v1/files", "/v1/fine_tuning/jobs"
 TAG = "langsmith_finetune"
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
 
 
 @pytest.fixture
@@ -38,7 +32,7 @@ def connect(clock):
         url = server.base_url if server else "http://host.invalid/v1"
         client = openai.OpenAI(api_key=KEY, base_url=url, **http, **settings)
         clients.append(client)
-        return OpenAIProvider(client=client, clock=clock)
+        return OpenAIProvider(client=client)
 
     yield connect
     for client in clients:

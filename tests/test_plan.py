@@ -12,19 +12,19 @@ from tests.job_fixtures import (
     JOBS,
     KEY,
     SECRET,
-    clock,
     connect,
     create,
     journal,
     line_of,
     paid,
+    plan,
     provider,
     server,
     train,
     write,
 )
 
-__all__ = ["clock", "connect", "create", "journal", "provider", "server", "train"]
+__all__ = ["connect", "create", "journal", "plan", "provider", "server", "train"]
 
 PRICED = {"model": "gpt-4.1-mini", "parameters": {"n_epochs": 3}}
 
@@ -122,39 +122,39 @@ def test_the_price_is_said_and_kept(create, caplog):
     assert record.usd == pytest.approx(record.tokens * 5e-6)
 
 
-def test_training_on_this_machine_needs_no_price(create, connect, server):
+def test_training_on_this_machine_needs_no_price(create, plan, connect, server):
     here = connect(costs_money=False)
     assert create(provider=here, max_cost_usd=0).id in server.jobs
-    assert "training on this machine costs no money" in str(create(provider=here, dry_run=True))
+    assert "training on this machine costs no money" in str(plan(provider=here))
 
 
-# --- a dry run ---------------------------------------------------------------------------------------------
+# --- a plan -----------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_sends_nothing_and_writes_nothing(server, create, journal, train):
-    plan = create(dry_run=True, suffix="bot", seed=7, **PRICED)
-    assert isinstance(plan, JobPlan)
+def test_a_plan_sends_nothing_and_writes_nothing(server, plan, journal, train):
+    found = plan(suffix="bot", seed=7, **PRICED)
+    assert isinstance(found, JobPlan)
     assert server.requests == []
     assert not journal.folder.exists()
-    assert plan.training_bytes == train.stat().st_size
-    assert plan.check.ok
-    assert plan.tokens.total * 3 == plan.cost.tokens
-    assert plan.usd == plan.cost.usd
+    assert found.training_bytes == train.stat().st_size
+    assert found.check.ok
+    assert found.tokens.total * 3 == found.cost.tokens
+    assert found.usd == found.cost.usd
 
 
-def test_a_dry_run_shows_what_would_be_sent_word_for_word(server, create):
+def test_a_plan_shows_what_would_be_sent_word_for_word(server, create, plan):
     settings = {"suffix": "bot", "seed": 7, "validation_file": None} | PRICED
-    plan = create(dry_run=True, **settings)
+    found = plan(**settings)
     create(**settings)
     sent = next(r for r in server.requests if (r.method, r.path) == ("POST", JOBS)).json()
     named = server.files[sent["training_file"]]["filename"]
-    assert plan.body == sent | {"training_file": named}
+    assert found.body == sent | {"training_file": named}
 
 
-def test_a_dry_run_reads_well(create, train, tmp_path, provider):
+def test_a_plan_reads_well(plan, train, tmp_path, provider):
     held_out = write(tmp_path / "held_out.jsonl", [line_of("Hi")])
-    plan = create(dry_run=True, validation_file=held_out, **PRICED)
-    text = str(plan)
+    found = plan(validation_file=held_out, **PRICED)
+    text = str(found)
     assert text.splitlines()[:3] == [
         f"nothing was sent. openai {provider.home}",
         f"upload: train.jsonl ({train.stat().st_size:,} bytes)",
@@ -166,29 +166,29 @@ def test_a_dry_run_reads_well(create, train, tmp_path, provider):
     assert "price: " in text
     assert "check: train.jsonl for openai: 10 lines, 0 with errors" in text
     assert SECRET not in text
-    assert plan._repr_html_().startswith("<pre>nothing was sent.")
+    assert found._repr_html_().startswith("<pre>nothing was sent.")
 
 
-def test_a_dry_run_without_a_price_says_why(create):
-    plan = create(dry_run=True, check=False)
-    assert plan.usd is plan.cost is plan.check is None
-    assert plan.cost_unknown == "the provider chooses the number of epochs itself; set it in parameters"
-    assert plan.tokens.total > 0
+def test_a_plan_without_a_price_says_why(plan):
+    found = plan(check=False)
+    assert found.usd is found.cost is found.check is None
+    assert found.cost_unknown == "the provider chooses the number of epochs itself; set it in parameters"
+    assert found.tokens.total > 0
 
 
-def test_a_dry_run_is_refused_what_the_job_would_be(create, bad):
+def test_a_plan_is_refused_what_the_job_would_be(plan, bad):
     with pytest.raises(InvalidExampleError, match=r"^bad\.jsonl:7: "):
-        create(bad, dry_run=True)
+        plan(bad)
     with pytest.raises(ValueError, match="unknown name 'epochs'"):
-        create(dry_run=True, parameters={"epochs": 3})
+        plan(parameters={"epochs": 3})
 
 
-def test_tokens_that_cannot_be_counted_are_no_reason_to_stop(create, tmp_path):
+def test_tokens_that_cannot_be_counted_are_no_reason_to_stop(plan, tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    plan = create(dry_run=True, model=folder)
-    assert plan.tokens is None
+    found = plan(model=folder)
+    assert found.tokens is None
 
 
 # --- what is gone ------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_what_is_gone_is_refused_before_anything_is_sent(create, clock):
         openai.OpenAI(api_key=KEY, base_url="https://api.openai.com/v1", http_client=http) as client,
         pytest.raises(NotSupportedError, match=r"gpt-4\.1-nano") as caught,
     ):
-        create(provider=OpenAIProvider(client=client, clock=clock), model="gpt-4.1-nano-2025-04-14")
+        create(provider=OpenAIProvider(client=client), model="gpt-4.1-nano-2025-04-14")
     assert "Living: " in str(caught.value)
     assert {method for method, _ in sent} == {"GET"}
     assert FineTuneJob.list() == []

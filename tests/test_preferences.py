@@ -11,7 +11,6 @@ from langsmith.schemas import Example, Feedback, FeedbackSourceBase
 
 from langsmith_finetune import RunSource, TrainingExample, examples_from_runs
 from langsmith_finetune.dataset.preferences import (
-    preference_examples,
     preferences_from_candidates,
     preferences_from_corrections,
     preferences_from_edits,
@@ -303,40 +302,3 @@ def test_edits_of_annotation_queues_are_preferred():
 def test_an_edit_to_the_same_outputs_is_never_a_preference(line):
     run = wrap_openai_run(line)
     assert not list(preferences_from_edits([run], [edit(run["outputs"])]))
-
-
-def test_everything_that_runs_tell_comes_from_one_function():
-    stats = {"s": {"n": 1, "avg": 1.0}}
-    second = {
-        **wrap_openai_run(
-            {**LINE, "messages": [*INPUT["messages"], {"role": "assistant", "content": "Two"}]}
-        ),
-        "id": "2",
-        "feedback_stats": stats,
-    }
-    first = {
-        **candidates_run(wrap_openai_run, ["Ho", "Hohoho"]),
-        "feedback_stats": {"s": {"n": 1, "avg": 0.0}},
-    }
-    report = DatasetReport()
-    pairs = preference_examples(
-        iter([first, second]),
-        score="s",
-        corrections=[feedback("Corrected")],
-        edits=[edit({"output": "Edited"})],
-        judge=lambda _, answer: len(answer["content"]),
-        report=report,
-    )
-    assert told(pairs) == [
-        (("Corrected", RUN), ("Ho", None)),
-        (("Edited", RUN), ("Ho", None)),
-        (("Hohoho", RUN), ("Ho", None)),
-        (("Two", "2"), ("Ho", RUN)),
-    ]
-    assert str(report).splitlines() == [
-        "preferences_from_corrections: 2 in, 1 out",
-        "preferences_from_edits: 2 in, 1 out",
-        "preferences_from_candidates: 2 in, 1 out",
-        "preferences_from_scores: 2 in, 1 out",
-    ]
-    assert not list(preference_examples([first, second]))

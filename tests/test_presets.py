@@ -5,10 +5,12 @@ import pytest
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
-from langsmith_finetune.testing import FakeClock, ProviderContract
+from langsmith_finetune.testing import ProviderContract
 from tests.by_hand import created
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.server import Response
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 KEY = "made-up-key-0123456789"
 make = ProviderContract().job_request
@@ -20,7 +22,7 @@ def connect():
 
     def connect(kind, server, **settings):
         clients.append(openai.OpenAI(api_key=KEY, base_url=server.base_url))
-        return kind(client=clients[-1], clock=FakeClock(), **settings)
+        return kind(client=clients[-1], **settings)
 
     yield connect
     for client in clients:

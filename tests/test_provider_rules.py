@@ -27,12 +27,14 @@ from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.together import TogetherProvider
 from langsmith_finetune.providers.values import JobRequest
-from langsmith_finetune.testing import FakeClock, FakeProvider
+from langsmith_finetune.testing import FakeProvider
 from tests.by_hand import make
 from tests.standins.fireworks import FireworksStandIn
 from tests.standins.huggingface import HuggingFaceStandIn
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.together import TogetherStandIn
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 KEY = "made-up-key-0123456789"
 KINDS = {
@@ -66,10 +68,10 @@ def stand_in(name, folder):
             yield FakeProvider()
         elif name == "together":
             with TogetherStandIn() as server:
-                yield TogetherProvider(KEY, server.url, http_client=http, clock=FakeClock())
+                yield TogetherProvider(KEY, server.url, http_client=http)
         elif name == "fireworks":
             with FireworksStandIn() as server:
-                yield FireworksProvider(KEY, base_url=server.url, http_client=http, clock=FakeClock())
+                yield FireworksProvider(KEY, base_url=server.url, http_client=http)
         elif name == "huggingface":
             with HuggingFaceStandIn() as server:
                 yield HuggingFaceProvider(api=HfApi(endpoint=server.url, token=KEY))
@@ -78,13 +80,23 @@ def stand_in(name, folder):
                 OpenAIStandIn(azure=name == "azure") as server,
                 openai.OpenAI(api_key=KEY, base_url=server.base_url) as client,
             ):
-                yield KINDS[name](client=client, clock=FakeClock())
+                yield KINDS[name](client=client)
 
 
 @pytest.fixture(params=KINDS)
 def provider(request, tmp_path):
     with stand_in(request.param, tmp_path) as provider:
         yield provider
+
+
+@pytest.fixture
+def plan(tmp_path):
+    def plan(provider, lines, **settings):
+        model = MODELS.get(provider.name, "Qwen/Qwen3-0.6B")
+        request = make(tmp_path, lines=tuple(lines))
+        return FineTuneJob.plan(request.training_file, provider=provider, **{"model": model} | settings)
+
+    return plan
 
 
 @pytest.fixture
@@ -172,9 +184,9 @@ def test_its_rules_have_its_name_and_are_those_that_check_applies(provider):
 
 
 @pytest.mark.parametrize("method", FILES)
-def test_it_takes_its_methods_and_refuses_the_others_by_name(provider, create, method):
+def test_it_takes_its_methods_and_refuses_the_others_by_name(provider, plan, method):
     lines, parameters = FILES[method]
-    ask = partial(create, provider, lines, method=method, parameters=parameters, dry_run=True)
+    ask = partial(plan, provider, lines, method=method, parameters=parameters)
     if method in provider.methods:
         assert ask().provider == provider.name
         return
@@ -184,7 +196,7 @@ def test_it_takes_its_methods_and_refuses_the_others_by_name(provider, create, m
     assert str(caught.value) == f"{provider.name} does not support method={method!r}; it trains {trains}"
 
 
-def test_it_takes_as_few_lines_as_it_says_and_no_fewer(provider, create):
+def test_it_takes_as_few_lines_as_it_says_and_no_fewer(provider, create, plan):
     least = provider.rules.min_examples
     if least > 1:
         with pytest.raises(InvalidExampleError) as caught:
@@ -194,18 +206,16 @@ def test_it_takes_as_few_lines_as_it_says_and_no_fewer(provider, create):
         )
         assert f" for {provider.name}: " in caught.value.__notes__[0]
     if provider.name == "local":
-        assert create(
-            provider, [plain(0)], dry_run=True
-        ).check.ok  # a training of its own is in test_local_train
+        assert plan(provider, [plain(0)]).check.ok  # a training of its own is in test_local_train
     else:
         assert create(provider, [plain(n) for n in range(least)]).id
 
 
-def test_weight_0_reaches_it_or_is_refused_by_name(provider, create, tmp_path):
+def test_weight_0_reaches_it_or_is_refused_by_name(provider, create, tmp_path, plan):
     lines = (FOLDED,) * provider.rules.min_examples
     request = make(tmp_path, lines=lines)
     if provider.rules.weights == "each":
-        assert create(provider, lines, dry_run=True).check.ok
+        assert plan(provider, lines).check.ok
         assert [m.get("weight", 1) for m in sent(provider, request)[0]["messages"]] == [1, 1, 1, 0, 1, 1]
         return
     assert provider.rules.weights == "none"
@@ -227,10 +237,10 @@ def test_the_local_trainer_learns_what_a_folded_line_says(name, tmp_path):
     assert KINDS[name].rules.weights == "each"
 
 
-def test_calls_of_tools_reach_it(provider, create, tmp_path):
+def test_calls_of_tools_reach_it(provider, plan, tmp_path):
     lines = (CALLING,) * provider.rules.min_examples
     assert provider.rules.tools
-    assert create(provider, lines, dry_run=True).check.ok
+    assert plan(provider, lines).check.ok
     line = sent(provider, make(tmp_path, lines=lines))[0]
     assert line["tools"] == CALLING["tools"]
     assert [m.get("tool_calls") for m in line["messages"]][1] == [CALL]
@@ -253,13 +263,13 @@ def test_a_file_may_be_as_large_as_it_says_and_no_larger(provider, tmp_path):
     )
 
 
-def test_a_suffix_may_be_as_long_as_it_says_and_no_longer(provider, create):
+def test_a_suffix_may_be_as_long_as_it_says_and_no_longer(provider, plan):
     lines = [plain(n) for n in range(10)]
     longest = provider.longest_suffix
-    plan = create(provider, lines, suffix="x" * longest, dry_run=True)
-    assert "x" * longest in json.dumps(plan.body) or provider.name == "fireworks"  # there, in the job's id
+    found = plan(provider, lines, suffix="x" * longest)
+    assert "x" * longest in json.dumps(found.body) or provider.name == "fireworks"  # there, in the job's id
     with pytest.raises(ValueError, match="characters") as caught:
-        create(provider, lines, suffix="x" * (longest + 1), dry_run=True)
+        plan(provider, lines, suffix="x" * (longest + 1))
     assert str(caught.value) == (
         f"{provider.name}: suffix has {longest + 1} characters, but may have {longest}; shorten it"
     )
@@ -269,7 +279,7 @@ def test_a_suffix_may_be_as_long_as_it_says_and_no_longer(provider, create):
 
 
 @pytest.mark.parametrize("name", ["local", "huggingface"])
-def test_a_folded_thread_is_taken_by_the_local_trainer(name, tmp_path, create):
+def test_a_folded_thread_is_taken_by_the_local_trainer(name, tmp_path, plan):
     turns = [user("a?"), said("a"), user("b?"), said("rewritten since"), user("c?"), said("c")]
     examples = [
         TrainingExample(
@@ -283,8 +293,8 @@ def test_a_folded_thread_is_taken_by_the_local_trainer(name, tmp_path, create):
     (line,) = map(json.loads, folded.read_text().splitlines())
     assert [m.get("weight", 1) for m in line["messages"]] == [1, 1, 1, 0, 1, 1]
     with stand_in(name, tmp_path) as provider:
-        plan = create(provider, [line], dry_run=True)
-        assert plan.check.ok
+        found = plan(provider, [line])
+        assert found.check.ok
         assert check(folded, provider.rules).ok
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from langsmith_finetune.runs.langsmith.rate_limit import RateLimit
 from langsmith_finetune.runs.langsmith.read_apis import V1, V2
 from langsmith_finetune.runs.langsmith.transport import QUERIES
-
-from .standins.clock import FakeClock
+from langsmith_finetune.testing import fake_clock
+from langsmith_finetune.testing.clock import FakeClock
 
 
 def waited(limit: RateLimit, clock: FakeClock) -> None:
@@ -22,19 +22,19 @@ def waited(limit: RateLimit, clock: FakeClock) -> None:
 
 @given(st.lists(st.floats(0, 4), min_size=1, max_size=60), st.integers(1, 5))
 def test_the_server_never_sees_more_than_the_limit_in_any_span(times_to_answer, most):
-    clock, seen = FakeClock(), []
-    limit = RateLimit(most, seconds=10, clock=clock)
-    for seconds in times_to_answer:
-        waited(limit, clock)
-        clock.sleep(seconds)  # on its way for all that time: the server sees it at the very end
-        seen.append(clock.now())
-        limit.give_back()
+    seen = []
+    with fake_clock(start=0) as clock:
+        limit = RateLimit(most, seconds=10)
+        for seconds in times_to_answer:
+            waited(limit, clock)
+            clock.sleep(seconds)  # on its way for all that time: the server sees it at the very end
+            seen.append(clock.now())
+            limit.give_back()
     assert all(late - early >= 10 - 1e-9 for early, late in zip(seen, seen[most:], strict=False))
 
 
-def test_slots_are_free_at_first_and_a_span_after_the_answer():
-    clock = FakeClock()
-    limit = RateLimit(2, seconds=10, clock=clock)
+def test_slots_are_free_at_first_and_a_span_after_the_answer(clock):
+    limit = RateLimit(2, seconds=10)
     assert (limit.take(), limit.take()) == (0.0, 0.0)
     assert 0 < limit.take() < 1  # both are under way: look again soon
     limit.give_back()
@@ -43,9 +43,8 @@ def test_slots_are_free_at_first_and_a_span_after_the_answer():
     assert limit.take() == 0.0
 
 
-def test_a_pause_holds_everybody():
-    clock = FakeClock()
-    limit = RateLimit(2, seconds=10, clock=clock)
+def test_a_pause_holds_everybody(clock):
+    limit = RateLimit(2, seconds=10)
     limit.pause(30)
     limit.pause(5)  # does not shorten it
     assert limit.take() == pytest.approx(30)

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from langsmith_finetune._foundation.clock import clock as clock_in_use
 from langsmith_finetune.runs.langsmith import transport as langsmith_talk
 from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS
 from langsmith_finetune.runs.langsmith.selection import SelectionState
 from langsmith_finetune.runs.select import select_runs
 from langsmith_finetune.sessions import LangSmithRunChatLoader
 
-from .standins.clock import FakeClock
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 from .standins.server import Drop, Response
 from .strategies import scaled
@@ -342,12 +342,10 @@ def test_faults_lose_and_repeat_nothing(fault, offers, path, clock):
 @given(st.randoms(use_true_random=False), st.sampled_from([{}, V1_ONLY]))
 @settings(max_examples=scaled(8))
 def test_any_mix_of_faults_loses_and_repeats_nothing(random, offers):
-    clock = FakeClock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(langsmith_talk, "CLOCK", clock)
         patch.setattr(langsmith_talk, "_limits", {})
         with LangSmith(
-            busy(900, random.random()), clock=clock, ordered=random.random() < 0.5, **offers
+            busy(900, random.random()), clock=clock_in_use(), ordered=random.random() < 0.5, **offers
         ) as server:
             path = "/api/v1/runs/query" if offers else V2_QUERY
             for _ in range(6):

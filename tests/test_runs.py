@@ -19,9 +19,9 @@ from langsmith_finetune import LangSmithRunChatLoader
 from langsmith_finetune.runs.langsmith import transport as langsmith_talk
 from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
 from langsmith_finetune.runs.select import select_runs
+from langsmith_finetune.testing import fake_clock
 
 from . import record_langsmith
-from .standins.clock import FakeClock
 from .standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 from .standins.server import Drop, Response
 from .tape import CASSETTES, header_of, replayed
@@ -53,10 +53,9 @@ def no_settings_of_this_machine(monkeypatch):
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     """Waiting takes no time, and no limit of another test's server is left."""
-    fake = FakeClock()
-    monkeypatch.setattr(langsmith_talk, "CLOCK", fake)
     monkeypatch.setattr(langsmith_talk, "_limits", {})
-    return fake
+    with fake_clock() as clock:
+        yield clock
 
 
 def number(n: int) -> str:

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from langsmith_finetune import LangSmithRunChatLoader, RunNotUsableError, examples_from_runs
-from langsmith_finetune.dialects.read import conversation_from_example, conversation_from_run
+from langsmith_finetune.dialects.read import conversation_from_run
 from langsmith_finetune.errors import RunReason
 from langsmith_finetune.examples.source import NoteKind
 from tests.corpus import captured, traces
@@ -573,25 +573,6 @@ def test_a_trajectory_is_kept_whole():
 )  # fmt: skip
 def test_an_answer_is_read_in_every_documented_form(outputs):
     assert read(changed(WRAPPED, ["outputs"], outputs)) == (HELLO["messages"], set())
-
-
-@pytest.mark.parametrize(
-    ("inputs", "outputs"),
-    [
-        ({"messages": HELLO["messages"][:1]}, {"message": HELLO["messages"][1]}),
-        (
-            {"input": [{"type": "human", "data": {"content": "Hi"}}]},
-            {"output": {"type": "ai", "data": {"content": "Hello!"}}},
-        ),
-        (LANGCHAIN["inputs"], LANGCHAIN["outputs"]),
-    ],
-)
-def test_a_stored_example_of_a_chat_dataset_is_read_as_a_run_is(inputs, outputs):
-    conversation, source = conversation_from_example({"id": "e-1", "inputs": inputs, "outputs": outputs})
-    assert conversation.messages == HELLO["messages"]
-    assert {note.kind for note in source.notes} <= {"tools_missing"}
-    with pytest.raises(RunNotUsableError, match="run e-1 is not usable"):
-        conversation_from_example({"id": "e-1", "inputs": inputs, "outputs": {"x": 1}})
 
 
 @pytest.mark.parametrize("extra", [None, {}, {"metadata": {}}])

@@ -6,8 +6,9 @@ from vcr.errors import CannotOverwriteExistingCassetteException
 
 from tests import record_hosts, tape
 from tests.recorded_hosts import ASKED, HOSTS, Visit, this_librarys_code
-from tests.standins.clock import FakeClock
 from tests.standins.openai import OpenAIStandIn
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 KEY = "sk-proj-9f8e7d6c5b4a39281706"
 
@@ -142,7 +143,6 @@ def test_a_live_recording_replays_and_holds_neither_key_nor_account(name, tmp_pa
     account = "ada-lovelace" if name == "huggingface" else tape.ACCOUNT
     for variable in host.variables:
         monkeypatch.setenv(variable, key)
-    monkeypatch.setattr(record_hosts, "Clock", FakeClock)
     with host.stand_in() as server:
         live = replace(host, live_url=lambda: server.url + host.path, account_of=lambda _: account)
         written = record_hosts.record(live, "way", tmp_path)
@@ -157,7 +157,6 @@ def test_a_live_recording_replays_and_holds_neither_key_nor_account(name, tmp_pa
     assert account == tape.ACCOUNT or account not in text
     visit = Visit(
         host=host,
-        clock=FakeClock(),
         folder=tmp_path,
         made_for=recorded["made_for"],
         model=recorded["model"],

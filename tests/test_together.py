@@ -12,10 +12,12 @@ from langsmith_finetune.providers.together.answers import (
     job_status_from_answer,
     metrics_event_from_answer,
 )
-from langsmith_finetune.testing import FakeClock, ProviderContract
+from langsmith_finetune.testing import ProviderContract
 from tests.by_hand import created, uploaded
 from tests.standins.server import Drop, Response
 from tests.standins.together import TogetherStandIn
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 KEY = "tgp_v1_made-up-0123456789"
 make = ProviderContract().job_request
@@ -31,7 +33,7 @@ def server():
 @pytest.fixture
 def provider(server):
     with httpx2.Client() as client:
-        yield TogetherProvider(KEY, server.url, http_client=client, clock=FakeClock())
+        yield TogetherProvider(KEY, server.url, http_client=client)
 
 
 def failure(ask):

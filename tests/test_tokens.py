@@ -9,7 +9,7 @@ import pytest
 import tiktoken
 
 from langsmith_finetune import PreferenceExample, RunSource, TrainingExample
-from langsmith_finetune.cost.tokens import TokenCount, count_tokens, token_counter, total_tokens
+from langsmith_finetune.cost.tokens import TokenCount, count_tokens, token_counter
 from tests.test_shapes import CALL, HELLO
 
 # A real encoding, small enough to count by eye: bytes, and a few words merged from them.
@@ -89,10 +89,10 @@ def test_a_preference_is_two_conversations_and_learns_the_answers_alone():
 
 
 def test_many_are_exact_only_together():
-    assert total_tokens([LINE, LINE], TINY).total == 38
-    mixed = total_tokens([LINE, {**LINE, "tools": [TOOL]}, LINE], TINY)
+    assert count_tokens([LINE, LINE], TINY).total == 38
+    mixed = count_tokens([LINE, {**LINE, "tools": [TOOL]}, LINE], TINY)
     assert (mixed.exact, mixed.how.endswith("estimated for tools")) == (False, True)
-    assert total_tokens([], TINY) == TokenCount(total=0, trained=0, exact=True, how="nothing to count")
+    assert count_tokens([], TINY) == TokenCount(total=0, trained=0, exact=True, how="nothing to count")
 
 
 NAMES = {
@@ -213,7 +213,7 @@ def test_a_function_of_ones_own_counts():
     assert count_tokens(LINE, counter) == TokenCount(
         total=3, trained=None, exact=False, how="by the function given"
     )
-    assert total_tokens([LINE, LINE], counter).trained is None
+    assert count_tokens([LINE, LINE], counter).trained is None
     assert token_counter(counter) is counter
 
 

@@ -17,7 +17,6 @@ from tests.by_hand import uploaded
 from tests.job_fixtures import (
     FILES,
     KEY,
-    clock,
     connect,
     create,
     journal,
@@ -30,7 +29,7 @@ from tests.standins.faults import FAULTS
 from tests.standins.openai import RATE_LIMIT, error
 from tests.standins.server import Response
 
-__all__ = ["clock", "connect", "create", "journal", "provider", "server", "train"]
+__all__ = ["connect", "create", "journal", "provider", "server", "train"]
 
 UPLOADS = "/v1/uploads"
 UPLOAD = f"upload_{1:024d}"
@@ -195,7 +194,7 @@ def test_parts_are_streamed_from_disk(tmp_path, clock):
 
     http = httpx2.Client(transport=Reader())
     with openai.OpenAI(api_key=KEY, base_url="http://host.invalid/v1", http_client=http) as client:
-        provider = Parted(client=client, clock=clock)
+        provider = Parted(client=client)
         request = request_of(path)
         tracemalloc.start()
         uploaded(provider, request)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import TypeVar
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.deadline import answers_within
 from langsmith_finetune.errors import ProviderError
 
@@ -63,7 +63,6 @@ def look_again_delays(seconds: float) -> Iterator[float]:
 def poll(
     look: Callable[[], bool],
     *,
-    clock: Clock,
     first_poll_seconds: float,
     timeout: float | None,
     poll_seconds: float | None,
@@ -74,7 +73,6 @@ def poll(
 
     Args:
         look: Asks, and says whether it is over.
-        clock: Tells the time, on a clock that nobody can set.
         first_poll_seconds: The pace at first; it grows slower, up to six times.
         timeout: The seconds that all may take.
         poll_seconds: A pace of the caller's, which does not change.
@@ -87,27 +85,27 @@ def poll(
     """
     if poll_seconds is not None and poll_seconds < 0:
         raise ValueError(f"poll_seconds must not be negative, but is {poll_seconds}")
-    started = last_answer = clock.now()
+    started = last_answer = clock().now()
     pace = first_poll_seconds if poll_seconds is None else poll_seconds
     failures = 0
     while True:
         try:
-            with answers_within(None if timeout is None else timeout - (clock.now() - started)):
+            with answers_within(None if timeout is None else timeout - (clock().now() - started)):
                 has_ended = look()
             if has_ended:
                 return
-            failures, last_answer = 0, clock.now()
+            failures, last_answer = 0, clock().now()
             delay = pace
             if poll_seconds is None:
                 pace = min(pace * 1.2, 6 * first_poll_seconds)
         except ProviderError as error:
-            silence = clock.now() - last_answer
+            silence = clock().now() - last_answer
             if not error.temporary or (timeout is None and silence > _LONGEST_SILENCE_SECONDS):
                 raise
             failures += 1
             delay = retry_delay(error, failures)
             on_silence(f"no answer for {silence:.0f} s, asking again in {delay:.0f} s")
-        waited = clock.now() - started
+        waited = clock().now() - started
         if timeout is not None and waited >= timeout:
             raise on_timeout(waited)
         # Jitter, so that many notebooks started together do not ask together.
@@ -115,7 +113,7 @@ def poll(
         yield delay if timeout is None else min(delay, timeout - waited)
 
 
-def with_retries(ask: Callable[[], Answer], clock: Clock) -> Answer:
+def with_retries(ask: Callable[[], Answer]) -> Answer:
     """Ask what can be asked twice without harm; a temporary failure is waited out, up to four times."""
     attempt = 1
     while True:
@@ -124,7 +122,7 @@ def with_retries(ask: Callable[[], Answer], clock: Clock) -> Answer:
         except ProviderError as error:
             if not error.temporary or attempt == ATTEMPTS:
                 raise
-            clock.sleep(retry_delay(error, attempt))
+            clock().sleep(retry_delay(error, attempt))
             attempt += 1
 
 

@@ -68,7 +68,7 @@ def estimate_cost(
     """What training costs, or None where no price is known for it: no guess is made.
 
     Args:
-        tokens: The tokens of the training file, as `total_tokens` counts them.
+        tokens: The tokens of the training file, as `count_tokens` counts them.
         provider: Who trains: `"openai"`, `"together"`, `"fireworks"`.
         model: The model to start from, by the provider's name for it.
         n_epochs: How often the file is gone through. Hosts that choose the number themselves tell it only

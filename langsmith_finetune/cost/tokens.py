@@ -12,7 +12,7 @@ import hashlib
 import os
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from langsmith_finetune._foundation.json_text import compact_json
 from langsmith_finetune.chat_template import load_tokenizer, messages_for_template
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import TrainingExample
-from langsmith_finetune.examples.sound import check_form, line_of, name_of
+from langsmith_finetune.examples.sound import check_form, is_example, line_of, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,23 +76,35 @@ class TokenCounter(ABC):
         return f"<{type(self).__name__}: {self.how}>"
 
 
-def count_tokens(example: Any, target: Any = None, *, download: bool = False) -> TokenCount:
-    """Count the tokens of an example or a line.
+def count_tokens(examples: Any, target: Any = None, *, download: bool = False) -> TokenCount:
+    """Count the tokens of an example or a line, or of many together.
 
     Args:
-        example: A training example, a preference, or a bare line.
+        examples: A training example, a preference or a bare line; or many, such as `read_jsonl(path)` gives.
         target: As for `token_counter`. Where no tokenizer is at hand, what the provider counted when the run
             was made is taken, if the example knows its run, and otherwise an estimate by characters.
         download: As for `token_counter`.
+
+    Returns:
+        The count. That of many is exact only if each is.
 
     Example:
         >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
         >>> count = count_tokens(line)
         >>> count.exact, count.how
         (False, 'estimated by characters')
+        >>> count_tokens([line, line]).total == 2 * count.total
+        True
     """
     counter = token_counter(target, download=download)
-    return _counted(counter, "the example", example)
+    if is_example(examples) or isinstance(examples, Mapping):
+        return _counted(counter, "the example", examples)
+    check_many("examples", examples, "examples or lines")
+    total: TokenCount | None = None
+    for index, example in enumerate(examples):
+        count = _counted(counter, name_of(example, index), example)
+        total = count if total is None else total + count
+    return total or TokenCount(total=0, trained=0, exact=True, how="nothing to count")
 
 
 def _counted(counter: TokenCounter, where: str, example: Any) -> TokenCount:
@@ -101,28 +113,6 @@ def _counted(counter: TokenCounter, where: str, example: Any) -> TokenCount:
     if isinstance(counter, _ByCharacters) and issubclass(type(example), TrainingExample):
         return _reported(example, line, count) or count
     return count
-
-
-def total_tokens(examples: Iterable[Any], target: Any = None, *, download: bool = False) -> TokenCount:
-    """Count the tokens of many examples or lines together; exact only if each count is.
-
-    Args:
-        examples: Training examples, preferences or bare lines, such as `read_jsonl(path)` gives.
-        target: As for `token_counter`.
-        download: As for `token_counter`.
-
-    Example:
-        >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
-        >>> total_tokens([line, line]).total == 2 * count_tokens(line).total
-        True
-    """
-    check_many("examples", examples, "examples or lines")
-    counter = token_counter(target, download=download)
-    total: TokenCount | None = None
-    for index, example in enumerate(examples):
-        count = _counted(counter, name_of(example, index), example)
-        total = count if total is None else total + count
-    return total or TokenCount(total=0, trained=0, exact=True, how="nothing to count")
 
 
 def token_counter(target: Any = None, *, download: bool = False) -> TokenCounter:

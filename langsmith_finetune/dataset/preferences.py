@@ -20,40 +20,6 @@ from langsmith_finetune.runs.fields import getter, time_text
 from langsmith_finetune.runs.unparsed import opened
 
 
-def preference_examples(
-    runs: Iterable[Any],
-    *,
-    score: str | None = None,
-    corrections: Iterable[Any] = (),
-    edits: Iterable[Any] = (),
-    judge: Callable[[PreferenceInput, TrainingMessage], float] | None = None,
-    report: DatasetReport | None = None,
-) -> Iterator[PreferenceExample]:
-    """Every preference that runs tell: corrections, edits, candidates, and answers with different scores.
-
-    The functions below, one after the other. Those tell more, and hold less in memory: this one holds all runs.
-
-    Args:
-        runs: LangSmith llm runs, as for `examples_from_runs`.
-        score: As for `preferences_from_scores`.
-        corrections: The feedback for `preferences_from_corrections`.
-        edits: The dataset examples for `preferences_from_edits`.
-        judge: As for `preferences_from_candidates`.
-        report: Filled with what made no pair, and why.
-    """
-    report = report if report is not None else DatasetReport()
-    check_many("runs", runs, "runs")
-    runs = list(runs)
-    yield from preferences_from_corrections(runs, corrections, report=report)
-    yield from preferences_from_edits(runs, edits, report=report)
-    if judge is not None:
-        yield from preferences_from_candidates(runs, judge, report=report)
-    if score is not None:
-        yield from preferences_from_scores(
-            _examples(runs, "preference_examples", report), score, report=report
-        )
-
-
 def preferences_from_scores(
     examples: Iterable[TrainingExample],
     score: str,

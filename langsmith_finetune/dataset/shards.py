@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import json_bytes
 from langsmith_finetune._foundation.scratch import scratch_folder
-from langsmith_finetune.chat_format import TrainingLine
 from langsmith_finetune.convert import examples_from_runs
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.examples.example import TrainingExample
@@ -67,7 +66,6 @@ def write_shards(
     folder: str | os.PathLike[str],
     examples: Callable[[RunFile, OnSkip], Iterable[TrainingExample]] = examples_of_file,
     *,
-    check: Callable[[TrainingLine], str | None] | None = None,
     filesystem: Any = None,
     map: Callable[..., Iterable[Any]] = map,  # noqa: A002 - it is one
 ) -> WrittenShards:
@@ -81,7 +79,6 @@ def write_shards(
         folder: Where to write: a folder that all who work can reach, or a URL such as `s3://bucket/prefix`.
         examples: What makes examples of one file: `functools.partial(examples_of_file, start_time=...)`, or
             a function of your own with further steps. It must be importable where the work is done.
-        check: Called with each line; one for which it returns a text is left out, for that reason.
         filesystem: What holds `paths`, as for `run_files`.
         map: Who does the work: Python's own `map`, that of a `ProcessPoolExecutor`, or
             `langsmith_finetune.dataset.on_ray.ray_map`.
@@ -103,7 +100,7 @@ def write_shards(
     folder = os.fspath(folder)
     if "://" not in folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
-    work = partial(_make_shard, folder=folder, examples=examples, check=check)
+    work = partial(_make_shard, folder=folder, examples=examples)
     done = list(map(work, list(enumerate(files_of(paths, filesystem)))))
     if "://" not in folder:
         for left_behind in Path(folder).glob(
@@ -119,7 +116,6 @@ def _make_shard(
     *,
     folder: str,
     examples: Callable[[RunFile, OnSkip], Iterable[TrainingExample]],
-    check: Callable[[TrainingLine], str | None] | None,
 ) -> tuple[WrittenFile, Counter[str]]:
     number, file = item
     reasons = Counter[str]()
@@ -138,15 +134,7 @@ def _make_shard(
                 else:
                     skip(error.where, "unreadable", f"{error.field} {error.reason}".strip())
 
-            def checked() -> Iterator[TrainingExample]:
-                for example in examples(file, on_skip):
-                    problem = check(example.line) if check else None
-                    if problem is None:
-                        yield example
-                    else:
-                        skip(example.source.run_id if example.source else "", "check", problem)
-
-            written = write_jsonl(checked(), path)
+            written = write_jsonl(examples(file, on_skip), path)
         place = Path(folder)
         if remote:
             from langsmith_finetune.runs.files.parquet import upload  # noqa: PLC0415 - needs pyarrow

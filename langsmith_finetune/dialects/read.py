@@ -25,7 +25,7 @@ from langsmith_finetune.dialects.notes import MARKS, Notes, Unreadable
 from langsmith_finetune.dialects.trace import add_from_trace, lacking
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.source import Note, NoteKind, RunSource
-from langsmith_finetune.runs.fields import RunPayload, getter, ids_above, payload_of, source_of
+from langsmith_finetune.runs.fields import RunPayload, ids_above, payload_of, source_of
 from langsmith_finetune.runs.placeholders import forget_placeholders, name_arguments
 from langsmith_finetune.runs.roles import Role
 from langsmith_finetune.runs.unparsed import opened
@@ -159,20 +159,6 @@ def refusal(run_id: str, error: Exception) -> RunNotUsableError:
     if isinstance(error, RecursionError):
         return RunNotUsableError(run_id, "too_deep", "it is nested deeper than Python can follow")
     return RunNotUsableError(run_id, "malformed", f"reading it raised {type(error).__name__}")
-
-
-def conversation_from_example(example: Any) -> tuple[Conversation, RunSource]:
-    """What a stored example of a LangSmith dataset says, in any form that a run may have.
-
-    Args:
-        example: langsmith's `Example`, or a dict of it: `inputs` with messages, `outputs` with the answer.
-
-    Raises:
-        RunNotUsableError: It holds no conversation; `run_id` is the example's id.
-    """
-    get = getter(example)
-    fields = {key: get(key) for key in ("id", "inputs", "outputs", "metadata")}
-    return conversation_from_run({**fields, "run_type": "llm", "status": "success"})
 
 
 def _reader(run: RunPayload) -> Reader:

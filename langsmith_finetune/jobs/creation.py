@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.retry import (
     ATTEMPTS,
     SETTLED_SECONDS,
@@ -45,7 +45,6 @@ class JobCreation:
         name: What the caller calls the job.
         force_new: Make another job beside one that lives.
         on_upload: Called with the bytes of a file sent so far, and with all of them.
-        clock: Tells the time.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class JobCreation:
         name: str | None,
         force_new: bool,
         on_upload: Callable[[int, int], None],
-        clock: Clock,
     ) -> None:
         self.provider = provider
         self.request = request
@@ -65,7 +63,6 @@ class JobCreation:
         self.name = name
         self.force_new = force_new
         self.on_upload = on_upload
-        self.clock = clock
         self._can_ask = True
 
     def run(
@@ -121,7 +118,7 @@ class JobCreation:
             if job_id is None or record.status in _LOST or job_id in {job.id for job in jobs}:
                 continue
             try:
-                job = with_retries(partial(self.provider.retrieve_job, job_id), self.clock)
+                job = with_retries(partial(self.provider.retrieve_job, job_id))
                 jobs.append(expect_id("job", job_id, job, self.provider))
             except ProviderError as error:
                 if error.temporary:
@@ -138,7 +135,7 @@ class JobCreation:
     def _find(self) -> Sequence[JobInfo]:
         """The provider's jobs of this request, but for those that the journal knows to be of another."""
         try:
-            jobs = with_retries(lambda: self.provider.find_jobs(self.request), self.clock)
+            jobs = with_retries(lambda: self.provider.find_jobs(self.request))
         except NotSupportedError:
             self._can_ask = False
             return []
@@ -208,7 +205,7 @@ class JobCreation:
                 seconds,
             )
         for delay in look_again_delays(seconds):
-            self.clock.sleep(delay)
+            clock().sleep(delay)
             for job in self._find():
                 if job.id not in known:
                     return job
@@ -278,9 +275,7 @@ class JobCreation:
         """The files of the request at the provider. Sending them costs nothing, so it may be repeated."""
         memory = self.journal.memory(self.provider)
         return [
-            with_retries(
-                partial(self.provider.upload, file, memory=memory, on_progress=self.on_upload), self.clock
-            )
+            with_retries(partial(self.provider.upload, file, memory=memory, on_progress=self.on_upload))
             for file in files
         ]
 
@@ -304,7 +299,7 @@ class JobCreation:
                 if not error.temporary or tries == ATTEMPTS:
                     self._ended(record)  # there is no job, and that is certain
                     raise
-                self.clock.sleep(retry_delay(error, tries))
+                clock().sleep(retry_delay(error, tries))
                 tries += 1
             except (FineTuneError, ValueError, FileNotFoundError):
                 self._ended(record)  # refused, before or after it was sent

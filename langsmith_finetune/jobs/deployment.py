@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Self
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.retry import (
     poll,
 )
@@ -30,7 +30,6 @@ class Deployment:
     Args:
         provider: Who serves it.
         status: Where it stands.
-        clock: For tests.
         journal: Where it is written down that it was deleted; by default the usual place.
 
     Example:
@@ -44,12 +43,10 @@ class Deployment:
         provider: Provider,
         status: DeploymentInfo,
         *,
-        clock: Clock | None = None,
         journal: Journal | None = None,
     ) -> None:
         self.provider = provider
         self.info = status
-        self._clock = clock or Clock()
         self._journal = journal or Journal()
 
     @classmethod
@@ -58,12 +55,11 @@ class Deployment:
         deployment_id: str,
         *,
         provider: Provider,
-        clock: Clock | None = None,
         journal: Journal | None = None,
     ) -> Self:
         """Return to a deployment by its id."""
         status = expect_id("deployment", deployment_id, provider.retrieve_deployment(deployment_id), provider)
-        return cls(provider, status, clock=clock, journal=journal)
+        return cls(provider, status, journal=journal)
 
     @property
     def id(self) -> str:
@@ -97,7 +93,7 @@ class Deployment:
         """
         with JobProgress(enabled=progress) as line:
             for delay in self._poll(timeout, poll_seconds, line):
-                self._clock.sleep(delay)
+                clock().sleep(delay)
         return self._outcome()
 
     async def await_(
@@ -111,7 +107,7 @@ class Deployment:
         with JobProgress(enabled=progress) as line:
             delays = self._poll(timeout, poll_seconds, line)
             while (delay := await asyncio.to_thread(next, delays, None)) is not None:
-                await self._clock.asleep(delay)
+                await clock().asleep(delay)
         return self._outcome()
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -153,7 +149,6 @@ class Deployment:
 
         return poll(
             look,
-            clock=self._clock,
             first_poll_seconds=self.provider.poll_seconds,
             timeout=timeout,
             poll_seconds=poll_seconds,

@@ -7,26 +7,22 @@ import dataclasses
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
-from langsmith_finetune._foundation.clock import Clock
-from langsmith_finetune._foundation.files import finish_pair
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.retry import poll
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import JobFailedError, JobTimeoutError, NotSupportedError, ProviderError
-from langsmith_finetune.jobs.creation import (
-    JobCreation,
-    sha256_and_first_line,
-    sha256_of_folder,
-    usable_journal,
-)
+from langsmith_finetune.jobs.creation import JobCreation, usable_journal
 from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.log import frame_of, metrics_of, plot_of, save_log
 from langsmith_finetune.jobs.model import FineTunedModel
-from langsmith_finetune.jobs.plan import JobPlan, check_request, planned, refuse_above
+from langsmith_finetune.jobs.options import AttachOptions, CreateOptions, signature_of
+from langsmith_finetune.jobs.plan import JobPlan, planned, refuse_above
 from langsmith_finetune.jobs.progress import JobProgress, UploadProgress
 from langsmith_finetune.jobs.records import JobRecord
+from langsmith_finetune.jobs.request import check_provider, is_soon_counted, job_request
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.values import (
@@ -34,7 +30,6 @@ from langsmith_finetune.providers.values import (
     Checkpoint,
     JobEvent,
     JobInfo,
-    JobRequest,
     Method,
     PreparedFile,
     Status,
@@ -47,9 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["FineTuneJob", "FineTunedModel"]
 
 logger = logger_of(__name__)
-
-_PRICED_BYTES = 32 << 20
-"""The tokens of larger files are counted only where somebody asks for the price: it takes a while."""
 
 
 class FineTuneJob:
@@ -69,41 +61,15 @@ class FineTuneJob:
         provider: Provider,
         status: JobInfo,
         *,
-        clock: Clock | None = None,
         journal: Journal | str | Path | None = None,
     ) -> None:
         self.provider = provider
         self.info = status
-        self._clock = clock or Clock()
         self._journal = journal if isinstance(journal, Journal) else Journal(journal)
         self._ended = status.status in ENDED
 
     # --- making a handle -------------------------------------------------------------------------------
 
-    @overload
-    @classmethod
-    def create(
-        cls,
-        training_file: str | Path,
-        *,
-        dry_run: Literal[True],
-        model: str | Path,
-        provider: Provider,
-        method: Method = "supervised",
-        parameters: Mapping[str, Any] | None = None,
-        validation_file: str | Path | None = None,
-        suffix: str | None = None,
-        seed: int | None = None,
-        name: str | None = None,
-        check: bool = True,
-        max_cost_usd: float | None = None,
-        force_new: bool = False,
-        progress: bool = True,
-        journal: Journal | str | Path | None = None,
-        clock: Clock | None = None,
-    ) -> JobPlan: ...
-
-    @overload
     @classmethod
     def create(
         cls,
@@ -119,134 +85,134 @@ class FineTuneJob:
         name: str | None = None,
         check: bool = True,
         max_cost_usd: float | None = None,
-        dry_run: Literal[False] = False,
         force_new: bool = False,
         progress: bool = True,
         journal: Journal | str | Path | None = None,
-        clock: Clock | None = None,
-    ) -> Self: ...
-
-    @classmethod
-    def create(
-        cls,
-        training_file: str | Path,
-        *,
-        model: str | Path,
-        provider: Provider,
-        method: Method = "supervised",
-        parameters: Mapping[str, Any] | None = None,
-        validation_file: str | Path | None = None,
-        suffix: str | None = None,
-        seed: int | None = None,
-        name: str | None = None,
-        check: bool = True,
-        max_cost_usd: float | None = None,
-        dry_run: bool = False,
-        force_new: bool = False,
-        progress: bool = True,
-        journal: Journal | str | Path | None = None,
-        clock: Clock | None = None,
-    ) -> Self | JobPlan:
+    ) -> Self:
         """Start a job, or return to the one that the same file and settings started before.
 
-        Running the same cell twice pays once: a job of the same fingerprint (the data's hash, model,
-        method, parameters, suffix, seed) that has not failed is attached to, whether the journal on this
-        machine knows it or the provider does. A process that is killed on the way leaves nothing that the
-        next run does not find. Creating is never resent blindly: after an answer that leaves open whether a
-        job was created, the provider is asked first.
+        Running the same cell twice pays once. A job with the same fingerprint (the data's hash, model, method,
+        parameters, suffix, seed) that has not failed is returned, whether the journal on this machine knows it or the
+        provider does. If the process is killed on the way, the next call finds what was done. A request to create
+        a job is never sent again blindly: if its answer was lost, the provider is asked first.
 
         Args:
             training_file: A JSONL file of training lines, as `write_jsonl` makes it.
             model: The model to start from: the provider's name for it, or a folder for a local provider.
             provider: Who trains.
-            method: How to train. `"dpo"` wants a file of preferences, `"reinforcement"` a grader in
-                `parameters`.
+            method: How to train. `"dpo"` needs a file of preferences, `"reinforcement"` a grader in `parameters`.
             parameters: The provider's own settings; each provider documents its own.
             validation_file: Lines to measure on while training.
             suffix: Goes into the tuned model's name, where the provider allows it.
             seed: For the provider's random choices.
-            name: What to call the job on this machine: `attach(name, provider=...)` returns to it. A name
-                stands for one file and one set of settings.
-            check: See first that the target's rules take every line, as `check(path, target)` does.
-            max_cost_usd: Refuse a job that would cost more, or of which nobody knows what it costs.
-            dry_run: Send nothing, and return a `JobPlan` of what would be sent, what it would cost, and what ends
-                when. Needs no key.
-            force_new: Start another job even if an equal one exists. This may be paid for again.
+            name: What to call the job on this machine: `attach(name, provider=...)` returns to it. A name stands for
+                one file and one set of settings.
+            check: Check every line by the target's rules first, as `check(path, target)` does.
+            max_cost_usd: Refuse a job that would cost more, or whose cost is not known.
+            force_new: Start another job even if an equal one exists. You may pay for it again.
             progress: Show a line while a large file is sent.
             journal: The folder that remembers jobs, in place of the usual one; see `Journal`.
-            clock: For tests.
 
         Raises:
             FileNotFoundError: There is no such file.
             InvalidExampleError: A file is empty, is not JSON lines, or has a line that the target refuses.
             NotSupportedError: The provider does not train by this method.
-            ProviderError: The provider refused, or could not be reached, or it stayed open whether a job
-                was created; the text then says what to look for.
+            ProviderError: The provider refused or could not be reached, or it is not known whether a job was
+                created; the text then says what to look for.
             ValueError: The job would cost too much, the name stands for another job, or a setting is unknown.
         """
-        _check_provider(provider)
         if max_cost_usd is not None and not max_cost_usd >= 0:
             raise ValueError(f"max_cost_usd must not be negative, but is {max_cost_usd}")
-        if not str(model).strip():
-            raise ValueError(
-                "model is empty; give the provider's name of a model, or a folder for a local provider"
-            )
-        training = Path(training_file)
-        finish_pair(training)
-        sha256, first_line = sha256_and_first_line(training)
-        validation = Path(validation_file) if validation_file is not None else None
-        book = Journal() if dry_run else usable_journal(journal, provider)
-        request = JobRequest(
-            training_file=training,
-            training_sha256=sha256,
-            model=str(model),
-            model_sha256=_sha256_of_model(provider, model),
+        request = job_request(
+            training_file,
+            model=model,
+            provider=provider,
             method=method,
-            parameters=dict(parameters or {}),
-            validation_file=validation,
-            validation_sha256=sha256_and_first_line(validation)[0] if validation is not None else None,
+            parameters=parameters,
+            validation_file=validation_file,
             suffix=suffix,
             seed=seed,
         )
-        check_request(provider, request, first_line)
-
-        small = training.stat().st_size <= _PRICED_BYTES
-        price = dry_run or max_cost_usd is not None or (check and small)
-        if dry_run:
-            with planned(provider, request, check=check, price=price, dry_run=True) as (found, _):
-                return found
+        book = usable_journal(journal, provider)
+        costs = max_cost_usd is not None or (check and is_soon_counted(request))
 
         @contextmanager
         def plan() -> Iterator[tuple[JobPlan, Sequence[PreparedFile]]]:
-            with planned(provider, request, check=check, price=price) as (found, files):
+            with planned(provider, request, check=check, cost=costs) as (found, files):
                 refuse_above(max_cost_usd, found, free=not provider.costs_money)
-                logger.info("%s: %s: %s", provider.name, training.name, found.cost or found.cost_unknown)
+                logger.info(
+                    "%s: %s: %s", provider.name, request.training_file.name, found.cost or found.cost_unknown
+                )
                 yield found, files
 
-        clock = clock or Clock()
         upload = UploadProgress(enabled=progress)
         creation = JobCreation(
-            provider,
-            request,
-            journal=book,
-            name=name,
-            force_new=force_new,
-            on_upload=upload,
-            clock=clock,
+            provider, request, journal=book, name=name, force_new=force_new, on_upload=upload
         )
         try:
-            job = cls(provider, creation.run(plan), clock=clock, journal=book)
+            job = cls(provider, creation.run(plan), journal=book)
         finally:
             upload.close()
         job._into_ledger()
-        if validation is not None and request.validation_sha256 is not None:
-            _record(validation, job.info, provider, request.validation_sha256, role="validation")
+        if request.validation_file is not None and request.validation_sha256 is not None:
+            _record(request.validation_file, job.info, provider, request.validation_sha256, role="validation")
         return job
 
     @classmethod
-    async def acreate(cls, training_file: str | Path, **settings: Any) -> Self:
+    @signature_of(create)
+    async def acreate(cls, training_file: str | Path, **options: Unpack[CreateOptions]) -> Self:
         """`create` without blocking the event loop. Takes the same arguments."""
-        return await asyncio.to_thread(lambda: cls.create(training_file, **settings))
+        return await asyncio.to_thread(lambda: cls.create(training_file, **options))
+
+    @staticmethod
+    def plan(
+        training_file: str | Path,
+        *,
+        model: str | Path,
+        provider: Provider,
+        method: Method = "supervised",
+        parameters: Mapping[str, Any] | None = None,
+        validation_file: str | Path | None = None,
+        suffix: str | None = None,
+        seed: int | None = None,
+        check: bool = True,
+    ) -> JobPlan:
+        """Say what `create` would send, what it would cost, and what ends when. Sends nothing, and needs no key.
+
+        Args:
+            training_file: As for `create`, as are all that follow.
+            model: The model to start from.
+            provider: Who would train.
+            method: How to train.
+            parameters: The provider's own settings.
+            validation_file: Lines to measure on while training.
+            suffix: Goes into the tuned model's name.
+            seed: For the provider's random choices.
+            check: Check every line by the target's rules.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            InvalidExampleError: A file is empty, is not JSON lines, or has a line that the target refuses.
+            NotSupportedError: The provider does not train by this method, or the model has ended.
+            ValueError: A setting is unknown.
+
+        Example:
+            >>> plan = FineTuneJob.plan("train.jsonl", model="some-model", provider=provider)  # doctest: +SKIP
+            >>> plan.usd  # doctest: +SKIP
+            1.23
+        """
+        request = job_request(
+            training_file,
+            model=model,
+            provider=provider,
+            method=method,
+            parameters=parameters,
+            validation_file=validation_file,
+            suffix=suffix,
+            seed=seed,
+        )
+        with planned(provider, request, check=check, cost=True, only=True) as (found, _):
+            return found
 
     @classmethod
     def attach(
@@ -254,7 +220,6 @@ class FineTuneJob:
         job_id: str,
         *,
         provider: Provider,
-        clock: Clock | None = None,
         journal: Journal | str | Path | None = None,
     ) -> Self:
         """Return to a job, wherever and by whomever it was created. Creates nothing.
@@ -262,13 +227,12 @@ class FineTuneJob:
         Args:
             job_id: The provider's id of the job, or the `name` that it was created with on this machine.
             provider: Who has it.
-            clock: For tests.
             journal: The folder that remembers names, in place of the usual one.
 
         Raises:
             ProviderError: The provider has no such job, or cannot be reached.
         """
-        _check_provider(provider)
+        check_provider(provider)
         book = journal if isinstance(journal, Journal) else Journal(journal)
         if record := book.named(provider, job_id):
             if record.job_id is None and record.stage == "ended":
@@ -285,14 +249,15 @@ class FineTuneJob:
                 )
             job_id = record.job_id
         found = expect_id("job", job_id, provider.retrieve_job(job_id), provider)
-        job = cls(provider, found, clock=clock, journal=book)
+        job = cls(provider, found, journal=book)
         job._saw()
         return job
 
     @classmethod
-    async def aattach(cls, job_id: str, **settings: Any) -> Self:
+    @signature_of(attach)
+    async def aattach(cls, job_id: str, **options: Unpack[AttachOptions]) -> Self:
         """`attach` without blocking the event loop. Takes the same arguments."""
-        return await asyncio.to_thread(lambda: cls.attach(job_id, **settings))
+        return await asyncio.to_thread(lambda: cls.attach(job_id, **options))
 
     @staticmethod
     def list(
@@ -393,7 +358,7 @@ class FineTuneJob:
             files = self.provider.result_files(self.id)
         except NotSupportedError:
             files = iter(())
-        job = self.to_dict() | dataclasses.asdict(self.info)
+        job = {"job_id": self.id, "provider": self.provider.name} | dataclasses.asdict(self.info)
         return save_log(Path(path), job=job, events=self.events(), checkpoints=checkpoints, files=files)
 
     # --- changing --------------------------------------------------------------------------------------
@@ -483,10 +448,10 @@ class FineTuneJob:
             ProviderError: The provider refuses to tell (a wrong key, no such job), or is gone for long.
             ValueError: `poll_seconds` is negative.
         """
-        with JobProgress(enabled=progress, clock=self._clock) as line:
+        with JobProgress(enabled=progress) as line:
             try:
                 for delay in self._poll(timeout, poll_seconds, line, on_change):
-                    self._clock.sleep(delay)
+                    clock().sleep(delay)
             except KeyboardInterrupt as stop:
                 how = f'job {self.id} goes on: FineTuneJob.attach("{self.id}", provider=...).wait() returns to it'
                 line.say(how)
@@ -503,10 +468,10 @@ class FineTuneJob:
         progress: bool = True,
     ) -> FineTunedModel:
         """`wait` without blocking the event loop. `await job` is the same with its defaults."""
-        with JobProgress(enabled=progress, clock=self._clock) as line:
+        with JobProgress(enabled=progress) as line:
             delays = self._poll(timeout, poll_seconds, line, on_change)
             while (delay := await asyncio.to_thread(next, delays, None)) is not None:
-                await self._clock.asleep(delay)
+                await clock().asleep(delay)
         return self._outcome()
 
     def __await__(self) -> Generator[Any, None, FineTunedModel]:
@@ -539,7 +504,6 @@ class FineTuneJob:
 
         return poll(
             look,
-            clock=self._clock,
             first_poll_seconds=self.provider.poll_seconds,
             timeout=timeout,
             poll_seconds=poll_seconds,
@@ -588,7 +552,6 @@ class FineTuneJob:
             job_id=self.id,
             provider=self.provider,
             journal=self._journal,
-            clock=self._clock,
         )
 
     # --- keeping ---------------------------------------------------------------------------------------
@@ -605,57 +568,8 @@ class FineTuneJob:
         if record is not None and record.training_file:
             _record(Path(record.training_file), self.info, self.provider, record.training_sha256)
 
-    def to_dict(self) -> dict[str, Any]:
-        """What another process needs to return to this job: plain JSON values, no key, no content."""
-        return {
-            "job_id": self.id,
-            "provider": self.provider.name,
-            "model": self.info.model,
-            "status": self.status,
-        }
-
-    @classmethod
-    def from_dict(
-        cls,
-        data: Mapping[str, Any],
-        *,
-        provider: Provider,
-        clock: Clock | None = None,
-        journal: Journal | str | Path | None = None,
-    ) -> Self:
-        """The handle that `to_dict` wrote down. Asks nobody: `refresh` or `wait` brings it up to date.
-
-        Raises:
-            ValueError: The job belongs to another provider.
-        """
-        if data["provider"] != provider.name:
-            raise ValueError(
-                f"job {data['job_id']} belongs to {data['provider']!r}, but the provider given is "
-                f"{provider.name!r}"
-            )
-        status = JobInfo(
-            id=data["job_id"], status=data["status"], provider_status=data["status"], model=data["model"]
-        )
-        return cls(provider, status, clock=clock, journal=journal)
-
     def __repr__(self) -> str:
         return f"FineTuneJob({self.id!r}, {self.status!r}, provider={self.provider.name!r})"
-
-
-def _check_provider(provider: object) -> None:
-    if isinstance(provider, (str, type)):
-        found = repr(provider) if isinstance(provider, str) else f"the class {provider.__name__}"
-        raise TypeError(f"provider must be an object, such as LocalProvider(), not {found}")
-    if not isinstance(provider, Provider):
-        raise TypeError(
-            f"provider must be a Provider, such as LocalProvider(), not {type(provider).__name__}; one of your "
-            "own inherits langsmith_finetune.Provider"
-        )
-
-
-def _sha256_of_model(provider: Provider, model: str | Path) -> str | None:
-    """The content of a model folder, for a provider that trains folders; elsewhere a model is a name."""
-    return sha256_of_folder(Path(model)) if provider.trains_folders and Path(model).is_dir() else None
 
 
 def _record(path: Path, job: JobInfo, provider: Provider, sha256: str, *, role: str = "training") -> None:

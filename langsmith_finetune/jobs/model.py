@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.retry import (
     SOON_SECONDS,
     look_again_delays,
@@ -43,7 +43,6 @@ class FineTunedModel:
         job_id: The job that made it.
         provider: Who has it.
         journal: Where deployments are written down; by default the usual place.
-        clock: For tests.
     """
 
     id: str
@@ -51,7 +50,6 @@ class FineTunedModel:
     job_id: str
     provider: Provider
     journal: Journal = field(default_factory=Journal, repr=False, compare=False)
-    clock: Clock = field(default_factory=Clock, repr=False, compare=False)
 
     def chat_model(self, **kwargs: Any) -> BaseChatModel:
         """The model as a LangChain chat model. Where it must be deployed first, ask the deployment instead.
@@ -91,7 +89,7 @@ class FineTunedModel:
             logger.warning("%s: deploying %s %s, until Deployment.delete()", provider.name, self.id, cost)
             self._write(stage="deploying", deployment_id=None, asked_at=datetime.now(UTC).isoformat())
             try:
-                made = with_retries(lambda: self._deployed(before, settings), self.clock)
+                made = with_retries(lambda: self._deployed(before, settings))
             except (FineTuneError, ValueError) as error:
                 if not (isinstance(error, ProviderError) and error.ambiguous):
                     self._write(stage="ended")  # refused, and that is certain
@@ -126,7 +124,7 @@ class FineTunedModel:
     def _deployments(self, record: JobRecord | None, *, force_new: bool = False) -> list[DeploymentInfo]:
         """The deployments of this model: those that the provider lists, and the one that the journal remembers."""
         try:
-            found = list(with_retries(lambda: self.provider.list_deployments(self.id), self.clock))
+            found = list(with_retries(lambda: self.provider.list_deployments(self.id)))
         except NotSupportedError:
             found = []
             if record is not None and record.stage == "deploying" and not force_new:
@@ -141,7 +139,7 @@ class FineTunedModel:
         if known is None or known in {one.id for one in found}:
             return found
         try:  # a list may lag behind
-            remembered = with_retries(lambda: self.provider.retrieve_deployment(known), self.clock)
+            remembered = with_retries(lambda: self.provider.retrieve_deployment(known))
         except (ProviderError, NotSupportedError) as error:
             if isinstance(error, ProviderError) and error.temporary:
                 raise
@@ -172,7 +170,7 @@ class FineTunedModel:
         """The deployments that the provider shows later than those before."""
         seen = {one.id for one in before}
         for delay in look_again_delays(seconds):
-            self.clock.sleep(delay)
+            clock().sleep(delay)
             shown = self._deployments(record)
             new = [one for one in shown if one.id not in seen and one.status not in _GONE]
             if new:
@@ -198,7 +196,7 @@ class FineTunedModel:
 
     def _noted(self, deployment: DeploymentInfo) -> Deployment:
         self._write(stage="deployed", deployment_id=deployment.id)
-        return Deployment(self.provider, deployment, clock=self.clock, journal=self.journal)
+        return Deployment(self.provider, deployment, journal=self.journal)
 
     def _record(self) -> JobRecord | None:
         """The journal's record of the job; one is made for a job of another machine, so that nothing is paid twice."""

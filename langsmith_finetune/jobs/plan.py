@@ -28,7 +28,7 @@ logger = logger_of(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlan:
-    """Everything that `FineTuneJob.create(..., dry_run=True)` would send, and what it would cost.
+    """Everything that `FineTuneJob.create` would send, and what it would cost.
 
     Args:
         provider: The provider's name.
@@ -126,7 +126,7 @@ def check_request(provider: Provider, request: JobRequest, first_line: Mapping[s
 
 @contextmanager
 def planned(
-    provider: Provider, request: JobRequest, *, check: bool, price: bool, dry_run: bool = False
+    provider: Provider, request: JobRequest, *, check: bool, cost: bool, only: bool = False
 ) -> Iterator[tuple[JobPlan, Sequence[PreparedFile]]]:
     """What a job would send and cost, and the files that it would send. Sends nothing.
 
@@ -136,8 +136,8 @@ def planned(
         provider: Who would train.
         request: What would be asked.
         check: Apply the provider's rules to the files.
-        price: Look up what it costs, and count the tokens if that is known.
-        dry_run: Ask nobody, and count the tokens in any case.
+        cost: Look up what it costs, and count the tokens if that is known.
+        only: Ask nobody, and count the tokens in any case.
 
     Raises:
         InvalidExampleError: The provider's rules refuse a line; says which, and holds the report as a note.
@@ -145,14 +145,14 @@ def planned(
     """
     from langsmith_finetune.providers.lifecycle import check_lifecycle  # noqa: PLC0415 - only who pays needs it
 
-    lifecycle = check_lifecycle(provider, request.model, request.method, asks=not dry_run)
+    lifecycle = check_lifecycle(provider, request.model, request.method, asks=not only)
     if unknown_name := _unknown_name(provider, request.model):
         logger.warning("%s: %s", provider.name, unknown_name)
-    cost = _Cost(provider, request) if price else None
-    counter = cost.counter(count=dry_run) if cost is not None else None
+    estimate = _Cost(provider, request) if cost else None
+    counter = estimate.counter(count=only) if estimate is not None else None
     with prepared_files(provider, request, check=check, counter=counter) as files:
         training = files[0]
-        found, unknown = (None, "not asked for") if cost is None else cost.of(training)
+        found, unknown = (None, "not asked for") if estimate is None else estimate.of(training)
         yield (
             JobPlan(
                 provider=provider.name,

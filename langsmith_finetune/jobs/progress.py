@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._printable import printable, printable_line
 
 with warnings.catch_warnings():
@@ -28,12 +28,10 @@ class JobProgress:
 
     Args:
         enabled: Show it at all.
-        clock: Tells how fast the steps go.
     """
 
-    def __init__(self, *, enabled: bool = True, clock: Clock | None = None) -> None:
+    def __init__(self, *, enabled: bool = True) -> None:
         self.enabled = enabled
-        self._clock = clock or Clock()
         self._metrics: Mapping[str, float] = {}
         self._first: tuple[int, float] | None = None
         self._bar: tqdm[Any] = tqdm(unit="step", disable=not enabled, leave=True)
@@ -80,7 +78,7 @@ class JobProgress:
             return max(0.0, (job.estimated_finish - datetime.now(UTC)).total_seconds())
         if job.step is None or job.total_steps is None:
             return None
-        now = self._clock.now()
+        now = clock().now()
         if self._first is None or job.step < self._first[0]:
             self._first = (job.step, now)
         steps = job.step - self._first[0]

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import openai
 
-from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.targets.crusoe import CRUSOE
@@ -21,7 +20,6 @@ class CrusoeProvider(OpenAIProvider):
         api_key: The key; by default `CRUSOE_API_KEY`.
         base_url: The host's address with its version.
         client: A client of the official SDK, in place of both.
-        clock: For tests.
     """
 
     name = "crusoe"
@@ -39,7 +37,5 @@ class CrusoeProvider(OpenAIProvider):
         api_key: str | None = None,
         base_url: str = _URL,
         client: openai.OpenAI | None = None,
-        *,
-        clock: Clock | None = None,
     ) -> None:
-        super().__init__(api_key, base_url if client is None else None, client, clock=clock)
+        super().__init__(api_key, base_url if client is None else None, client)

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, TypedDict
 
 import openai
 
-from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune._foundation.json_values import id_from, text_from, word_from
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
@@ -54,7 +53,6 @@ class NebiusProvider(OpenAIProvider):
         api_key: The key; by default `NEBIUS_API_KEY`.
         base_url: The host's address with its version.
         client: A client of the official SDK, in place of both.
-        clock: For tests.
     """
 
     name = "nebius"
@@ -74,10 +72,8 @@ class NebiusProvider(OpenAIProvider):
         api_key: str | None = None,
         base_url: str = _URL,
         client: openai.OpenAI | None = None,
-        *,
-        clock: Clock | None = None,
     ) -> None:
-        super().__init__(api_key, base_url if client is None else None, client, clock=clock)
+        super().__init__(api_key, base_url if client is None else None, client)
 
     def body(
         self, request: JobRequest, training_file: str, validation_file: str | None = None

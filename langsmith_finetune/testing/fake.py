@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import uuid
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_values import json_object
 from langsmith_finetune.errors import ProviderError
@@ -42,21 +41,14 @@ class FakeParameters(TypedDict, total=False):
     """Changes nothing but the fingerprint."""
 
 
-class _WallClock(Clock):
-    def now(self) -> float:
-        return time.time()  # jobs in a folder outlive this process, and its monotonic clock
-
-
 class FakeProvider(Provider):
     """Does what a provider does, but for the training. For tests of code that uses `FineTuneJob`.
 
-    A job is queued, runs, and succeeds, by the clock alone. What shall go wrong is said beforehand with
-    `fail`; what was asked is in `calls`.
+    A job is queued, runs, and succeeds, by the clock alone: inside of `fake_clock()`, hours of training take no
+    time. `fail` makes the next call fail; `calls` lists what was asked.
 
     Args:
         folder: Keep the jobs there, for several processes to share; by default in memory.
-        clock: By default the real time. With a `FakeClock`, also given to `FineTuneJob.create`, hours of
-            training take no time.
         queued_seconds: How long a job is queued.
         training_seconds: How long it runs then.
         steps: Training steps, with one event each.
@@ -79,7 +71,6 @@ class FakeProvider(Provider):
         self,
         folder: str | Path | None = None,
         *,
-        clock: Clock | None = None,
         queued_seconds: float = 0.0,
         training_seconds: float = 0.0,
         steps: int = 3,
@@ -89,7 +80,6 @@ class FakeProvider(Provider):
         self.folder = Path(folder) if folder is not None else None
         self.calls: list[str] = []
         self._home = f"memory of {uuid.uuid4()}"
-        self._clock = clock or _WallClock()
         self._queued, self._training, self._steps = queued_seconds, training_seconds, steps
         self._failure, self._responses = failure, list(responses)
         self._memory: dict[str, dict[str, Any]] = {}
@@ -157,7 +147,7 @@ class FakeProvider(Provider):
             "fingerprint": request.fingerprint,
             "model": request.model,
             "suffix": request.suffix,
-            "created_at": self._clock.now(),
+            "created_at": clock().time(),
             "number": len(self._jobs()),
             "cancelled_at": None,
         }
@@ -195,7 +185,7 @@ class FakeProvider(Provider):
         self._called("cancel_job")
         job = self._job(job_id)
         if self._status(job).status not in ENDED:
-            job["cancelled_at"] = self._clock.now()
+            job["cancelled_at"] = clock().time()
             self._keep(job)
         return self._status(job)
 
@@ -235,7 +225,7 @@ class FakeProvider(Provider):
         return None if fault is None else fault[1]
 
     def _status(self, job: dict[str, Any]) -> JobInfo:
-        age = self._clock.now() - job["created_at"]
+        age = clock().time() - job["created_at"]
         status: Status = "queued" if age < self._queued else "running"
         finished = None
         if job["cancelled_at"] is not None:
@@ -260,7 +250,7 @@ class FakeProvider(Provider):
         )
 
     def _steps_done(self, job: dict[str, Any]) -> int:
-        until = self._clock.now() if job["cancelled_at"] is None else job["cancelled_at"]
+        until = clock().time() if job["cancelled_at"] is None else job["cancelled_at"]
         trained = until - job["created_at"] - self._queued
         if trained < 0 or self._steps <= 0:
             return 0

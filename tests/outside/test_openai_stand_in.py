@@ -18,7 +18,6 @@ from langsmith_finetune.providers.openai.files import file_name
 from langsmith_finetune.providers.values import JobRequest
 from tests.by_hand import uploaded
 from tests.standins import openai as stand_in
-from tests.standins.clock import FakeClock
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.server import Response, StandIn
 
@@ -26,7 +25,10 @@ SHARED = Path(__file__).parents[3] / "shared"
 RECORDED = SHARED / "recorded"
 SPEC = SHARED / "specs" / "openai-cut.json"
 
-pytestmark = pytest.mark.skipif(not (RECORDED.is_dir() and SPEC.is_file()), reason="no recordings here")
+pytestmark = [
+    pytest.mark.skipif(not (RECORDED.is_dir() and SPEC.is_file()), reason="no recordings here"),
+    pytest.mark.usefixtures("clock"),
+]
 
 SCHEMAS = {
     "file": "OpenAIFile",
@@ -275,7 +277,7 @@ def test_every_recorded_upload_is_waited_for_until_it_is_ready(file, tmp_path):
             return Response(200, file if request.method == "POST" else ready)
 
     with Files() as server, openai.OpenAI(api_key="sk-k", base_url=server.url) as client:
-        provider = OpenAIProvider(client=client, clock=FakeClock())
+        provider = OpenAIProvider(client=client)
         request = JobRequest(training_file=path, training_sha256=sha256, model="m")
         memory = {}
         uploaded(provider, request, memory=memory)

@@ -19,14 +19,17 @@ from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
-from langsmith_finetune.testing import FakeClock, ProviderContract
+from langsmith_finetune.testing import ProviderContract
 from tests.by_hand import created
 from tests.standins.server import Response, StandIn
 
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded"
 KEY = "made-up-key-0123456789"
 
-pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="no recordings here")
+pytestmark = [
+    pytest.mark.skipif(not RECORDED.is_dir(), reason="no recordings here"),
+    pytest.mark.usefixtures("clock"),
+]
 
 
 def interactions(name):
@@ -79,7 +82,7 @@ def azure():
         server.__enter__()
         client = openai.OpenAI(api_key=KEY, base_url=f"{server.url}/openai/v1/")
         clients.append((server, client))
-        return AzureProvider(client=client, clock=FakeClock()), server
+        return AzureProvider(client=client), server
 
     yield azure
     for server, client in clients:

@@ -12,11 +12,10 @@ from typing import Any
 
 import langsmith
 
-from langsmith_finetune.runs.langsmith import transport as talk
 from langsmith_finetune.runs.langsmith.read_apis import V1, V2
 from langsmith_finetune.runs.select import select_runs
+from langsmith_finetune.testing import fake_clock
 
-from .clock import FakeClock
 from .langsmith import KEY, PROJECT_ID, LangSmith, trace
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -94,11 +93,12 @@ def runs_of(moment: Callable[[int, int, Random], float], count: int) -> list[dic
 
 def queries(case: Case) -> int:
     """How many run queries a selection takes. All its runs are compared with those there are."""
-    clock = FakeClock()
-    talk.CLOCK, talk._limits = clock, {}
     runs = runs_of(TRAFFIC[case.traffic], case.count)
     offers = V1_ONLY if case.api == "v1" else {"v1": False}
-    with LangSmith(runs, clock=clock, ordered=case.ordered, always_ordered=False, **offers) as server:
+    with (
+        fake_clock() as clock,
+        LangSmith(runs, clock=clock, ordered=case.ordered, always_ordered=False, **offers) as server,
+    ):
         with langsmith.Langsmith(api_key=KEY, base_url=server.url) as client:
             found = [run.id for run in select_runs(client, project_id=PROJECT_ID, limit=case.limit)]
         wanted = sorted(server.runs, key=lambda run: (run["start_time"], run["id"]), reverse=True)

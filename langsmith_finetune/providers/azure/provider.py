@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import httpx2
 import openai
 
-from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune.providers.azure.deployments import OPEN_MODEL, AzureDeployments, is_open
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.values import JobRequest
@@ -48,7 +47,6 @@ class AzureProvider(AzureDeployments, OpenAIProvider):
             function.
         management_url: The control plane, for the clouds of some countries.
         http_client: A client of your own for the control plane.
-        clock: For tests.
 
     Raises:
         ValueError: There is no endpoint, `client` was given beside one, or `resource_id` is not of that form.
@@ -77,7 +75,6 @@ class AzureProvider(AzureDeployments, OpenAIProvider):
         token: str | Callable[[], str] | None = None,
         management_url: str = "https://management.azure.com",
         http_client: httpx2.Client | None = None,
-        clock: Clock | None = None,
     ) -> None:
         url = None
         if client is None:
@@ -90,7 +87,7 @@ class AzureProvider(AzureDeployments, OpenAIProvider):
             url = re.sub(r"(/openai(/v1)?)?/*$", "", endpoint) + "/openai/v1/"
         elif endpoint is not None:
             raise ValueError("AzureProvider: pass either client=, or endpoint= and api_key=, not both")
-        super().__init__(api_key, url, client, clock=clock)
+        super().__init__(api_key, url, client)
         self.training_type = training_type
         self._use_control_plane(resource_id, token, management_url, http_client)
 

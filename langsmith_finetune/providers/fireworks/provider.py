@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.json_values import (
     id_from,
     object_from,
@@ -74,7 +74,6 @@ class FireworksProvider(FireworksDeployments):
         account_id: The account; by default `FIREWORKS_ACCOUNT_ID`, or the only account of the key.
         base_url: The host's address, without a version.
         http_client: A client of your own, for a proxy.
-        clock: For tests.
 
     Raises:
         ValueError: The key cannot be sent in a header.
@@ -99,12 +98,10 @@ class FireworksProvider(FireworksDeployments):
         base_url: str = "https://api.fireworks.ai",
         *,
         http_client: httpx2.Client | None = None,
-        clock: Clock | None = None,
     ) -> None:
         key = ApiKey(self.name, "FIREWORKS_API_KEY", api_key)
         self._api = RestClient(self.name, base_url, key, http_client=http_client)
         self._account_id = self._given_account = account_id or os.environ.get("FIREWORKS_ACCOUNT_ID")
-        self._clock = clock or Clock()
 
     def __repr__(self) -> str:
         return f"FireworksProvider({self._api.address!r}, account_id={self._account_id!r})"
@@ -245,10 +242,10 @@ class FireworksProvider(FireworksDeployments):
             dataset = None
         if dataset is None or dataset.get("state") != "READY":
             self._send(file, id_, on_progress, announced=dataset is not None)
-            started = self._clock.now()
+            started = clock().now()
             look = partial(self._dataset, id_)
-            while (dataset := with_retries(look, self._clock) or {}).get("state") != "READY":
-                if self._clock.now() - started > _LONGEST_FILE_SECONDS:
+            while (dataset := with_retries(look) or {}).get("state") != "READY":
+                if clock().now() - started > _LONGEST_FILE_SECONDS:
                     raise ProviderError(
                         self.name,
                         f"dataset {id_} is still {dataset.get('state')} after {_LONGEST_FILE_SECONDS:.0f} s; no "
@@ -263,7 +260,7 @@ class FireworksProvider(FireworksDeployments):
                     if line := rejected_line(message, file.path.name):
                         raise line from error
                     raise error
-                self._clock.sleep(_FILE_POLL_SECONDS)
+                clock().sleep(_FILE_POLL_SECONDS)
         return FileInfo(id=id_, name=id_, size_bytes=file.size_bytes)
 
     def _dataset(self, id_: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import openai
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.json_values import count_from, id_from, text_from, time_from, word_from
 from langsmith_finetune._foundation.masking import host_words
 from langsmith_finetune._foundation.retry import LOOK_AGAIN_SECONDS, with_retries
@@ -35,7 +35,6 @@ class OpenAIFiles:
         api: Sends the requests.
         patient: The SDK's client with its long time-outs, for what takes long to send.
         brisk: The same with short ones, to look.
-        clock: Tells the time.
         largest_upload: Files of more bytes go in parts.
         part_bytes: The bytes of a part.
     """
@@ -45,7 +44,6 @@ class OpenAIFiles:
         api: OpenAIRequests,
         patient: openai.OpenAI,
         brisk: openai.OpenAI,
-        clock: Clock,
         *,
         largest_upload: int | None,
         part_bytes: int,
@@ -55,7 +53,6 @@ class OpenAIFiles:
         self._parts = patient.uploads.parts.with_raw_response
         self._uploads = patient.uploads.with_raw_response
         self._files = brisk.files.with_raw_response
-        self._clock = clock
         self._largest_upload = largest_upload
         self._part_bytes = part_bytes
 
@@ -92,16 +89,16 @@ class OpenAIFiles:
         return name not in (None, upload.name) or size not in (None, 0, upload.size)
 
     def _processed(self, file: dict[str, Any], path_name: str) -> dict[str, Any]:
-        started = self._clock.now()
+        started = clock().now()
         while word_from(file.get("status")) in _NOT_READY:
-            if self._clock.now() - started > _LONGEST_SECONDS:
+            if clock().now() - started > _LONGEST_SECONDS:
                 raise ProviderError(
                     self._api.name,
                     f"file {file['id']} is still {file['status']} after {_LONGEST_SECONDS:.0f} s; no job "
                     "was created. Call create again later: it goes on with this upload",
                 )
-            self._clock.sleep(_POLL_SECONDS)
-            file = with_retries(partial(self._look, file["id"]), self._clock)
+            clock().sleep(_POLL_SECONDS)
+            file = with_retries(partial(self._look, file["id"]))
         if word_from(file.get("status")) in _LOST:
             details = host_words(text_from(file.get("status_details")) or "the provider gave no reason")
             error = ProviderError(
@@ -206,7 +203,7 @@ class OpenAIFiles:
             if not error.ambiguous:
                 raise
             for seconds in LOOK_AGAIN_SECONDS:
-                self._clock.sleep(seconds)
+                clock().sleep(seconds)
                 if found := self._find(upload.name, upload.size):
                     return found
             # An upload costs nothing, so unlike a job it may be sent again after a time-out too.
@@ -227,7 +224,7 @@ class OpenAIFiles:
                 for start in range(len(parts) * self._part_bytes, upload.size, self._part_bytes):
                     part = sending.stretch(start, self._part_bytes)
                     send = partial(self._api.ask, self._parts.create, upload_id, data=part)
-                    parts.append(with_retries(send, self._clock)["id"])
+                    parts.append(with_retries(send)["id"])
                     hashes.append(part.sha256)
                     memory[key] = begun | {"parts": parts, "sha256": hashes}
                 answer = self._api.ask(

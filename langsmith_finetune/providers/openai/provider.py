@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict
 
 import openai
 
-from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune._foundation.json_values import (
     id_from,
     number_from,
@@ -117,7 +116,6 @@ class OpenAIProvider(Provider):
             `OPENAI_BASE_URL`, or OpenAI.
         client: A client of the official SDK, in place of both. Its `max_retries` is not used: the SDK
             would send a paid request three times on a lost connection; `FineTuneJob` looks first.
-        clock: For tests.
 
     Raises:
         ValueError: `client` was given beside a key or address, or the key cannot be sent in a header.
@@ -154,8 +152,6 @@ class OpenAIProvider(Provider):
         api_key: str | None = None,
         base_url: str | None = None,
         client: openai.OpenAI | None = None,
-        *,
-        clock: Clock | None = None,
     ) -> None:
         if client is None:
             # A function where there is no key: without one the SDK would take OpenAI's, and send it to any host.
@@ -165,7 +161,6 @@ class OpenAIProvider(Provider):
         elif api_key is not None or base_url is not None:
             raise ValueError("OpenAIProvider: pass either client=, or api_key= and base_url=, not both")
         self.client = client
-        self._clock = clock or Clock()
         # Raw responses, because the SDK's types have what hosts leave out, and take what no host should send.
         patient = bounded(client).with_options(max_retries=0)
         brisk = patient
@@ -176,7 +171,6 @@ class OpenAIProvider(Provider):
             self._api,
             patient,
             brisk,
-            self._clock,
             largest_upload=self.largest_upload,
             part_bytes=self.part_bytes,
         )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.json_values import (
     count_from,
     id_from,
@@ -44,7 +44,6 @@ class TogetherFiles(Provider):
     part_bytes: int = 250 << 20
 
     _api: RestClient
-    _clock: Clock
 
     def list_files(self) -> Sequence[FileInfo]:
         """The files that this library uploaded, newest first."""
@@ -79,16 +78,16 @@ class TogetherFiles(Provider):
 
     def _checked(self, found: dict[str, Any], file: PreparedFile) -> str:
         """The id of an upload that Together has accepted."""
-        started = self._clock.now()
+        started = clock().now()
         while (word := word_from(found.get("processing_status"))) in _NOT_READY:
-            if self._clock.now() - started > _LONGEST_FILE_SECONDS:
+            if clock().now() - started > _LONGEST_FILE_SECONDS:
                 raise ProviderError(
                     self.name,
                     f"file {found['id']} is still {word} after {_LONGEST_FILE_SECONDS:.0f} s; no job was "
                     "created. Call create again later: it goes on with this upload",
                 )
-            self._clock.sleep(_FILE_POLL_SECONDS)
-            found = with_retries(partial(self._look, str(found["id"])), self._clock)
+            clock().sleep(_FILE_POLL_SECONDS)
+            found = with_retries(partial(self._look, str(found["id"])))
         if word in _LOST:
             reason = text_from(object_from(found.get("validation_report")).get("error"))
             details = host_words(reason or "Together gave no reason")
@@ -159,7 +158,7 @@ class TogetherFiles(Provider):
                         sending.stretch((number - 1) * part_bytes, part_bytes),
                         {name: word_from(value) for name, value in object_from(part.get("Headers")).items()},
                     )
-                    etag = with_retries(put, self._clock).get("etag", "").strip('"')
+                    etag = with_retries(put).get("etag", "").strip('"')
                     sent.append({"part_number": number, "etag": etag})
         except ProviderError:
             with suppress(ProviderError):  # why it broke off is what counts

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune._foundation.clock import Clock
 from langsmith_finetune._foundation.json_values import id_from, text_from, time_from
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.http.api_key import ApiKey
@@ -57,7 +56,6 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         base_url: The host's address, without a version.
         project_id: For deployments; by default `TOGETHER_PROJECT_ID`, or the project of the key.
         http_client: A client of your own, for a proxy.
-        clock: For tests.
 
     Raises:
         ValueError: The key cannot be sent in a header.
@@ -82,12 +80,10 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         *,
         project_id: str | None = None,
         http_client: httpx2.Client | None = None,
-        clock: Clock | None = None,
     ) -> None:
         key = ApiKey(self.name, "TOGETHER_API_KEY", api_key)
         self._api = RestClient(self.name, base_url, key, http_client=http_client)
         self._project = project_id or os.environ.get("TOGETHER_PROJECT_ID")
-        self._clock = clock or Clock()
 
     def __repr__(self) -> str:
         return f"TogetherProvider({self._api.address!r})"

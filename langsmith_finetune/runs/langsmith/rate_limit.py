@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import clock
 
 _POLL_SECONDS = 0.1
 
@@ -21,7 +21,6 @@ class RateLimit:
     Args:
         requests: How many.
         seconds: The span, in seconds.
-        clock: For tests.
 
     Example:
         >>> limit = RateLimit(1, seconds=10)
@@ -32,17 +31,16 @@ class RateLimit:
         True
     """
 
-    def __init__(self, requests: int, *, seconds: float, clock: Clock | None = None) -> None:
+    def __init__(self, requests: int, *, seconds: float) -> None:
         self._seconds = seconds
-        self._clock = clock or Clock()
-        self._free_at = deque([self._clock.now()] * requests)
-        self._paused_until = self._clock.now()
+        self._free_at = deque([clock().now()] * requests)
+        self._paused_until = clock().now()
         self._lock = threading.Lock()
 
     def take(self) -> float:
         """Take a slot and return 0, or return for how many seconds to wait before asking again."""
         with self._lock:
-            now = self._clock.now()
+            now = clock().now()
             free_at = self._free_at[0] if self._free_at else now + _POLL_SECONDS  # all are under way
             wait = max(free_at, self._paused_until) - now
             if wait > 0:
@@ -53,9 +51,9 @@ class RateLimit:
     def give_back(self) -> None:
         """The request has been answered, or has failed."""
         with self._lock:
-            self._free_at.append(self._clock.now() + self._seconds)
+            self._free_at.append(clock().now() + self._seconds)
 
     def pause(self, seconds: float) -> None:
         """Let nobody begin a request for so many seconds: the server asked for it."""
         with self._lock:
-            self._paused_until = max(self._paused_until, self._clock.now() + seconds)
+            self._paused_until = max(self._paused_until, clock().now() + seconds)

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, TypedDict, TypeVar
 # Its names are resolved on first use, so this import is cheap.
 import langsmith
 
-from langsmith_finetune._foundation.clock import Clock
+from langsmith_finetune._foundation.clock import Clock, clock
 from langsmith_finetune.runs.langsmith.rate_limit import RateLimit
 from langsmith_finetune.runs.langsmith.request import (
     ApiCall,
@@ -41,8 +41,6 @@ MAX_RETRIES = 7
 
 LONGEST_WAIT_SECONDS = 120.0
 """What a server may ask for with Retry-After. Beyond it, it cannot be meant."""
-
-CLOCK = Clock()
 
 NOT_OFFERED = (404, 405, 410, 501)
 """What a server answers that has no such endpoint."""
@@ -69,7 +67,6 @@ class Connection:
         # It would repeat requests behind the limit's back, and give up with the place lost.
         self.client = client.with_options(max_retries=0)
         self.limit = _limit_of(client)
-        self.clock = CLOCK
         self.closing = False
 
     def sleep(self, seconds: float) -> None:
@@ -78,19 +75,19 @@ class Connection:
             if self.closing:
                 raise Closing
             part = min(seconds, 1.0)
-            self.clock.sleep(part)
+            clock().sleep(part)
             seconds -= part
 
 
-_limits: dict[int, RateLimit] = {}
+_limits: dict[tuple[int, Clock], RateLimit] = {}
 
 
 def _limit_of(client: Any) -> RateLimit:
     """One limit a key in this process: two selections at once are under the same one."""
-    key = hash((str(client.base_url), client.api_key))
+    key = hash((str(client.base_url), client.api_key)), clock()
     if key not in _limits:
         requests, seconds = QUERIES
-        _limits[key] = RateLimit(requests, seconds=seconds, clock=CLOCK)
+        _limits[key] = RateLimit(requests, seconds=seconds)
     return _limits[key]
 
 
@@ -129,7 +126,7 @@ async def aexecute(api: Connection, talk: RequestPlan[T]) -> T:
             answer: Any = None
             try:
                 if isinstance(step, float):
-                    await api.clock.asleep(step)
+                    await clock().asleep(step)
                 elif in_thread:
                     answer = await asyncio.to_thread(fetch, api.client, step)
                 else:
