@@ -256,29 +256,19 @@ def session_from_conversation(conversation: Conversation) -> RunChatSession:
 
 def _message(message: Message) -> BaseMessage:
     content, name = _langchain_content(message["content"]), message.get("name")
-    if len(message) == 2 and (blank := _BLANK.get(message["role"])) is not None:
-        return blank.model_copy(update={"content": content, **_fresh(blank)})  # half of what making one costs
+    named = {} if name is None else {"name": name}
     match message["role"]:
         case "user":
-            return HumanMessage(content=content, name=name)
+            return HumanMessage(content=content, **named)
         case "assistant":
             return _ai_message(message)
         case "tool":
-            return ToolMessage(content=content, name=name, tool_call_id=message["tool_call_id"])
+            return ToolMessage(content=content, **named, tool_call_id=message["tool_call_id"])
         case "function":
             return FunctionMessage(content=content, name=name or "")
         case role:
-            extra = {"__openai_role__": "developer"} if role == "developer" else {}
-            return SystemMessage(content=content, name=name, additional_kwargs=extra)
-
-
-_BLANK = {"user": HumanMessage(""), "assistant": AIMessage(""), "system": SystemMessage("")}
-
-
-def _fresh(blank: BaseMessage) -> dict[str, Any]:
-    """Containers of its own for a copy, which else shares those of the blank message."""
-    fresh: dict[str, Any] = {"additional_kwargs": {}, "response_metadata": {}}
-    return fresh | {"tool_calls": [], "invalid_tool_calls": []} if isinstance(blank, AIMessage) else fresh
+            extra = {"additional_kwargs": {"__openai_role__": "developer"}} if role == "developer" else {}
+            return SystemMessage(content=content, **named, **extra)
 
 
 def _ai_message(message: Message) -> AIMessage:
@@ -301,13 +291,14 @@ def _ai_message(message: Message) -> AIMessage:
     for key in ("refusal", "reasoning_content"):
         if key in message:
             extra[key] = message[key]
-    return AIMessage(
-        content=_langchain_content(message["content"]),
-        name=message.get("name"),
-        tool_calls=valid,
-        invalid_tool_calls=invalid,
-        additional_kwargs=extra,
-    )
+    settings = {
+        "name": message.get("name"),
+        "tool_calls": valid,
+        "invalid_tool_calls": invalid,
+        "additional_kwargs": extra,
+    }
+    given = {key: value for key, value in settings.items() if value}
+    return AIMessage(content=_langchain_content(message["content"]), **given)
 
 
 def _langchain_content(content: Content) -> Any:

@@ -245,7 +245,7 @@ def test_a_strange_value_in_place_of_an_example_is_refused_by_its_place(name, tm
         with pytest.raises(TypeError, match=r"^\w+ takes TrainingExample.*, but example 0 is a"):
             step([value])
     assert told(lambda: write_jsonl([value], tmp_path / "train.jsonl")).startswith("train.jsonl:1: ")
-    assert told(lambda: count_tokens(value)).startswith("the example: ")
+    assert told(lambda: count_tokens([value])).startswith("example 0: ")
     assert told(lambda: describe_examples([value])).startswith("example 0: ")
     skipped: list[InvalidExampleError] = []
     assert list(fix_examples([value], "trl", on_skip=skipped.append)) == []

@@ -18,6 +18,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from langsmith_finetune import FineTuneJob, JobInfo, JobTimeoutError, Journal, ProviderError
+from langsmith_finetune._foundation import deadline
 from langsmith_finetune._foundation.deadline import answers_within
 from langsmith_finetune.providers.azure import AzureProvider
 from langsmith_finetune.providers.crusoe import CrusoeProvider
@@ -138,7 +139,7 @@ def test_download_may_be_of_any_size(client, monkeypatch):
 
 
 def test_dripping_answer_ends_with_its_deadline(client, monkeypatch):
-    monkeypatch.setattr(transport, "_LEAST_SECONDS", 0.2)
+    monkeypatch.setattr(deadline, "_LEAST_SECONDS", 0.2)
     with host(head(content_length=1000), *[b" "] * 1000, pause=0.02) as (url, _):
         with (
             answers_within(0.2),
@@ -167,7 +168,7 @@ DRIPS = {
 
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
 def test_answer_that_drips_outside_of_its_body_ends_with_its_deadline(client, monkeypatch, drip):
-    monkeypatch.setattr(transport, "_LEAST_SECONDS", 0.2)
+    monkeypatch.setattr(deadline, "_LEAST_SECONDS", 0.2)
     with host(drip[0], *[drip[1]] * 400, pause=0.02) as (url, _):
         with answers_within(0.2), pytest.raises(httpx2.ReadTimeout):
             client.get(url)
@@ -188,7 +189,7 @@ def test_download_may_take_longer_than_an_answer(client, monkeypatch):
 
 
 def test_silent_host_is_left_at_the_deadline(client, monkeypatch):
-    monkeypatch.setattr(transport, "_LEAST_SECONDS", 0.2)
+    monkeypatch.setattr(deadline, "_LEAST_SECONDS", 0.2)
     with host(*[b""] * 2, pause=2) as (url, _), answers_within(0), pytest.raises(httpx2.ReadTimeout):
         client.get(url)
 
