@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune.targets.check import check
+from langsmith_finetune.targets.checking import check
 
 ROUNDS = 3
 

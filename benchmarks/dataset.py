@@ -20,9 +20,10 @@ from typing import Any
 
 import psutil
 
-from langsmith_finetune import RunSource, TrainingExample
+from langsmith_finetune import TrainingExample
 from langsmith_finetune.dataset.dedupe import DuplicateIndex, drop_duplicates
 from langsmith_finetune.dataset.fold import fold_traces
+from langsmith_finetune.runs import RunSource
 
 ROUNDS = 3
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import (
     AsyncIterable,
@@ -13,7 +12,6 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from itertools import groupby
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -41,9 +39,7 @@ from langsmith_finetune.dialects.trace import TraceRuns
 from langsmith_finetune.dialects.turns import Turns
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.source import Note, NoteKind, RunSource
-from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs, not_found
-from langsmith_finetune.runs.langsmith.projects import fetch_dataset_lines
-from langsmith_finetune.runs.langsmith.read_apis import PAGE_SIZE
+from langsmith_finetune.runs.ids import aids_replaced, aruns_found, ids_replaced, runs_found
 
 Run: TypeAlias = Any
 """A langsmith v1 or v2 `Run`, a dict of either, or a run's id (str or UUID)."""
@@ -146,11 +142,11 @@ class LangSmithRunChatLoader(BaseChatLoader):
             raise TypeError("runs is an async iterable: use `async for session in loader.alazy_load()`")
         self._start_afresh()
         ids: list[str] = []
-        for run in _fetched(self.runs, self.client):
+        for run in ids_replaced(self.runs, self.client):
             read = self._read(run)
             # The calls of one agent lie under the same runs, which are fetched once.
             if (wanted := _wanted(read)) and wanted != ids:
-                ids, above = wanted, _readable(found for _, found in fetch_runs(wanted, self.client))
+                ids, above = wanted, runs_found(wanted, self.client)
             if session := self._session(read, above if wanted else ()):
                 yield session
 
@@ -158,11 +154,11 @@ class LangSmithRunChatLoader(BaseChatLoader):
         """`lazy_load`, over an async iterable too, without blocking the event loop."""
         self._start_afresh()
         ids: list[str] = []
-        async for run in _afetched(self.runs, self.client):
+        async for run in aids_replaced(self.runs, self.client):
             read = self._read(run)
             if (wanted := _wanted(read)) and wanted != ids:
                 ids = wanted
-                above = _readable([found async for _, found in afetch_runs(wanted, self.client)])
+                above = await aruns_found(wanted, self.client)
             if session := self._session(read, above if wanted else ()):
                 yield session
 
@@ -226,6 +222,8 @@ class LangSmithDatasetChatLoader(BaseChatLoader):
     def lazy_load(self) -> Iterator[RunChatSession]:
         """Yield one session for each example of the dataset. One that cannot be used is in `skipped`."""
         self.skipped = Tally(lambda error: error.reason)
+        from langsmith_finetune.runs.langsmith.projects import fetch_dataset_lines  # noqa: PLC0415 - an HTTP client
+
         for index, line in enumerate(fetch_dataset_lines(self.dataset_name, self.client)):
             try:
                 yield _session_from_line(f"{self.dataset_name}[{index}]", line)
@@ -234,7 +232,10 @@ class LangSmithDatasetChatLoader(BaseChatLoader):
 
     async def alazy_load(self) -> AsyncIterator[RunChatSession]:
         """`lazy_load` without blocking the event loop."""
-        for session in await asyncio.to_thread(self.load):
+        import asyncio  # noqa: PLC0415 - a tenth of what importing this module costs
+
+        sessions = self.lazy_load()
+        while (session := await asyncio.to_thread(next, sessions, None)) is not None:
             yield session
 
     def load(self) -> list[RunChatSession]:  # type: ignore[override]
@@ -343,51 +344,3 @@ def _check_runs(runs: Any) -> None:
         )
     if not isinstance(runs, AsyncIterable):
         check_many("runs", runs, "runs or ids")
-
-
-def _readable(runs: Iterable[Any]) -> list[Any]:
-    return [run for run in runs if run and not isinstance(run, RunNotUsableError)]
-
-
-def _is_id(run: Any) -> bool:
-    return issubclass(type(run), (str, UUID))  # not isinstance, which asks objects that may raise anything
-
-
-def _fetched(runs: Iterable[Run], client: Any) -> Iterator[Any]:
-    """The runs, with each id replaced by its run, or by the error that there is none."""
-    for are_ids, group in groupby(runs, key=_is_id):
-        if are_ids:
-            for run_id, run in fetch_runs(group, client):
-                yield not_found(run_id) if run is None else run
-        else:
-            yield from group
-
-
-async def _afetched(runs: Iterable[Run] | AsyncIterable[Run], client: Any) -> AsyncIterator[Any]:
-    ids: list[Any] = []
-    async for run in _aiter(runs):
-        if _is_id(run):
-            ids.append(run)
-            if len(ids) < PAGE_SIZE:
-                continue
-        async for found in _afetched_ids(ids, client):
-            yield found
-        ids = []
-        if not _is_id(run):
-            yield run
-    async for found in _afetched_ids(ids, client):
-        yield found
-
-
-async def _afetched_ids(ids: list[Any], client: Any) -> AsyncIterator[Any]:
-    async for run_id, run in afetch_runs(ids, client):
-        yield not_found(run_id) if run is None else run
-
-
-async def _aiter(runs: Iterable[Run] | AsyncIterable[Run]) -> AsyncIterator[Run]:
-    if isinstance(runs, AsyncIterable):
-        async for run in runs:
-            yield run
-    else:
-        for run in runs:
-            yield run

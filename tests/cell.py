@@ -22,12 +22,12 @@ import openai
 import langsmith_finetune.cost.prices
 import langsmith_finetune.ledger.ledger
 import langsmith_finetune.providers.lifecycle
-import langsmith_finetune.targets.check
+import langsmith_finetune.targets.checking
 from langsmith_finetune._foundation.clock import Clock, clock_replaced
 from langsmith_finetune.jobs.job import FineTuneJob
 from tests.standins.deploying import DeployingProvider
 
-_LIBRARY = str(Path(langsmith_finetune.targets.check.__file__).parent)
+_LIBRARY = str(Path(langsmith_finetune.targets.checking.__file__).parent)
 
 
 class HastyClock(Clock):

@@ -35,16 +35,9 @@ import langsmith
 import openai
 from huggingface_hub import HfApi
 
-from langsmith_finetune import (
-    FineTuneJob,
-    JobRequest,
-    RunSource,
-    TrainingExample,
-    save_runs,
-    select_runs,
-    write_jsonl,
-    write_shards,
-)
+from langsmith_finetune import FineTuneJob, TrainingExample, save_runs, select_runs, write_jsonl
+from langsmith_finetune.dataset import write_shards
+from langsmith_finetune.providers import JobRequest
 from langsmith_finetune.providers.azure import AzureProvider
 from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.fireworks import FireworksProvider
@@ -53,6 +46,7 @@ from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
+from langsmith_finetune.runs import RunSource
 from langsmith_finetune.testing import FakeProvider, fake_clock
 from tests.standins.fireworks import FireworksStandIn
 from tests.standins.huggingface import HuggingFaceStandIn

@@ -29,14 +29,13 @@ from typing import Any
 import msgspec
 
 from langsmith_finetune import (
-    TARGETS,
     LangSmithRunChatLoader,
     check,
     examples_from_runs,
     read_jsonl,
-    to_target,
     training_examples,
 )
+from langsmith_finetune.targets import TARGETS, to_target
 from langsmith_finetune.targets.rules import WHY
 from tests import corpus, wire
 from tests.golden_cases import BAD_FILES, BAD_LINES, LINES, MAKERS, MISUSES

@@ -12,11 +12,10 @@ from langsmith_finetune import (
     check,
     convert_messages_for_finetuning,
     examples_from_runs,
-    from_target,
-    redact,
-    to_target,
     training_examples,
 )
+from langsmith_finetune.dataset import redact
+from langsmith_finetune.targets import from_target, to_target
 from tests import payloads
 
 

@@ -168,7 +168,7 @@ HOSTS = {
         Host(
             name="huggingface",
             url="https://huggingface.co",
-            connect=lambda url, key, account: _hugging_face(url, key, account),
+            connect=lambda *at: _hugging_face(*at),  # noqa: PLW0108 - defined below
             stand_in=HuggingFaceStandIn,
             variables=("HF_TOKEN",),
             account_of=lambda key: _hugging_face("https://huggingface.co", key, None)._api.whoami()["name"],

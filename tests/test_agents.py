@@ -11,20 +11,22 @@ import pytest
 
 from langsmith_finetune import (
     LangSmithRunChatLoader,
-    RunSource,
     TrainingExample,
-    describe_examples,
-    describe_runs,
     examples_from_runs,
-    fold_traces,
     run_files,
     save_runs,
     select_runs,
-    train_validation_split,
     training_examples,
+)
+from langsmith_finetune.dataset import (
+    describe_examples,
+    describe_runs,
+    fold_traces,
+    train_validation_split,
 )
 from langsmith_finetune.dataset.split import split_side
 from langsmith_finetune.ledger.rows import ledger_row
+from langsmith_finetune.runs import RunSource
 from langsmith_finetune.runs.fields import role_of
 from langsmith_finetune.runs.roles import AGENT_TYPES, SIDE_CALLS, Role, role_from
 from tests import bulk_export, corpus
@@ -187,7 +189,7 @@ def test_calls_of_a_trace_that_take_turns_fold_when_it_is_read_alone():
 
 
 def test_the_names_of_assistants_make_no_difference_to_duplicates_and_preferences():
-    from langsmith_finetune import drop_duplicates, preferences_from_scores
+    from langsmith_finetune.dataset import drop_duplicates, preferences_from_scores
 
     [hi, said] = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
     named = [hi, said | {"name": "support"}, hi]

@@ -14,18 +14,23 @@ from langsmith_finetune import (
     InvalidExampleError,
     LangSmithRunChatLoader,
     PreferenceExample,
-    RunSource,
     TrainingExample,
     check,
     convert_messages_for_finetuning,
-    count_tokens,
+    examples_from_runs,
+    run_files,
+    save_runs,
+    select_runs,
+    training_examples,
+    write_jsonl,
+)
+from langsmith_finetune.cost import count_tokens
+from langsmith_finetune.dataset import (
     describe_examples,
     describe_runs,
     drop_duplicates,
     examples_from_hf,
-    examples_from_runs,
     fit_length,
-    fix_examples,
     fold_traces,
     preferences_from_candidates,
     preferences_from_corrections,
@@ -33,15 +38,12 @@ from langsmith_finetune import (
     preferences_from_experiments,
     preferences_from_scores,
     redact,
-    run_files,
-    save_runs,
-    select_runs,
     to_hf_dataset,
     train_validation_split,
-    training_examples,
-    write_jsonl,
     write_shards,
 )
+from langsmith_finetune.runs import RunSource
+from langsmith_finetune.targets import fix_examples
 from tests.payloads import wrap_openai_run
 
 HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}

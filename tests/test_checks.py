@@ -16,7 +16,7 @@ from hypothesis import given
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 from langsmith_finetune.examples.source import RunSource
-from langsmith_finetune.targets.check import check, fix_examples
+from langsmith_finetune.targets.checking import check, fix_examples
 from langsmith_finetune.targets.registry import TARGETS, to_target
 from langsmith_finetune.targets.rules import WHY
 from tests.strategies import conversations

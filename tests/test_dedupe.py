@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune import RunSource, TrainingExample
+from langsmith_finetune import TrainingExample
 from langsmith_finetune.dataset.dedupe import DuplicateIndex, drop_duplicates
 from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.runs import RunSource
 from tests.strategies import conversations
 
 

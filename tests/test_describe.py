@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune import PreferenceExample, RunSource, TrainingExample
+from langsmith_finetune import PreferenceExample, TrainingExample
 from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.dataset.describe import Distribution, describe_examples, describe_runs
+from langsmith_finetune.runs import RunSource
 from tests.payloads import langchain_run, vercel_run, wrap_openai_run
 from tests.test_shapes import CALL, HELLO
 

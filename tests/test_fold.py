@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune import RunSource, TrainingExample, examples_from_runs
+from langsmith_finetune import TrainingExample, examples_from_runs
 from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.runs import RunSource
 from tests import corpus
 
 SYSTEM = {"role": "system", "content": "You are an agent."}

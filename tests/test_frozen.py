@@ -11,7 +11,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from langsmith_finetune import FineTuneJob, Journal, Ledger, read_jsonl, run_files, write_shards
+from langsmith_finetune import FineTuneJob, read_jsonl, run_files
+from langsmith_finetune.dataset import write_shards
+from langsmith_finetune.jobs import Journal
+from langsmith_finetune.ledger import Ledger
 from langsmith_finetune.providers import lifecycle
 from langsmith_finetune.testing import FakeProvider
 from tests import freeze
@@ -217,9 +220,9 @@ def test_the_ledger_tells_whom_files_jobs_and_models_saw(folder):
 def test_a_ledger_is_rebuilt_without_a_user(folder):
     path = folder / "work" / "train.jsonl"
     before = path.read_bytes().splitlines(keepends=True)
-    rebuilt = Ledger.rebuild(path, user_ids=["grace"], run_ids=["run-0"])
-    assert rebuilt.removed == (1, 2, 5, 8, 11)
-    kept = [line for number, line in enumerate(before, start=1) if number not in rebuilt.removed]
+    erased = Ledger.erase(path, user_ids=["grace"], run_ids=["run-0"])
+    assert erased.removed == (1, 2, 5, 8, 11)
+    kept = [line for number, line in enumerate(before, start=1) if number not in erased.removed]
     assert path.read_bytes() == b"".join(kept)
     assert Ledger.verify(path) == 7
     seen = Ledger(folder / "work").seen(user_ids=["grace"])

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langsmith_finetune import InvalidExampleError, Note, PreferenceExample, RunSource, TrainingExample
+from langsmith_finetune import InvalidExampleError, PreferenceExample, TrainingExample
 from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
+from langsmith_finetune.runs import Note, RunSource
 from tests.strategies import conversations, scaled
 from tests.test_shapes import CALL, HELLO
 

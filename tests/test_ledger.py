@@ -14,16 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune import (
-    InvalidExampleError,
-    JobInfo,
-    Note,
-    PreferenceExample,
-    RunSource,
-    TrainingExample,
-    write_jsonl,
-)
+from langsmith_finetune import InvalidExampleError, PreferenceExample, TrainingExample, write_jsonl
 from langsmith_finetune.ledger.ledger import Ledger
+from langsmith_finetune.providers import JobInfo
+from langsmith_finetune.runs import Note, RunSource
 from tests.test_shapes import CALL, HELLO
 
 ADA = hashlib.sha256(b"ada").hexdigest()
@@ -172,7 +166,7 @@ def test_it_answers_which_files_jobs_and_models_saw_a_run_a_trace_or_a_user(tmp_
 def test_a_model_is_still_named_after_its_lines_were_erased_from_the_file(tmp_path):
     train = write_jsonl([example("r1", "ada"), example("r2", line=CALL)], tmp_path / "train.jsonl")
     Ledger.record_job(train.path, job(status="succeeded", model="ft:old"), provider="openai")
-    rebuilt = Ledger.rebuild(train.path, user_ids=["ada"])
+    erased = Ledger.erase(train.path, user_ids=["ada"])
     Ledger.record_job(train.path, job("ftjob-2", "succeeded", "ft:new"), provider="openai")
 
     seen = Ledger(tmp_path).seen(user_ids=["ada"])
@@ -181,7 +175,7 @@ def test_a_model_is_still_named_after_its_lines_were_erased_from_the_file(tmp_pa
     ]
     assert seen.models == ("ft:old",)
     other = Ledger(tmp_path).seen(run_ids=["r2"])
-    assert {file.sha256: file.replaced for file in other.files} == {train.sha256: True, rebuilt.sha256: False}
+    assert {file.sha256: file.replaced for file in other.files} == {train.sha256: True, erased.sha256: False}
     assert other.models == ("ft:old", "ft:new")
     assert Ledger(train.path).seen(user_ids=["ada"]) == seen  # a file's kept ledgers are opened with it
 
@@ -228,7 +222,7 @@ def test_ids_may_hold_anything(tmp_path):
     before = rows(tmp_path / "train.ledger.jsonl")
     assert Ledger.sources_of(path, 1)[0]["run"] == "r\ud83c"
     assert Ledger(path).seen(user_ids=["\ud83c"]).files[0].lines == (1,)
-    assert Ledger.rebuild(path, run_ids=["ü"]).removed == (2,)
+    assert Ledger.erase(path, run_ids=["ü"]).removed == (2,)
     assert rows(tmp_path / "train.ledger.jsonl")[0] == before[0]
 
 
@@ -259,11 +253,11 @@ def test_the_rebuilt_file_is_the_old_one_without_those_lines_byte_for_byte(
         (folder / "train.ledger.jsonl").write_text(
             "".join(json.dumps(row) + "\n" for row in [*told, closing])
         )
-    rebuilt = Ledger.rebuild(path, user_ids=["ada"])
+    erased = Ledger.erase(path, user_ids=["ada"])
     expected = b"".join(kept).replace(b"\n", b"\r\n" if crlf else b"\n")
     assert path.read_bytes() == (b"\xef\xbb\xbf" if bom and users else b"") + expected
-    assert rebuilt.removed == tuple(i for i, user in enumerate(users, start=1) if user == "ada")
-    assert (rebuilt.count, rebuilt.sha256) == (len(kept), hashlib.sha256(path.read_bytes()).hexdigest())
+    assert erased.removed == tuple(i for i, user in enumerate(users, start=1) if user == "ada")
+    assert (erased.count, erased.sha256) == (len(kept), hashlib.sha256(path.read_bytes()).hexdigest())
     assert Ledger.verify(path) == len(kept)
     assert Ledger(path).seen(user_ids=["ada"]).files == ()
 
@@ -272,10 +266,10 @@ def test_erasing_reaches_merged_runs_and_can_write_elsewhere(tmp_path):
     merged = TrainingExample(line=CALL, source=RunSource(run_id="r1"), merged=(RunSource(run_id="r0"),))
     path = write_jsonl([merged, example("r2")], tmp_path / "train.jsonl").path
     before = path.read_bytes()
-    rebuilt = Ledger.rebuild(path, run_ids=["r0"], to=tmp_path / "clean.jsonl")
-    assert (rebuilt.removed, rebuilt.path.read_bytes()) == ((1,), before.splitlines(keepends=True)[1])
+    erased = Ledger.erase(path, run_ids=["r0"], to=tmp_path / "clean.jsonl")
+    assert (erased.removed, erased.path.read_bytes()) == ((1,), before.splitlines(keepends=True)[1])
     assert path.read_bytes() == before
-    assert [Ledger.verify(found) for found in (path, rebuilt.path)] == [2, 1]
+    assert [Ledger.verify(found) for found in (path, erased.path)] == [2, 1]
 
 
 def _change(path, old, new):
@@ -329,7 +323,7 @@ def test_a_file_and_a_ledger_that_do_not_belong_together_are_noticed_and_left_al
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     for question in (
         lambda: Ledger.verify(written.path),
-        lambda: Ledger.rebuild(written.path, run_ids=["r1"]),
+        lambda: Ledger.erase(written.path, run_ids=["r1"]),
     ):
         with pytest.raises(InvalidExampleError) as caught:
             question()
@@ -447,5 +441,5 @@ def test_a_file_named_like_a_kept_ledger_is_a_file_of_its_own(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
 def test_the_rebuilt_files_are_their_owner_s_alone(tmp_path):
     path = write_jsonl([example("r1")], tmp_path / "train.jsonl").path
-    Ledger.rebuild(path, run_ids=["r1"])
+    Ledger.erase(path, run_ids=["r1"])
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune import InvalidExampleError, RunSource, TrainingExample
+from langsmith_finetune import InvalidExampleError, TrainingExample
 from langsmith_finetune.dataset.length import fit_length
 from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.runs import RunSource
 from tests.strategies import conversations
 
 

@@ -8,7 +8,7 @@ from datasets import Dataset
 from transformers import AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
-from langsmith_finetune import RunSource, TrainingExample, write_jsonl
+from langsmith_finetune import TrainingExample, write_jsonl
 from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.errors import InvalidExampleError, JobFailedError
 from langsmith_finetune.jobs.job import FineTuneJob
@@ -16,6 +16,7 @@ from langsmith_finetune.providers.local import LocalChatModel, LocalProvider, ti
 from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.local.run_folder import RunFolder, write_json
 from langsmith_finetune.providers.local.train import build_trainer, encode
+from langsmith_finetune.runs import RunSource
 from tests.local_calculator import TOOL, call, lines, untrained, write_lines
 
 CONVERSATION = {

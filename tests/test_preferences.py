@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from langsmith.schemas import Example, Feedback, FeedbackSourceBase
 
-from langsmith_finetune import RunSource, TrainingExample, examples_from_runs
+from langsmith_finetune import TrainingExample, examples_from_runs
 from langsmith_finetune.dataset.preferences import (
     preferences_from_candidates,
     preferences_from_corrections,
@@ -18,6 +18,7 @@ from langsmith_finetune.dataset.preferences import (
     preferences_from_scores,
 )
 from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.runs import RunSource
 from tests import corpus
 from tests.payloads import (
     langchain_run,

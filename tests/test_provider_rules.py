@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import HfApi
 
 import langsmith_finetune
-from langsmith_finetune import TARGETS, FineTuneJob, RunSource, TrainingExample, check, write_jsonl
+from langsmith_finetune import FineTuneJob, TrainingExample, check, write_jsonl
 from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.errors import InvalidExampleError, NotSupportedError
 from langsmith_finetune.providers.azure import AzureProvider
@@ -27,6 +27,8 @@ from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.together import TogetherProvider
 from langsmith_finetune.providers.values import JobRequest
+from langsmith_finetune.runs import RunSource
+from langsmith_finetune.targets import TARGETS
 from langsmith_finetune.testing import FakeProvider
 from tests.by_hand import make
 from tests.standins.fireworks import FireworksStandIn

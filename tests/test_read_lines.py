@@ -19,7 +19,7 @@ from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.local.rows import rows_of_file
 from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.values import JobRequest
-from langsmith_finetune.targets.check import check
+from langsmith_finetune.targets.checking import check
 from langsmith_finetune.targets.read_lines import read_lines, sound_lines
 from langsmith_finetune.targets.registry import to_target
 

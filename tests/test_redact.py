@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langsmith.anonymizer import create_anonymizer, create_secret_anonymizer
 
-from langsmith_finetune import PreferenceExample, RunSource, TrainingExample
-from langsmith_finetune.dataset.redact import PERSONAL_RULES, redact
+from langsmith_finetune import PreferenceExample, TrainingExample
+from langsmith_finetune.dataset.redaction import PERSONAL_RULES, redact
 from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.runs import RunSource
 from tests.strategies import conversations, texts
 
 KEY = "sk-proj-" + "a1B2" * 8
@@ -225,7 +226,7 @@ def test_redacting_twice_changes_nothing_more():
 def test_numbers_are_given_alike_in_every_process():
     code = """
 from langsmith_finetune import TrainingExample
-from langsmith_finetune.dataset.redact import redact
+from langsmith_finetune.dataset.redaction import redact
 keys = ("refusal", "reasoning_content", "name", "content")
 line = {"messages": [{"role": "assistant"} | {key: f"{key}@example.com" for key in keys}]}
 print(*(example.line for example in redact([TrainingExample(line=line)])))

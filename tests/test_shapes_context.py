@@ -12,13 +12,13 @@ from langsmith.schemas import Run
 from langsmith.types import Run as RunV2
 
 from langsmith_finetune import (
-    RUN_FIELDS,
     LangSmithRunChatLoader,
     RunNotUsableError,
     examples_from_runs,
     training_examples,
 )
 from langsmith_finetune.dialects.read import conversation_from_run, read_full
+from langsmith_finetune.runs import RUN_FIELDS
 from tests import wire
 from tests.corpus import captured
 from tests.payloads import langchain_run, responses_run, vercel_run, wrap_gemini_run, wrap_openai_run

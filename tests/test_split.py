@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune import PreferenceExample, RunSource, TrainingExample
+from langsmith_finetune import PreferenceExample, TrainingExample
 from langsmith_finetune.dataset.report import DatasetReport
 from langsmith_finetune.dataset.split import split_side, train_validation_split
+from langsmith_finetune.runs import RunSource
 
 ids = st.none() | st.sampled_from([f"{letter}" for letter in "abcdefgh"])
 sources = st.builds(

@@ -20,31 +20,31 @@ from langsmith_finetune import (
     InvalidExampleError,
     LangSmithDatasetChatLoader,
     PreferenceExample,
-    RunSource,
     TrainingExample,
     check,
     convert_messages_for_finetuning,
-    count_tokens,
-    describe_examples,
-    drop_duplicates,
-    examples_from_hf,
-    fit_length,
-    fix_examples,
-    fold_traces,
-    from_target,
-    preferences_from_experiments,
-    preferences_from_scores,
     read_jsonl,
-    redact,
-    split_side,
-    to_hf_dataset,
-    to_target,
-    train_validation_split,
     training_examples,
     write_jsonl,
 )
 from langsmith_finetune._foundation import json_line as given_lines
+from langsmith_finetune.cost import count_tokens
+from langsmith_finetune.dataset import (
+    describe_examples,
+    drop_duplicates,
+    examples_from_hf,
+    fit_length,
+    fold_traces,
+    preferences_from_experiments,
+    preferences_from_scores,
+    redact,
+    split_side,
+    to_hf_dataset,
+    train_validation_split,
+)
 from langsmith_finetune.examples.source import Note
+from langsmith_finetune.runs import RunSource
+from langsmith_finetune.targets import fix_examples, from_target, to_target
 from langsmith_finetune.targets.read_lines import sound_lines
 from tests.strange import (
     SECRET,

@@ -9,16 +9,18 @@ from uuid import UUID
 import pytest
 
 from langsmith_finetune import (
-    DatasetReport,
     InvalidExampleError,
     LangSmithRunChatLoader,
-    describe_runs,
     examples_from_runs,
+    save_runs,
+    training_examples,
+)
+from langsmith_finetune.dataset import (
+    DatasetReport,
+    describe_runs,
     preferences_from_candidates,
     preferences_from_corrections,
     preferences_from_edits,
-    save_runs,
-    training_examples,
 )
 from tests.payloads import langchain_run, wrap_openai_run
 from tests.strange import SECRET, STRANGE, places, replaced

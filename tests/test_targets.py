@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from langsmith_finetune._foundation.json_text import compact_json, object_of
 from langsmith_finetune._foundation.safe_words import described
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.targets.check import check
+from langsmith_finetune.targets.checking import check
 from langsmith_finetune.targets.registry import FILE_PREFIX, TARGETS, from_target, rules_of, to_target
 from langsmith_finetune.targets.rules import SOURCES, WHY
 from langsmith_finetune.targets.schemas import NULLS

@@ -8,8 +8,9 @@ import sys
 import pytest
 import tiktoken
 
-from langsmith_finetune import PreferenceExample, RunSource, TrainingExample
+from langsmith_finetune import PreferenceExample, TrainingExample
 from langsmith_finetune.cost.tokens import TokenCount, count_tokens, token_counter
+from langsmith_finetune.runs import RunSource
 from tests.test_shapes import CALL, HELLO
 
 # A real encoding, small enough to count by eye: bytes, and a few words merged from them.

@@ -17,9 +17,11 @@ import openai
 import pytest
 from huggingface_hub import HfApi
 
-from langsmith_finetune import FineTuneJob, JobInfo, JobTimeoutError, Journal, ProviderError
+from langsmith_finetune import FineTuneJob, JobTimeoutError, ProviderError
 from langsmith_finetune._foundation import deadline
 from langsmith_finetune._foundation.deadline import answers_within
+from langsmith_finetune.jobs import Journal
+from langsmith_finetune.providers import JobInfo
 from langsmith_finetune.providers.azure import AzureProvider
 from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.fireworks import FireworksProvider

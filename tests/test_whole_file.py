@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from langsmith_finetune import InvalidExampleError, Ledger, RunSource, TrainingExample, write_jsonl
+from langsmith_finetune import InvalidExampleError, TrainingExample, write_jsonl
 from langsmith_finetune._foundation import files as module
 from langsmith_finetune._foundation.files import atomic_pair, atomic_write, finish_pair
+from langsmith_finetune.ledger import Ledger
+from langsmith_finetune.runs import RunSource
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a killed process is a fork")
 
@@ -78,7 +80,7 @@ def test_erase_killed_anywhere_never_hides_a_user(tmp_path):
     states = states_after_kills(
         tmp_path,
         lambda: write_jsonl([example("secret", "ada"), example("other", "bob")], path),
-        lambda: Ledger.rebuild(path, user_ids=["ada"]),
+        lambda: Ledger.erase(path, user_ids=["ada"]),
         look,
     )
     assert set(states) == {1, 2}
@@ -233,13 +235,13 @@ def test_erase_through_a_link_erases_the_file_it_names(tmp_path, caplog):
     write_jsonl([example("secret", "ada"), example("other", "bob")], link)
     assert link.is_symlink()
     with caplog.at_level(logging.WARNING):
-        rebuilt = Ledger.rebuild(link, user_ids=["ada"])
+        erased = Ledger.erase(link, user_ids=["ada"])
     assert b"secret" not in (data / "real.jsonl").read_bytes()
     assert link.is_symlink()
-    assert rebuilt.path == (data / "real.jsonl").resolve()
+    assert erased.path == (data / "real.jsonl").resolve()
     assert Ledger.verify(link) == 1
     assert [record.getMessage() for record in caplog.records] == [
-        f"train.jsonl is a link; the file that it names was rebuilt: {rebuilt.path}"
+        f"train.jsonl is a link; the file that it names was erased: {erased.path}"
     ]
 
 
@@ -248,8 +250,8 @@ def test_erase_counts_other_names_of_the_file(tmp_path, caplog):
     write_jsonl([example("secret", "ada")], path)
     (tmp_path / "backup.jsonl").hardlink_to(path)
     with caplog.at_level(logging.WARNING):
-        rebuilt = Ledger.rebuild(path, user_ids=["ada"])
-    assert rebuilt.other_names == 1
+        erased = Ledger.erase(path, user_ids=["ada"])
+    assert erased.other_names == 1
     assert [record.getMessage() for record in caplog.records] == [
         "train.jsonl has 1 other names, which keep the removed lines"
     ]

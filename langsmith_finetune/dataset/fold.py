@@ -53,7 +53,7 @@ def fold_traces(
         ValueError: `across` is neither.
 
     Example:
-        >>> from langsmith_finetune import RunSource
+        >>> from langsmith_finetune.runs import RunSource
         >>> hi = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]
         >>> bye = [*hi, {"role": "user", "content": "Bye"}, {"role": "assistant", "content": "See you."}]
         >>> calls = [

@@ -40,7 +40,7 @@ def preferences_from_scores(
         report: Filled with what made no pair, and why.
 
     Example:
-        >>> from langsmith_finetune import RunSource
+        >>> from langsmith_finetune.runs import RunSource
         >>> question = {"role": "user", "content": "Capital of France?"}
         >>> def answered(text, grade):
         ...     messages = [question, {"role": "assistant", "content": text}]

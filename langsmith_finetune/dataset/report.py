@@ -41,7 +41,7 @@ class DatasetReport:
 
     Example:
         >>> from langsmith_finetune import TrainingExample
-        >>> from langsmith_finetune.dataset.dedupe import drop_duplicates
+        >>> from langsmith_finetune.dataset import drop_duplicates
         >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
         >>> report = DatasetReport()
         >>> examples = [TrainingExample(line=line), TrainingExample(line=line)]

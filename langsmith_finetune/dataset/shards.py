@@ -85,7 +85,7 @@ def write_shards(
 
     Example:
         >>> import tempfile
-        >>> from langsmith_finetune.runs.files.save import save_runs
+        >>> from langsmith_finetune import save_runs
         >>> run = {
         ...     "id": "d2a3", "run_type": "llm", "status": "success",
         ...     "inputs": {"messages": [{"role": "user", "content": "Hi"}]},

@@ -72,7 +72,7 @@ def train_validation_split(
         ValueError: `validation_size`, `group_by` or `similarity` cannot be.
 
     Example:
-        >>> from langsmith_finetune import RunSource
+        >>> from langsmith_finetune.runs import RunSource
         >>> examples = [
         ...     TrainingExample(
         ...         line={"messages": [{"role": "assistant", "content": f"{turn}"}]},

@@ -83,7 +83,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasedFile:
-    """What `Ledger.rebuild` wrote.
+    """What `Ledger.erase` wrote.
 
     Args:
         path: The file; where a link was given, the file that it names.
@@ -114,14 +114,15 @@ class Ledger:
 
     Example:
         >>> import tempfile
-        >>> from langsmith_finetune import RunSource, TrainingExample, write_jsonl
+        >>> from langsmith_finetune import TrainingExample, write_jsonl
+        >>> from langsmith_finetune.runs import RunSource
         >>> line = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
         >>> example = TrainingExample(line=line, source=RunSource(run_id="d2a3", user_id="ada"))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     written = write_jsonl([example], folder + "/train.jsonl")
         ...     [source["run"] for source in Ledger(folder).sources_of(written.path, 1)]
         ...     [seen.lines for seen in Ledger(folder).seen(user_ids=["ada"]).files]
-        ...     Ledger.rebuild(written.path, user_ids=["ada"]).count
+        ...     Ledger.erase(written.path, user_ids=["ada"]).count
         ['d2a3']
         [(1,)]
         0
@@ -271,7 +272,7 @@ class Ledger:
         return True
 
     @staticmethod
-    def rebuild(
+    def erase(
         path: str | Path,
         *,
         run_ids: Collection[str] = (),
@@ -280,7 +281,7 @@ class Ledger:
     ) -> ErasedFile:
         """Write the file without the lines that are from any of these runs or users: byte for byte otherwise.
 
-        The ledger is rebuilt with it. Both are replaced when they are whole; anything that goes wrong before
+        The ledger is erased with it. Both are replaced when they are whole; anything that goes wrong before
         leaves them as they were. If the process is killed between the two, the next call that opens either
         finishes the replacement. A link is followed: the file that it names is replaced, and a warning says so.
         A hard link cannot be followed: `other_names` counts them, and a warning says so. Models that were trained already keep what they learned, and the ledger kept
@@ -316,7 +317,7 @@ class Ledger:
             rows.write(closing_row(to.name, count, digest.hexdigest()))
         place = to.resolve()
         if to.is_symlink():
-            logger.warning("%s is a link; the file that it names was rebuilt: %s", to.name, place)
+            logger.warning("%s is a link; the file that it names was erased: %s", to.name, place)
         if other_names:
             logger.warning("%s has %d other names, which keep the removed lines", to.name, other_names)
         return ErasedFile(

@@ -131,7 +131,7 @@ class _Preparation:
 
             yield from ((number, line, data) for number, data, line in sound(lines, self.path.name))
             return
-        from langsmith_finetune.targets.check import Checker  # noqa: PLC0415
+        from langsmith_finetune.targets.checking import Checker  # noqa: PLC0415
 
         checker = Checker(self.rules, is_written_anew=self.provider.converts_files)
         checker.size(self.path.stat().st_size)

@@ -56,7 +56,7 @@ def runs_from_annotation_queue(
         langsmith.utils.LangSmithNotFoundError: If there is no such queue.
 
     Example:
-        >>> from langsmith_finetune.runs.lists import runs_from_annotation_queue
+        >>> from langsmith_finetune.runs import runs_from_annotation_queue
         >>> runs = runs_from_annotation_queue(queue_name="good answers")  # nothing is requested yet
     """
     return _queue(client, queue_name, queue_id, status, limit)
@@ -90,7 +90,7 @@ def runs_from_dataset(
         langsmith.utils.LangSmithNotFoundError: If there is no such dataset.
 
     Example:
-        >>> from langsmith_finetune.runs.lists import runs_from_dataset
+        >>> from langsmith_finetune.runs import runs_from_dataset
         >>> runs = runs_from_dataset(dataset_name="support", splits=["train"])  # nothing is requested yet
     """
     return _dataset(client, dataset_name, dataset_id, splits, limit)
@@ -129,7 +129,7 @@ def runs_from_experiment(
         langsmith.utils.LangSmithNotFoundError: At the first run, if there is no such experiment.
 
     Example:
-        >>> from langsmith_finetune.runs.lists import runs_from_experiment
+        >>> from langsmith_finetune.runs import runs_from_experiment
         >>> runs = runs_from_experiment(experiment_name="gpt-4o-1a2b3c", feedback={"correct": 1})
     """
     name, project_id = _one_of("experiment", experiment_name, experiment_id)

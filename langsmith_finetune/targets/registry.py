@@ -4,7 +4,7 @@
     row = to_target(line, "gemini")                  what the target reads
     line = from_target(row, "gemini")                and back
 
-`check` in `langsmith_finetune.targets.check` applies the rules to whole files.
+`check` in `langsmith_finetune.targets.checking` applies the rules to whole files.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 
 from langsmith_finetune.jsonl import read_jsonl
-from langsmith_finetune.targets.check import check
+from langsmith_finetune.targets.checking import check
 from langsmith_finetune.targets.fix import fixed
 from langsmith_finetune.targets.line import is_preference, line_problems
 from langsmith_finetune.targets.registry import TARGETS, to_target

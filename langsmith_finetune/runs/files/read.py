@@ -81,8 +81,8 @@ def run_files(
 
     Example:
         >>> import tempfile
-        >>> from langsmith_finetune.runs.files.read import run_files
-        >>> from langsmith_finetune.runs.files.save import save_runs
+        >>> from langsmith_finetune import run_files
+        >>> from langsmith_finetune import save_runs
         >>> runs = [{"id": "d2a3", "run_type": "llm"}, {"id": "e7c1", "run_type": "chain"}]
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     count = save_runs(runs, folder + "/runs.jsonl.gz")
