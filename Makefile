@@ -23,10 +23,10 @@ fuzz: .venv/dev ## Search at random, and longer, for what the property tests do 
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=search --hypothesis-seed=$(SEED)
 
 extras: .venv/bin/python ## Install each extra alone, and use what it is for
-	TORCH=$(TORCH) $(BIN)/python -m tests.extras
+	TORCH=$(TORCH) $(BIN)/python -m tests.scripts.extras
 
 golden: .venv/dev ## Write down anew what the library makes of the captured runs, and show what changed
-	$(BIN)/python -m tests.golden
+	$(BIN)/python -m tests.support.golden
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -44,8 +44,8 @@ bench: .venv/dev ## Measure, each beside the obvious alternative
 	for each in convert bulk dataset check selecting importing; do $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 record: .venv/dev ## Record the cassettes anew: from the stand-ins, or from live services where keys are set
-	$(BIN)/python -m tests.record_langsmith
-	$(BIN)/python -m tests.record_hosts
+	$(BIN)/python -m tests.scripts.record_langsmith
+	$(BIN)/python -m tests.scripts.record_hosts
 
 clean: ## Remove the environment and everything built
 	rm -rf .venv build dist docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis notebooks/runs

@@ -33,7 +33,7 @@ def make_export(folder: Path, *, runs: int, files: int, nested: bool) -> None:
     """Files of an export, a row group each."""
     from convert import a_run  # noqa: PLC0415 - the processes that are measured need neither
 
-    from tests import bulk_export  # noqa: PLC0415
+    from tests.support import bulk_export  # noqa: PLC0415
 
     rnd = random.Random(0)  # noqa: S311 - the same files each time
     words = ["".join(rnd.choices("abcdefghijklmnopqrstuvwxyz", k=6)) for _ in range(20_000)]

@@ -1,6 +1,6 @@
 """Count the requests that select_runs makes: `python benchmarks/selecting.py`.
 
-Against the stand-in in tests/standins, which keeps LangSmith's rate limit and answers as its API description
+Against the stand-in in tests/support/standins, which keeps LangSmith's rate limit and answers as its API description
 says. The least is what pages that are all full would take. No time is measured: the clock is wound forward.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.standins.traffic import TRAFFIC, Case, queries
+from tests.support.standins.traffic import TRAFFIC, Case, queries
 
 
 def cases(scale: float = 1.0) -> list[Case]:

@@ -10,7 +10,6 @@ import importlib
 import json
 import warnings
 from contextlib import ExitStack
-from pathlib import Path
 
 import langsmith
 import pytest
@@ -31,9 +30,10 @@ from langsmith_finetune import (
     check,
     convert_messages_for_finetuning,
 )
-from tests import corpus, golden, payloads, wire
-from tests.chat_exports import EXPORTS, telegram
-from tests.standins.langsmith import KEY, PROJECT_ID, LangSmith
+from tests.support import corpus, golden, payloads, wire
+from tests.support.chat_exports import EXPORTS, telegram
+from tests.support.paths import ROOT
+from tests.support.standins.langsmith import KEY, PROJECT_ID, LangSmith
 
 with warnings.catch_warnings():
     # It says on import that it is not maintained any more: that is why there is a drop-in.
@@ -203,7 +203,7 @@ def flat(run):
 
 
 SENT = ("jslc_names", "jslc_ollama_parts", "jslc_one_system", "jslc_texts_unsent")
-"""Scenarios whose requests LangChain wrote otherwise than they were given to it: see `tests.test_wire`."""
+"""Scenarios whose requests LangChain wrote otherwise than they were given to it: see `tests.dialects.test_wire`."""
 
 
 def flat_runs():
@@ -475,7 +475,7 @@ def table():
 
 
 def test_the_documented_differences_are_these():
-    page = (Path(__file__).parents[1] / "docs" / "migrating.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "migrating.md").read_text(encoding="utf-8")
     assert table() in page, f"docs/migrating.md should have:\n\n{table()}"
 
 

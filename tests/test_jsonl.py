@@ -17,8 +17,8 @@ from langsmith_finetune import (
     read_jsonl,
     write_jsonl,
 )
-from tests.strategies import conversations
-from tests.test_shapes import CALL, HELLO
+from tests.support.messages import CALL, HELLO
+from tests.support.strategies import conversations
 
 
 @given(st.lists(conversations(), max_size=4))

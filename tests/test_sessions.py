@@ -22,8 +22,8 @@ from langsmith_finetune import (
 )
 from langsmith_finetune.dialects import read as shapes
 from langsmith_finetune.dialects.dispatch import reader_of
-from tests.payloads import langchain_run, wrap_openai_run
-from tests.test_shapes import CALL, HELLO, WEATHER
+from tests.support.messages import CALL, HELLO, WEATHER
+from tests.support.payloads import langchain_run, wrap_openai_run
 
 
 def test_a_session_holds_real_messages_with_their_calls_and_tools():

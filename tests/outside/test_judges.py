@@ -22,10 +22,12 @@ from langsmith_finetune.targets.checking import check
 from langsmith_finetune.targets.fix import fixed
 from langsmith_finetune.targets.line import is_preference, line_problems
 from langsmith_finetune.targets.registry import TARGETS, to_target
-from tests.test_checks import (
+from tests.support.lines import (
     BROKEN,
     NINE,
     PNG,
+    SYSTEM,
+    WEATHER,
     A,
     U,
     answer,
@@ -35,11 +37,11 @@ from tests.test_checks import (
     prefers,
     said,
     sees,
+    sound,
     tooled,
 )
-from tests.test_targets import SYSTEM, WEATHER, sound
+from tests.support.paths import SHARED
 
-SHARED = Path(__file__).parents[3] / "shared"
 SPEC = SHARED / "specs" / "openai-cut.json"
 PUBLISHED = SHARED / "recorded" / "training-files"
 

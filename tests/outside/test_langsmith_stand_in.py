@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -13,9 +12,10 @@ import pytest
 
 from langsmith_finetune.runs.langsmith.by_id import fetch_runs
 from langsmith_finetune.runs.select import select_runs
-from tests.standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
+from tests.support.paths import SHARED
+from tests.support.standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 
-SPEC = Path(__file__).parents[3] / "shared" / "specs" / "langsmith-cut.json"
+SPEC = SHARED / "specs" / "langsmith-cut.json"
 pytestmark = pytest.mark.skipif(not SPEC.exists(), reason="the API description is not beside this checkout")
 
 RUN_ID = "33333333-3333-4333-8333-333333333333"

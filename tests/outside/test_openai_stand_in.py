@@ -5,7 +5,6 @@ The recordings are not part of this project; without them these tests are skippe
 
 import hashlib
 import json
-from pathlib import Path
 
 import openai
 import pytest
@@ -16,12 +15,12 @@ from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.openai.answers import job_event_from_answer, job_status_from_answer
 from langsmith_finetune.providers.openai.files import file_name
 from langsmith_finetune.providers.values import JobRequest
-from tests.by_hand import uploaded
-from tests.standins import openai as stand_in
-from tests.standins.openai import OpenAIStandIn
-from tests.standins.server import Response, StandIn
+from tests.support.by_hand import uploaded
+from tests.support.paths import SHARED
+from tests.support.standins import openai as stand_in
+from tests.support.standins.openai import OpenAIStandIn
+from tests.support.standins.server import Response, StandIn
 
-SHARED = Path(__file__).parents[3] / "shared"
 RECORDED = SHARED / "recorded"
 SPEC = SHARED / "specs" / "openai-cut.json"
 

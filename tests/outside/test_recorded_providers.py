@@ -5,7 +5,6 @@ The recordings are not part of this project; without them these tests are skippe
 
 import json
 import re
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
@@ -20,10 +19,11 @@ from langsmith_finetune.providers.nebius import NebiusProvider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.together import TogetherProvider
 from langsmith_finetune.testing import ProviderContract
-from tests.by_hand import created
-from tests.standins.server import Response, StandIn
+from tests.support.by_hand import created
+from tests.support.paths import SHARED
+from tests.support.standins.server import Response, StandIn
 
-RECORDED = Path(__file__).parents[3] / "shared" / "recorded"
+RECORDED = SHARED / "recorded"
 KEY = "made-up-key-0123456789"
 
 pytestmark = [

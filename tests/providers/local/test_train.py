@@ -1,0 +1,277 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from datasets import Dataset
+from transformers import AutoTokenizer
+from trl import SFTConfig, SFTTrainer
+
+from langsmith_finetune import TrainingExample, write_jsonl
+from langsmith_finetune.dataset.fold import fold_traces
+from langsmith_finetune.errors import InvalidExampleError, JobFailedError
+from langsmith_finetune.jobs.job import FineTuneJob
+from langsmith_finetune.providers.local import LocalChatModel, LocalProvider, tiny_model
+from langsmith_finetune.providers.local.rows import rows_of_line
+from langsmith_finetune.providers.local.run_folder import RunFolder, write_json
+from langsmith_finetune.providers.local.train import build_trainer, encode
+from langsmith_finetune.runs import RunSource
+from tests.support.local_calculator import TOOL, call, lines, untrained, write_lines
+
+CONVERSATION = {
+    "messages": [
+        {"role": "system", "content": "You are an accounting assistant."},
+        {"role": "user", "content": "45 除以 9 等于多少？"},
+        {"role": "assistant", "content": None, "tool_calls": [call("Calculator", '{"num1": 45, "num2": 9}')]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "5"},
+        {"role": "assistant", "content": "Not this one.", "weight": 0},
+        {"role": "user", "content": "And?"},
+        {"role": "assistant", "content": "It is 5."},
+    ],
+    "tools": [TOOL],
+}
+LEARNED = [
+    '<tool_call>\n{"name": "Calculator", "arguments": {"num1": 45, "num2": 9}}\n</tool_call><|im_end|>\n',
+    "It is 5.<|im_end|>\n",
+]
+
+
+def request(**changes):
+    return {
+        "model": "tiny",
+        "model_path": str(untrained()),
+        "parameters": {"max_steps": 3, "batch_size": 2},
+        "training_name": "train.jsonl",
+        "validation_name": None,
+        "suffix": None,
+        "seed": None,
+        **changes,
+    }
+
+
+def learned_by(trainer, tokenizer):
+    return [
+        tokenizer.decode([label for label in row["labels"] if label != -100]) for row in trainer.train_dataset
+    ]
+
+
+def test_the_loss_is_on_the_messages_to_learn_and_their_end_and_nowhere_else(tmp_path):
+    run = RunFolder(tmp_path)
+    write_lines(run.training_file, [CONVERSATION])
+    trainer = build_trainer(run, request())
+    tokenizer = trainer.processing_class
+    assert learned_by(trainer, tokenizer) == LEARNED
+    for row in trainer.train_dataset:
+        shown = [label == -100 for label in row["labels"]]
+        assert shown == sorted(shown, reverse=True)  # first what is given, then what is learned
+        assert all(
+            label in (-100, token) for label, token in zip(row["labels"], row["input_ids"], strict=True)
+        )
+    assert "And?" in tokenizer.decode(trainer.train_dataset[1]["input_ids"])
+    batch = trainer.data_collator([dict(row) for row in trainer.train_dataset])
+    assert (batch["labels"] != -100).sum() == sum(
+        len(tokenizer(text, add_special_tokens=False).input_ids) for text in LEARNED
+    )
+
+
+def test_tokens_and_labels_are_those_that_trl_makes_of_prompt_and_completion(tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(untrained())
+    rows = [row for line in (CONVERSATION, *lines()) for row in rows_of_line(line, "x:1")]
+    conversational = Dataset.from_list(
+        [
+            {"prompt": row.prompt, "completion": [row.completion], "tools": json.dumps(row.tools)}
+            for row in rows
+        ],
+        on_mixed_types="use_json",
+    )
+    config = SFTConfig(
+        str(tmp_path),
+        use_cpu=True,
+        bf16=False,
+        max_length=None,
+        report_to="none",
+        activation_checkpointing=False,
+    )
+    trainer = SFTTrainer(str(untrained()), config, train_dataset=conversational, processing_class=tokenizer)
+    assert [{"input_ids": row["input_ids"], "labels": row["labels"]} for row in trainer.train_dataset] == [
+        encode(row, tokenizer, None) for row in rows
+    ]
+
+
+def test_numbers_beyond_64_bits_are_learned_as_they_are(tmp_path):
+    answer = {"role": "assistant", "tool_calls": [call("f", '{"n": 123456789012345678901234567890}')]}
+    line = {"messages": [{"role": "user", "content": "hi"}, answer]}
+    run = RunFolder(tmp_path)
+    write_lines(run.training_file, [line])
+    trainer = build_trainer(run, request())
+    assert '{"n": 123456789012345678901234567890}' in learned_by(trainer, trainer.processing_class)[0]
+
+
+def test_the_same_bytes_and_seed_give_the_same_losses_and_another_seed_others(tmp_path):
+    def losses(name, seed):
+        run = RunFolder(tmp_path / name)
+        run.path.mkdir()
+        write_lines(run.training_file)
+        trainer = build_trainer(run, request(seed=seed))
+        trainer.train()
+        return [log["loss"] for log in trainer.state.log_history if "loss" in log]
+
+    first, second, other = losses("a", 1), losses("b", 1), losses("c", 2)
+    assert len(first) == 3
+    assert first == second != other
+
+
+def test_a_conversation_longer_than_the_model_takes_is_refused_by_line_and_never_cut():
+    tokenizer = AutoTokenizer.from_pretrained(untrained())
+    (row, _) = rows_of_line(CONVERSATION, "train.jsonl:7")
+    length = len(encode(row, tokenizer, None)["input_ids"])
+    assert len(encode(row, tokenizer, length)["labels"]) == length
+    with pytest.raises(InvalidExampleError) as caught:
+        encode(row, tokenizer, length - 1)
+    assert str(caught.value) == (
+        f"train.jsonl:7: messages[2]: the conversation up to here is {length} tokens long, and the model takes "
+        f"{length - 1}. Leave the line out or shorten it: what is cut off would be learned as an answer's end"
+    )
+
+
+def test_a_conversation_that_the_chat_template_refuses_is_named_by_line():
+    tokenizer = AutoTokenizer.from_pretrained(untrained())
+    tokenizer.chat_template = "{{ raise_exception('no: ' + messages[0].content) }}"
+    row = next(rows_of_line(CONVERSATION, "train.jsonl:7"))
+    with pytest.raises(InvalidExampleError) as caught:
+        encode(row, tokenizer, None)
+    assert str(caught.value) == (
+        "train.jsonl:7: messages[2]: the model's chat template refuses the conversation up to here "
+        "(TemplateError). Leave the line out, or take a model whose template knows these roles and their order"
+    )
+
+
+def test_a_chat_template_that_leaves_calls_out_is_refused():
+    tokenizer = AutoTokenizer.from_pretrained(untrained())
+    tokenizer.chat_template = "{% for message in messages %}{{ message.content }}<|im_end|>{% endfor %}"
+    row = next(rows_of_line(CONVERSATION, "train.jsonl:7"))
+    with pytest.raises(InvalidExampleError) as caught:
+        encode(row, tokenizer, None)
+    assert str(caught.value) == (
+        "train.jsonl:7: messages[2]: the model's chat template leaves the tool call out, so there is nothing to "
+        "learn. Take a model whose template knows tool calls"
+    )
+
+
+def failure_of(run_path: Path, text: str, model: Path, **changes) -> str:
+    """Run the training process on a folder, and return the error that it leaves there."""
+    run = RunFolder(run_path)
+    run.path.mkdir()
+    run.training_file.write_text(text)
+    write_json(run.request_file, request(model_path=str(model), **changes))
+    command = [sys.executable, "-m", "langsmith_finetune.providers.local.train", str(run.path)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+    status = json.loads(run.status_file.read_text())
+    assert status["status"] == "failed"
+    assert [event["message"] for event in run.events()] == [status["error"]]
+    return status["error"]
+
+
+def test_a_model_without_a_chat_template_fails_with_the_way_to_mend_it(tmp_path):
+    model = tiny_model(tmp_path / "tiny", lines()[:1])
+    (model / "chat_template.jinja").unlink()
+    assert failure_of(tmp_path / "run", json.dumps(lines()[0]), model) == (
+        "the model tiny has no chat template, so nothing says how a conversation reads. Take its instruct or "
+        "chat variant, or put a chat_template.jinja into its folder"
+    )
+
+
+def test_a_folder_that_is_no_model_fails_with_the_librarys_own_words(tmp_path):
+    (tmp_path / "model").mkdir()
+    error = failure_of(tmp_path / "run", json.dumps(lines()[0]), tmp_path / "model")
+    assert "while loading the model: " in error
+    assert error.endswith(f"More is in {tmp_path / 'run' / 'log.txt'}")
+
+
+def test_a_lora_job_with_validation_leaves_an_adapter_that_answers(tmp_path):
+    job = FineTuneJob.create(
+        write_lines(tmp_path / "train.jsonl"),
+        model=untrained(),
+        provider=LocalProvider(tmp_path / "runs"),
+        parameters={"max_steps": 4, "batch_size": 2, "lora": {"r": 4}, "gradient_checkpointing": True},
+        validation_file=write_lines(tmp_path / "validation.jsonl", lines()[:2]),
+        suffix="books",
+    )
+    model = job.wait(timeout=120, poll_seconds=0.5, progress=False)
+    assert Path(model.id).name == "model-books"
+    assert (Path(model.id) / "adapter_model.safetensors").exists()
+    assert not (Path(model.id) / "model.safetensors").exists()
+    assert job.info.metrics.keys() == {"train_loss", "valid_loss", "learning_rate"}
+    assert len([event for event in job.events() if "valid_loss" in event.metrics]) == 4
+    message = model.chat_model(temperature=0, max_tokens=5).invoke("hi")
+    assert 0 < message.usage_metadata["output_tokens"] <= 5
+
+
+def test_a_folded_thread_trains(tmp_path):
+    def turn(text, answer):
+        return [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+
+    history = [*turn("What is 1 plus 1?", "2"), *turn("And 2?", "said otherwise"), *turn("And 3?", "5")]
+    examples = [
+        TrainingExample(
+            line={"messages": history[:end]},
+            source=RunSource(run_id=f"run-{end}", trace_id=f"trace-{end}", thread_id="thread"),
+        )
+        for end in (2, 6)
+    ]
+    write_jsonl(fold_traces(examples, across="thread"), tmp_path / "folded.jsonl")
+    job = FineTuneJob.create(
+        tmp_path / "folded.jsonl",
+        model=untrained(),
+        provider=LocalProvider(tmp_path / "runs"),
+        parameters={"max_steps": 2, "batch_size": 2},
+    )
+    model = job.wait(timeout=120, poll_seconds=0.5, progress=False)
+    assert (Path(model.id) / "model.safetensors").exists()
+    (line,) = (job.provider.runs_dir / job.id / "training.jsonl").read_text().splitlines()
+    assert [m.get("weight", 1) for m in json.loads(line)["messages"]] == [1, 1, 1, 0, 1, 1]
+
+
+def test_a_job_that_fails_says_why_through_wait(tmp_path):
+    long_line = {
+        "messages": [{"role": "user", "content": "secret 1 " * 3000}, {"role": "assistant", "content": "?"}]
+    }
+    job = FineTuneJob.create(
+        write_lines(tmp_path / "train.jsonl", [lines()[0], long_line]),
+        model=untrained(),
+        provider=LocalProvider(tmp_path / "runs"),
+    )
+    with pytest.raises(
+        JobFailedError, match=r"train\.jsonl:2: messages\[1\]: the conversation up to here is"
+    ):
+        job.wait(timeout=120, poll_seconds=0.5, progress=False)
+    assert "secret" not in job.info.error
+
+
+def test_a_tiny_model_is_small_the_same_for_the_same_seed_and_fits_its_examples(tmp_path):
+    def weights(name, seed):
+        return (tiny_model(tmp_path / name, lines(), seed=seed) / "model.safetensors").read_bytes()
+
+    assert weights("a", 0) == weights("b", 0) != weights("c", 1)
+    assert len(weights("a", 0)) < 5_000_000  # about a million weights of four bytes
+    long_line = {
+        "messages": [{"role": "user", "content": "1 2 3 " * 1000}, {"role": "assistant", "content": "4"}]
+    }
+    config = json.loads((tiny_model(tmp_path / "long", [long_line]) / "config.json").read_text())
+    assert config["max_position_embeddings"] > 2048
+
+    class Example:
+        line = lines()[0]
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model(tmp_path / "examples", [Example()]))
+    text = "Grüße, 等于 🙂 <|im_end|>"
+    assert tokenizer.decode(tokenizer(text).input_ids) == text
+    with pytest.raises(InvalidExampleError, match=r"^example 1: messages: is not a list of messages"):
+        tiny_model(tmp_path / "bad", [{}])
+
+
+def test_an_untrained_model_stops_nowhere_and_says_so():
+    message = LocalChatModel(model=str(untrained()), temperature=0, max_tokens=4).invoke("hi")
+    assert message.response_metadata["finish_reason"] == "length"
+    assert message.usage_metadata["output_tokens"] == 4

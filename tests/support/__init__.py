@@ -1,0 +1,1 @@
+"""What tests share: data, stand-ins, hosts, and ways to compare."""
