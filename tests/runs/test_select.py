@@ -30,6 +30,7 @@ from tests.support.langsmith_runs import (
     traces,
     tracing_client,
 )
+from tests.support.paths import CASSETTES
 from tests.support.standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 from tests.support.standins.server import Drop, Response
 from tests.support.tape import header_of, replayed
