@@ -22,10 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from langsmith_finetune._foundation.locks import hold, take_if_left_behind
 from langsmith_finetune.errors import InvalidExampleError
-
-if sys.platform != "win32":
-    import fcntl
 
 _UNFINISHED = re.compile(r"\.[^/\\]+\.[a-z0-9_]{8}\.unfinished")
 _MARK = ".replacing"
@@ -96,7 +94,7 @@ def finish_pair(first: Path) -> None:
     """
     try:
         with _mark_of(first).open("rb") as mark:
-            _lock(mark)  # waits for the process that renames them, if it lives
+            hold(mark)  # waits for the process that renames them, if it lives
             if os.fstat(mark.fileno()).st_nlink == 0:
                 return
             data = mark.read()
@@ -141,7 +139,7 @@ def _new_mark(first: Path) -> Iterator[BinaryIO]:
         except FileExistsError:
             continue
         with os.fdopen(handle, "wb") as mark:
-            _lock(mark)
+            hold(mark)
             if os.fstat(handle).st_nlink:
                 yield mark
                 return
@@ -185,7 +183,7 @@ def _part_of(path: Path) -> Iterator[_Part]:
         # mkstemp makes the file readable and writable for its owner alone.
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".unfinished", dir=path.parent)
         file = os.fdopen(handle, "wb")
-        _lock(file)
+        hold(file)
         if os.fstat(handle).st_nlink:
             break
         file.close()  # another process took it for a leftover before it was locked
@@ -217,29 +215,15 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-if sys.platform == "win32":
-
-    def _lock(file: BinaryIO) -> None:
-        pass
-
-    def _remove_left_behind(folder: Path) -> None:
-        pass  # without a lock, nobody knows whether it is still being written
-
-else:
-
-    def _lock(file: BinaryIO) -> None:
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
-
-    def _remove_left_behind(folder: Path) -> None:
-        """Remove unfinished files that no process holds, once no pair waits for them."""
-        # Whoever cannot read the folder, or finish a pair of another file's, leaves it to somebody who can.
-        with suppress(OSError, InvalidExampleError):
-            names = [name for name in os.listdir(folder) if name.startswith(".")]  # noqa: PTH208 - much faster
-            for name in names:
-                if name.endswith(_MARK):
-                    finish_pair(_first_of(folder / name))
-            for name in filter(_UNFINISHED.fullmatch, names):
-                with suppress(OSError), (folder / name).open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _remove_left_behind(folder: Path) -> None:
+    """Remove unfinished files that no process holds, once no pair waits for them."""
+    # Whoever cannot read the folder, or finish a pair of another file's, leaves it to somebody who can.
+    with suppress(OSError, InvalidExampleError):
+        names = [name for name in os.listdir(folder) if name.startswith(".")]  # noqa: PTH208 - much faster
+        for name in names:
+            if name.endswith(_MARK):
+                finish_pair(_first_of(folder / name))
+        for name in filter(_UNFINISHED.fullmatch, names):
+            with suppress(OSError), (folder / name).open("rb") as file:
+                if take_if_left_behind(file):
                     (folder / name).unlink()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import chain, repeat
 from typing import TypeVar
 
@@ -135,3 +137,23 @@ def retry_delay(error: ProviderError, attempt: int) -> float:
 
 LOOK_AGAIN_SECONDS = (1.0, 3.0, 9.0)
 """After an ambiguous answer a host is asked this long for what it may have made, before anything is sent again."""
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """What `retry-after` asks for, in seconds or as a date (RFC 9110, 10.2.3).
+
+    Example:
+        >>> retry_after_seconds({"retry-after": "7"})
+        7.0
+    """
+    text = headers.get("retry-after") or ""
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(text)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        seconds = (when - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-if sys.platform != "win32":
-    import fcntl
+from langsmith_finetune._foundation.locks import hold, take_if_left_behind
 
 PLACE = "langsmith-finetune-scratch"
 """The folder in the system's temporary folder, followed by the user's number, that holds them where no other does."""
@@ -71,8 +70,7 @@ def _new(parent: Path, kind: str) -> tuple[Path, int | None]:
             return folder, None
         with suppress(FileNotFoundError):  # another process took it for a leftover before it was locked
             lock = os.open(folder, os.O_RDONLY)
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            hold(lock)
             if folder.exists():
                 return folder, lock
             os.close(lock)
@@ -85,7 +83,7 @@ def _remove_left_behind(parent: Path, kind: str) -> None:
         with suppress(OSError):
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+                if take_if_left_behind(lock):
+                    shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(lock)

@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from langsmith_finetune._foundation.files import atomic_write
+from langsmith_finetune._foundation.locks import process_lock
 from langsmith_finetune._printable import logger_of, printable_address
-from langsmith_finetune.jobs.locks import process_lock
 from langsmith_finetune.jobs.records import JobRecord, UnreadableError, json_of, record_of
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.values import JobInfo, JobRequest

@@ -41,7 +41,7 @@ from tests.foundation.test_scratch import line_of
 def examples(*_):
     {HOLD}
     return []
-shards._make_shard((0, None), folder="memory://out", examples=examples, check=None)
+shards._make_shard((0, None), folder="memory://out", examples=examples)
 """,
 }
 

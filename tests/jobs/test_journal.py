@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from langsmith_finetune.jobs import locks
+from langsmith_finetune._foundation import locks
 from langsmith_finetune.jobs.journal import Journal, home_of
 from langsmith_finetune.providers.values import JobInfo, JobRequest
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,6 +18,7 @@ from langsmith_finetune._foundation.json_values import (
     word_from,
 )
 from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
+from langsmith_finetune._foundation.retry import retry_after_seconds
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.http.api_key import sendable_key
@@ -322,26 +320,6 @@ def status_of(error: ProviderError) -> int | None:
 def ids_of(error: ProviderError) -> Mapping[str, str]:
     """The ids that a host refused with, by their names."""
     return error.__cause__.ids if isinstance(error.__cause__, HttpRefusal) else {}
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """What `retry-after` asks for, in seconds or as a date (RFC 9110, 10.2.3).
-
-    Example:
-        >>> retry_after_seconds({"retry-after": "7"})
-        7.0
-    """
-    text = headers.get("retry-after") or ""
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(text)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        seconds = (when - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _object(response: httpx2.Response) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._foundation.json_values import id_from, object_from, time_from, word_from
 from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
+from langsmith_finetune._foundation.retry import retry_after_seconds
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.api_key import ApiKey
-from langsmith_finetune.providers.http.client import retry_after_seconds
 from langsmith_finetune.providers.http.pages import Page, read_pages
 from langsmith_finetune.providers.http.sending import Sending, Stretch
 from langsmith_finetune.providers.http.transport import AnswerRefusedError

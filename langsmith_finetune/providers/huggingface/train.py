@@ -11,11 +11,10 @@ import shutil
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune.providers.local.run_folder import RunFolder, now, read_json
+from langsmith_finetune.providers.local.run_folder import RunFolder, read_json
 
 MARK = "LANGSMITH_FINETUNE "
 """Begins each line of the log that is an event; the rest is what TRL and transformers print."""
@@ -37,26 +36,11 @@ BOOT = (
 class LoudRunFolder(RunFolder):
     """A run folder that is told to the log too, as nobody else can see the folder."""
 
-    def add_event(
-        self,
-        message: str,
-        *,
-        level: str = "info",
-        step: int | None = None,
-        total_steps: int | None = None,
-        metrics: Mapping[str, float] | None = None,
-    ) -> None:
+    def add_event(self, message: str, **more: Any) -> dict[str, Any]:
         """Write an event down, and print it."""
-        super().add_event(message, level=level, step=step, total_steps=total_steps, metrics=metrics)
-        event = {
-            "created_at": now(),
-            "level": level,
-            "message": message,
-            "step": step,
-            "total_steps": total_steps,
-            "metrics": dict(metrics or {}),
-        }
+        event = super().add_event(message, **more)
         print(MARK + json.dumps(event), flush=True)  # noqa: T201 - the log is where it is read
+        return event
 
 
 def main() -> int:

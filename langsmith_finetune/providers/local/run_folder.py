@@ -68,8 +68,8 @@ class RunFolder:
         step: int | None = None,
         total_steps: int | None = None,
         metrics: Mapping[str, float] | None = None,
-    ) -> None:
-        """Say what happened. Only the process that trains does."""
+    ) -> dict[str, Any]:
+        """Write an event down, and return it. Only the process that trains does."""
         event = {
             "created_at": now(),
             "level": level,
@@ -80,6 +80,7 @@ class RunFolder:
         }
         with private_open(self.events_file, "a") as file:
             file.write(json.dumps(event) + "\n")
+        return event
 
     def events(self) -> Iterator[dict[str, Any]]:
         """The events so far, oldest first, without lines that are being written or were torn by a crash."""

@@ -13,14 +13,13 @@ import random
 import re
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias, TypedDict, TypeVar
 
 # Its names are resolved on first use, so this import is cheap.
 import langsmith
 
 from langsmith_finetune._foundation.clock import Clock, clock
+from langsmith_finetune._foundation.retry import retry_after_seconds
 from langsmith_finetune.runs.langsmith.rate_limit import RateLimit
 from langsmith_finetune.runs.langsmith.request import (
     ApiCall,
@@ -207,22 +206,10 @@ def _status(fault: Exception) -> int | None:
 def _wait_after(fault: Exception, retries: int) -> float:
     """What the server asks for; where that makes no sense, twice as long each time."""
     if isinstance(fault, langsmith.APIStatusError):
-        asked = _seconds(fault.response.headers.get("retry-after", ""))
+        asked = retry_after_seconds(fault.response.headers)
         if asked is not None and 0 < asked <= LONGEST_WAIT_SECONDS:
             return asked
     return float(0.5 * 2**retries * random.uniform(0.75, 1))  # noqa: S311 - so that many do not come at once
-
-
-def _seconds(retry_after: str) -> float | None:
-    try:
-        return float(retry_after)
-    except ValueError:
-        pass
-    try:
-        until = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    return (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
 
 
 # --- clients ---------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from langsmith_finetune._printable import logger_of
 
@@ -108,6 +109,27 @@ def _state_of(pid: int) -> str | None:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(") ")[2][:1]
     except OSError:
         return "?"
+
+
+def hold(file: int | IO[bytes]) -> None:
+    """Lock a file or folder of our own, so that no other process takes it for a leftover.
+
+    Does nothing on a system or a file system without such locks.
+    """
+    if sys.platform != "win32":
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def take_if_left_behind(file: int | IO[bytes]) -> bool:
+    """Lock a file or folder if no process holds it. False if one does, or if nobody can tell."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 if sys.platform == "win32":
