@@ -59,7 +59,7 @@ class RunChatSession(ChatSession, total=False):
     """The tools that the model was offered, in OpenAI's form."""
 
     parallel_tool_calls: bool
-    """Whether the call allowed several calls at once, where it said so."""
+    """True if the call allowed several calls at once, where it said so."""
 
     source: RunSource
     """Where the session came from."""

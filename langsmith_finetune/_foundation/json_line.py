@@ -52,7 +52,7 @@ def json_line(where: str, line: Any) -> dict[str, Any]:
 
 
 def _is_json(line: Any) -> bool:
-    """Whether a line is a dict of nothing but JSON: quick, and nearly always so."""
+    """True if a line is a dict of nothing but JSON: quick, and nearly always so."""
     if type(line) is not dict:
         return False
     level: list[Any] = [line]
@@ -92,7 +92,7 @@ def _inside(level: list[Any]) -> list[Any] | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is none that JSON lacks, where it is a number."""
+    """True if it is none that JSON lacks, where it is a number."""
     if type(value) is int:
         return value.bit_length() <= _SURELY_READ
     return type(value) is not float or math.isfinite(value)

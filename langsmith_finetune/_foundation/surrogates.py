@@ -40,7 +40,7 @@ def halves(value: Any, at: str = "") -> Iterator[str]:
 
 
 def has_halves_in_json(text: str) -> bool:
-    """Whether a JSON text writes half of a pair as an escape, which whoever reads the text meets.
+    """True if a JSON text writes half of a pair as an escape, which whoever reads the text meets.
 
     Args:
         text: The text, such as the arguments of a call.

@@ -81,14 +81,14 @@ def _chosen(
     examples: Iterable[TrainingExample], seen: DuplicateIndex, score: str | None, report: DatasetReport
 ) -> Iterator[TrainingExample]:
     again = list(examples) if iter(examples) is examples else examples
-    told = [
+    candidates = [
         (name_of(example, index), _worth(example, score), seen.features(example.line))
         for index, example in enumerate(report.reading_examples(_STEP, again))
     ]
     dropped = set()
     # The most wanted first; sorting keeps the order of those that are wanted alike.
-    for index in sorted(range(len(told)), key=lambda index: told[index][1], reverse=True):
-        name, _, features = told[index]
+    for index in sorted(range(len(candidates)), key=lambda index: candidates[index][1], reverse=True):
+        name, _, features = candidates[index]
         if _is_duplicate(name, features, seen, report):
             dropped.add(index)
     for index, example in enumerate(again):
@@ -221,17 +221,17 @@ def as_compared(messages: Iterable[TrainingMessage]) -> list[dict[str, Any]]:
     ids: dict[str | None, str] = {}
     renamed = []
     for message in messages:
-        told = nameless(message)
-        if told.get("weight") == 1:
-            del told["weight"]
-        if "tool_calls" in told:
-            told["tool_calls"] = [
+        compared = nameless(message)
+        if compared.get("weight") == 1:
+            del compared["weight"]
+        if "tool_calls" in compared:
+            compared["tool_calls"] = [
                 {**call, "id": ids.setdefault(call.get("id"), f"call_{len(ids)}")}
-                for call in told["tool_calls"]
+                for call in compared["tool_calls"]
             ]
-        if "tool_call_id" in told:
-            told["tool_call_id"] = ids.setdefault(told["tool_call_id"], f"call_{len(ids)}")
-        renamed.append(told)
+        if "tool_call_id" in compared:
+            compared["tool_call_id"] = ids.setdefault(compared["tool_call_id"], f"call_{len(ids)}")
+        renamed.append(compared)
     return renamed
 
 

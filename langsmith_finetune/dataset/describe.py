@@ -321,10 +321,10 @@ def _tally_role(found: Description, source: RunSource) -> None:
 
 
 def _sentence(spread: Distribution) -> str:
-    told = spread.to_dict()
+    figures = spread.to_dict()
     return (
-        f"{told['least']:,} to {told['most']:,}, mean {told['mean']:,.1f}, median {told['p50']:,}, "
-        f"90% up to {told['p90']:,}, 99% up to {told['p99']:,}, {told['total']:,} in all"
+        f"{figures['least']:,} to {figures['most']:,}, mean {figures['mean']:,.1f}, median {figures['p50']:,}, "
+        f"90% up to {figures['p90']:,}, 99% up to {figures['p99']:,}, {figures['total']:,} in all"
     )
 
 
@@ -344,8 +344,8 @@ def _producer(run: RunPayload) -> str:
     library = None
     with suppress(Exception):  # a mapping that is no dict can raise anything
         library = runtime.get("library") or runtime.get("sdk") if isinstance(runtime, Mapping) else None
-    told = [name for name in (library, run.metadata.get("ls_provider")) if isinstance(name, str)]
-    return " ".join(told)[:100] or "unknown"
+    names = [name for name in (library, run.metadata.get("ls_provider")) if isinstance(name, str)]
+    return " ".join(names)[:100] or "unknown"
 
 
 def _script_of(messages: Iterable[Mapping[str, Any]]) -> str | None:

@@ -159,11 +159,11 @@ class _Part:
         place, untrained, named = self._root.then(settings), set(), {}
         for index, message in enumerate(messages):
             place.example, place.named = None, {}  # the longer call stands for one that ended here
-            told = _without("weight", message)
+            bare = _without("weight", message)
             if message["role"] == "assistant" and "name" in message:
-                named[index] = told
-                told = _without("name", told)
-            place = place.then(told)
+                named[index] = bare
+                bare = _without("name", bare)
+            place = place.then(bare)
             if message.get("weight") == 0:
                 untrained.add(index)
             # One that was folded before has answers of several calls.

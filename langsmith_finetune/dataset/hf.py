@@ -137,8 +137,8 @@ def _row(where: str, example: TrainingExample | PreferenceExample | Mapping[str,
         row = {"input": row} | {key: _texts(line[key]) for key in _PREFERENCE[1:]}
     row["source"] = None
     if is_example(example):
-        told = {key: value for key in _SOURCES if (value := getattr(example, key, None))}
-        row["source"] = _text(to_builtins(told)) if told else None
+        sources = {key: value for key in _SOURCES if (value := getattr(example, key, None))}
+        row["source"] = _text(to_builtins(sources)) if sources else None
     return row
 
 
@@ -151,14 +151,14 @@ def _text(value: Any) -> str:
 
 
 def _example(row: Mapping[str, Any]) -> TrainingExample | PreferenceExample:
-    told = json.loads(row.get("source") or "{}")
-    changes = tuple(told.get("changes", ()))
-    source = _source(told.get("source"))
+    sources = json.loads(row.get("source") or "{}")
+    changes = tuple(sources.get("changes", ()))
+    source = _source(sources.get("source"))
     if "messages" in row:
-        merged = tuple(found for entry in told.get("merged", ()) if (found := _source(entry)))
+        merged = tuple(found for entry in sources.get("merged", ()) if (found := _source(entry)))
         return TrainingExample(line=cast("Any", _prompt(row)), source=source, merged=merged, changes=changes)
     line = {"input": _prompt(row["input"])} | {key: _messages(row[key]) for key in _PREFERENCE[1:]}
-    rejected = _source(told.get("rejected_source"))
+    rejected = _source(sources.get("rejected_source"))
     return PreferenceExample(line=cast("Any", line), source=source, rejected_source=rejected, changes=changes)
 
 

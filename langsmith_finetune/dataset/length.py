@@ -102,9 +102,9 @@ def _trimmed(
         return None
     lost = [messages[index] for unit in units[:number] for index in unit]
     trained = sum(message["role"] == "assistant" and message.get("weight") != 0 for message in lost)
-    told = f"trimmed {_counted(number, 'turn or step', 'turns or steps')}"
-    told += f" with {_counted(trained, 'trained answer', 'trained answers')}" if trained else ""
-    return replace(example, line=without(number), changes=(*example.changes, told))
+    change = f"trimmed {_counted(number, 'turn or step', 'turns or steps')}"
+    change += f" with {_counted(trained, 'trained answer', 'trained answers')}" if trained else ""
+    return replace(example, line=without(number), changes=(*example.changes, change))
 
 
 def _units(messages: list[TrainingMessage]) -> list[list[int]]:

@@ -198,8 +198,8 @@ def preferences_from_edits(
                 continue
             when = time_text(get("modified_at") or get("created_at")) or ""
             if run_id not in said or when >= said[run_id][0]:
-                told = f"edited as dataset example {short_text(get('id'))} at {when or 'an unknown time'}"
-                said[run_id] = (when, get("outputs"), told)
+                change = f"edited as dataset example {short_text(get('id'))} at {when or 'an unknown time'}"
+                said[run_id] = (when, get("outputs"), change)
     yield from _corrected(runs, said, step, report)
 
 
@@ -225,7 +225,7 @@ def _corrected(
             if run_id not in said:
                 continue
             missing.pop(run_id, None)
-            _, outputs, told = said[run_id]
+            _, outputs, change = said[run_id]
             for example in _examples([run], step, report):
                 for better in _examples([_rerun(example, outputs, run_id)], step, report):
                     # More than one message more is no correction of one answer.
@@ -234,7 +234,7 @@ def _corrected(
                     if pair is None:
                         report.add(DatasetChange(step=step, what="no other answer", example=run_id))
                     else:
-                        yield replace(pair, rejected_source=None, changes=(*pair.changes, told))
+                        yield replace(pair, rejected_source=None, changes=(*pair.changes, change))
         for run_id in missing:
             report.add(DatasetChange(step=step, what="its run is not among the runs", example=run_id))
 

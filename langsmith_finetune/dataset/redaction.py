@@ -90,14 +90,14 @@ def redact(
     check_many("examples", examples, "examples")
     report = report if report is not None else DatasetReport()
 
-    told = _redacted(
+    redacted = _redacted(
         report.reading_examples(_STEP, examples, preferences=True),
         finders,
         report,
         drop_media=media == "drop",
         tools=tool_descriptions,
     )
-    return report.writing(_STEP, told)
+    return report.writing(_STEP, redacted)
 
 
 def _redacted(
@@ -114,9 +114,9 @@ def _redacted(
         if not values.counts:
             yield example
             continue
-        told = ", ".join(f"{name} {count}" for name, count in values.counts.items())
-        report.add(DatasetChange(step=_STEP, what="redacted", example=name_of(example, index), detail=told))
-        yield replace(example, line=line, changes=(*example.changes, f"redacted {told}"))
+        change = ", ".join(f"{name} {count}" for name, count in values.counts.items())
+        report.add(DatasetChange(step=_STEP, what="redacted", example=name_of(example, index), detail=change))
+        yield replace(example, line=line, changes=(*example.changes, f"redacted {change}"))
 
 
 Finder: TypeAlias = "Callable[[str, _Values], str]"
@@ -184,7 +184,7 @@ def _by_function(function: Callable[[str], Any], text: str, values: _Values) -> 
         mark = pieces[2 * at + 1]
         if original != mark:
             label = re.sub(r"\W+", "_", mark.strip("<>[]{} ")).upper()
-            pieces[2 * at + 1] = values.name(label, original, told="by function")
+            pieces[2 * at + 1] = values.name(label, original, counted_as="by function")
     return "".join(pieces)
 
 
@@ -239,9 +239,9 @@ class _Values:
         # Numbers that stand in the text already would be taken for ours.
         self._taken = set(_PLACEHOLDERS.findall(compact_json(line)))
 
-    def name(self, label: str, value: str, *, told: str = "") -> str:
+    def name(self, label: str, value: str, *, counted_as: str = "") -> str:
         """The placeholder of a value: the same one for the same value, however it is written."""
-        self.counts[told or label] += 1
+        self.counts[counted_as or label] += 1
         plain = value.casefold() if "@" in value else re.sub(r"[\W_]+", "", value).casefold()
         if (label, plain) not in self._names:
             number = 1
@@ -257,32 +257,32 @@ class _Values:
         return text
 
     def line(self, line: Mapping[str, Any], *, tools: bool) -> dict[str, Any]:
-        told = {**line}
-        if "input" in told:
-            told["input"] = self.line(told["input"], tools=tools)
+        copy = {**line}
+        if "input" in copy:
+            copy["input"] = self.line(copy["input"], tools=tools)
         for key in ("messages", "preferred_output", "non_preferred_output"):
-            if key in told:
-                told[key] = [self._message(message) for message in told[key]]
-        if tools and "tools" in told:
-            told["tools"] = self._described(told["tools"])
-        return told
+            if key in copy:
+                copy[key] = [self._message(message) for message in copy[key]]
+        if tools and "tools" in copy:
+            copy["tools"] = self._described(copy["tools"])
+        return copy
 
     def _message(self, message: TrainingMessage) -> dict[str, Any]:
-        told: dict[str, Any] = {**message}
+        copy: dict[str, Any] = {**message}
         content = message.get("content")
         if isinstance(content, str):
-            told["content"] = self.text(content)
+            copy["content"] = self.text(content)
         elif content is not None:
-            told["content"] = [self._part(part) for part in content]
-        if "name" in told and told["role"] != "tool":  # the name of a tool is a function's
-            named = self.text(told["name"])
-            if named != told["name"]:
-                told["name"] = re.sub(r"[^\w-]+", "", named, flags=re.ASCII)  # all that names may hold
+            copy["content"] = [self._part(part) for part in content]
+        if "name" in copy and copy["role"] != "tool":  # the name of a tool is a function's
+            named = self.text(copy["name"])
+            if named != copy["name"]:
+                copy["name"] = re.sub(r"[^\w-]+", "", named, flags=re.ASCII)  # all that names may hold
         for key in ("reasoning_content", "refusal"):
-            if key in told:
-                told[key] = self.text(told[key])
-        if "tool_calls" in told:
-            told["tool_calls"] = [
+            if key in copy:
+                copy[key] = self.text(copy[key])
+        if "tool_calls" in copy:
+            copy["tool_calls"] = [
                 {
                     **call,
                     "function": {
@@ -290,9 +290,9 @@ class _Values:
                         "arguments": self._arguments(call["function"]["arguments"]),
                     },
                 }
-                for call in told["tool_calls"]
+                for call in copy["tool_calls"]
             ]
-        return told
+        return copy
 
     def _part(self, part: dict[str, Any]) -> dict[str, Any]:
         label = _MEDIA.get(part.get("type", ""))
@@ -322,13 +322,13 @@ class _Values:
         if isinstance(value, list):
             return [self._value(item, key) for item in value]
         if isinstance(value, dict):
-            told: dict[str, Any] = {}
+            renamed: dict[str, Any] = {}
             for name, item in value.items():
                 named = self.text(name)
-                while named in told:  # never lose one to another
+                while named in renamed:  # never lose one to another
                     named += "_"
-                told[named] = self._value(item, name)
-            return told
+                renamed[named] = self._value(item, name)
+            return renamed
         return value
 
     def _described(self, value: Any) -> Any:

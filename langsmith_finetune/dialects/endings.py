@@ -63,11 +63,11 @@ def note_ending(where: str, place: Any, notes: Notes) -> None:
 
 
 def is_call(place: Mapping[str, Any]) -> bool:
-    """Whether a place says that the answer ended in a call of a tool."""
+    """True if a place says that the answer ended in a call of a tool."""
     if _KEYS.isdisjoint(place):
         return False
-    told = [ending for key, ending in place.items() if key in _KEYS and isinstance(ending, str)]
-    return any(len(ending) < _LONGEST_WORD and _is_called(ending) for ending in told)
+    endings = [ending for key, ending in place.items() if key in _KEYS and isinstance(ending, str)]
+    return any(len(ending) < _LONGEST_WORD and _is_called(ending) for ending in endings)
 
 
 @lru_cache(256)
@@ -79,7 +79,7 @@ _LONGEST_WORD = 100
 
 
 def _is_cut_off(ending: Any) -> bool:
-    """Whether a word says so; or one of an object's, such as `{"unified", "raw"}`, or of a list's."""
+    """True if a word says so; or one of an object's, such as `{"unified", "raw"}`, or of a list's."""
     if isinstance(ending, str):
         return ending not in _MEANT and _word(ending) in _CUT_OFF
     if isinstance(ending, Mapping):

@@ -282,12 +282,12 @@ def read_fast(run: Any) -> tuple[list[Message], RunSource] | None:
 
 
 def _is_sent_otherwise(settings: Any, messages: list[Message]) -> bool:
-    """Whether LangChain's chat model may put messages together, or change their order."""
+    """True if LangChain's chat model may put messages together, or change their order."""
     return type(settings) is dict and settings.get("_type") in JOINING and may_be_joined(messages[:-1])
 
 
 def offers_tools(run: Any) -> bool:
-    """Whether the JSON text of a run shows that it is not plain, sooner than reading it would."""
+    """True if the JSON text of a run shows that it is not plain, sooner than reading it would."""
     return type(run) is bytes and (b'"tools":[' in run or b'"tools": [' in run)
 
 
@@ -378,7 +378,7 @@ def _is_of_old_javascript(run: _Run, message: _Message) -> bool:
 
 
 def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001 - told once, right above
-    """Whether there is anything beside the texts that a reader would look at."""
+    """True if there is anything beside the texts that a reader would look at."""
     if type(answer) is list or run.error or run.attachments:
         return True
     if run.status is not None and (type(run.status) is not str or run.status.lower() == "error"):
@@ -401,7 +401,7 @@ def _has_settings(extra: _ExtraOfRun | None) -> bool:
 
 
 def _is_made(settings: Any) -> bool:
-    """Whether any setting was made that a reader looks at."""
+    """True if any setting was made that a reader looks at."""
     if settings is None:
         return False
     if type(settings) is not dict:
@@ -413,7 +413,7 @@ def _is_made(settings: Any) -> bool:
 
 
 def _is_made_with(serialized: Any) -> bool:
-    """Whether LangChain's model was made with such a setting, or may have been."""
+    """True if LangChain's model was made with such a setting, or may have been."""
     if type(serialized) is not dict or serialized.get("repr") is not None:
         return True
     return _is_made(serialized.get("kwargs"))

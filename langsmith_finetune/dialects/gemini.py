@@ -29,7 +29,7 @@ from langsmith_finetune.runs.fields import RunPayload
 
 
 def is_gemini(run: RunPayload) -> bool:
-    """Whether `wrap_gemini` posted the run: its metadata says so, or a config that nobody else writes."""
+    """True if `wrap_gemini` posted the run: its metadata says so, or a config that nobody else writes."""
     if run.metadata.get("ls_provider") == "google" and "ls_invocation_params" in run.metadata:
         return True
     config = run.inputs.get("config")
@@ -91,10 +91,10 @@ def add_answer(run: RunPayload, turns: Turns) -> None:
     asked_for_thoughts = isinstance(thinking, Mapping) and _setting(thinking, "include_thoughts") is True
     content = outputs.get("content")
     several = isinstance(content, (list, tuple)) or bool(content and outputs.get("tool_calls"))
-    told = isinstance(content, (list, tuple)) and any(
+    has_thoughts = isinstance(content, (list, tuple)) and any(
         isinstance(p, Mapping) and "thought" in p for p in content
     )
-    if asked_for_thoughts and several and not streamed_in_python and not told:
+    if asked_for_thoughts and several and not streamed_in_python and not has_thoughts:
         raise Unreadable(
             "lost_at_source", "wrap_gemini mixes the thoughts that were asked for into the answer"
         )
@@ -252,9 +252,9 @@ def _drop_made_up_detail(message: Message) -> None:
 def _with_ids(calls: Any, turns: Turns) -> list[Any]:
     """Gemini need not give a call an id; Python's wrapper makes `call_0` and so on, anew in each answer."""
     taken = {call["id"] for message in turns.messages for call in message.get("tool_calls", ())}
-    told = [mapping_at(f"outputs.tool_calls[{i}]", call) for i, call in enumerate(calls)]
-    ids = [call.get("id") for call in told]
+    read_calls = [mapping_at(f"outputs.tool_calls[{i}]", call) for i, call in enumerate(calls)]
+    ids = [call.get("id") for call in read_calls]
     if all(isinstance(call_id, str) and call_id not in taken for call_id in ids):
-        return told
+        return read_calls
     turns.notes.add("ids_made", "outputs.tool_calls")
-    return [{**call, "id": turns.new_id()} for call in told]
+    return [{**call, "id": turns.new_id()} for call in read_calls]

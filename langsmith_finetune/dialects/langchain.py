@@ -89,10 +89,15 @@ def answer_message(where: str, message: Any, notes: Notes) -> Message:
         note_unknown(where, fields, _FIELDS, notes)
         extra = fields.get("additional_kwargs")
         extra = extra if isinstance(extra, OBJECT) else {}
-        told = {
+        read_elsewhere = {
             key for key in ("content", "tool_plan") if extra.get(key) == fields.get("content")
         }  # Cohere's, again
-        note_unknown(f"{where}.additional_kwargs", extra, _EXTRAS | told if told else _EXTRAS, notes)
+        note_unknown(
+            f"{where}.additional_kwargs",
+            extra,
+            _EXTRAS | read_elsewhere if read_elsewhere else _EXTRAS,
+            notes,
+        )
         for key in ("response_metadata", "additional_kwargs"):
             note_ending(f"{where}.{key}", fields.get(key), notes)
         _note_unfinished(where, fields.get("response_metadata"), notes)
@@ -204,7 +209,7 @@ def _blocks(
 
 
 def _is_piece(block: Any, fields: Mapping[str, Any]) -> bool:
-    """Whether a block is a piece of a call that stands whole in `tool_calls`."""
+    """True if a block is a piece of a call that stands whole in `tool_calls`."""
     return bool(fields.get("tool_calls")) and isinstance(block, OBJECT) and kind_of(block) in PIECES
 
 
@@ -236,12 +241,12 @@ _TEXT = frozenset({"type", "text", "index"})
 
 def _check_told_twice(where: str, content: Any, message: Message) -> None:
     """Every call among the blocks must be among the calls too: by its id, or by its name if it has none."""
-    if not (told := told_calls(content)):
+    if not (block_calls := told_calls(content)):
         return
     calls = message.get("tool_calls", ())
     ids = {call["id"] for call in calls}
     names = [call["function"]["name"] for call in calls]
-    for call_id, name in told:
+    for call_id, name in block_calls:
         if call_id is None and name in names:
             names.remove(name)
         elif not isinstance(call_id, str) or call_id not in ids:

@@ -74,7 +74,7 @@ def _add_piece(where: str, calls: list[dict[str, Any]], piece: Mapping[str, Any]
 
 
 def _is_another(call: Mapping[str, Any], call_id: Any, notes: Notes) -> bool:
-    """Whether a piece with a name begins another call: it has another id, or, without ids, the call is whole."""
+    """True if a piece with a name begins another call: it has another id, or, without ids, the call is whole."""
     if call["id"] and call_id:
         return bool(call["id"] != call_id)
     notes.spend(len(call["pieces"]))

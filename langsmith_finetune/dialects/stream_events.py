@@ -21,7 +21,7 @@ _BEGINNINGS = ("message_start", "messageStart")
 
 
 def is_stream(event: Mapping[str, Any]) -> bool:
-    """Whether a list that begins with this is a stream's."""
+    """True if a list that begins with this is a stream's."""
     return event.get("type") == _BEGINNINGS[0] or _BEGINNINGS[1] in event
 
 
@@ -108,7 +108,7 @@ def _whole(block: dict[str, Any], pieces: list[str]) -> dict[str, Any]:
 
 
 def is_of_response(event: Mapping[str, Any]) -> bool:
-    """Whether this is an event of a stream of the Responses API."""
+    """True if this is an event of a stream of the Responses API."""
     kind = event.get("type")
     return isinstance(kind, str) and kind.startswith("response.")
 

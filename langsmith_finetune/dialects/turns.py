@@ -257,7 +257,7 @@ class Turns:
 
 
 def has_blocks(content: Sequence[Any]) -> bool:
-    """Whether a list of blocks holds calls or answers of tools."""
+    """True if a list of blocks holds calls or answers of tools."""
     return any(isinstance(block, OBJECT) and kind_of(block) in _SPLIT for block in content)
 
 

@@ -42,8 +42,8 @@ def add_request(run: RunPayload, turns: Turns) -> None:
         said = run.invocation(key)
         for message in said if isinstance(said, (list, tuple)) else [said]:
             if message:
-                told = {"role": "system", "content": message} if isinstance(message, str) else message
-                turns.add(f"invocation_params.{key}", told)
+                message_dict = {"role": "system", "content": message} if isinstance(message, str) else message
+                turns.add(f"invocation_params.{key}", message_dict)
     provider = provider_of(run)
     for index, found in enumerate(list_at("inputs.messages", run.inputs.get("messages"))):
         where = f"inputs.messages[{index}]"

@@ -18,7 +18,7 @@ _ANSWERS = {"preferred_output", "non_preferred_output"}
 
 
 def is_example(given: Any) -> TypeGuard[TrainingExample | PreferenceExample]:
-    """Whether this is an example. `isinstance` asks the object itself, which may raise anything."""
+    """True if this is an example. `isinstance` asks the object itself, which may raise anything."""
     return issubclass(type(given), (TrainingExample, PreferenceExample))
 
 

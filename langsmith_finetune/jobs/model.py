@@ -147,7 +147,7 @@ class FineTunedModel:
         return [*found, expect_id("deployment", known, remembered, self.provider)]
 
     def _may_show_yet(self, record: JobRecord, before: list[DeploymentInfo]) -> bool:
-        """Whether a deployment that was asked for may still show: in a list, or at all where its id is known."""
+        """True if a deployment that was asked for may still show: in a list, or at all where its id is known."""
         if record.stage == "deploying":
             return True
         known = record.deployment_id

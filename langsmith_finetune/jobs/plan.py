@@ -92,7 +92,7 @@ class JobPlan:
 
 
 def kind_of_line(line: Mapping[str, Any]) -> Literal["supervised", "dpo"]:
-    """Whether a line is to be imitated, or prefers one answer to another."""
+    """True if a line is to be imitated, or prefers one answer to another."""
     answers = (line.get("preferred_output"), line.get("non_preferred_output"))
     return "supervised" if answers == (None, None) else "dpo"
 

@@ -284,7 +284,7 @@ _KEPT = re.compile(r"\.([0-9a-f]{12})\.ledger\.jsonl$")
 
 
 def is_kept(ledger: Path, closing: Mapping[str, Any]) -> bool:
-    """Whether this is a ledger kept for a job, and not that of a file as it is now."""
+    """True if this is a ledger kept for a job, and not that of a file as it is now."""
     found = _KEPT.search(ledger.name)
     return found is not None and closing["sha256"].startswith(found[1])
 

@@ -174,7 +174,7 @@ def check_lifecycle(
 
 
 def is_listed(provider_name: str, base: str) -> bool:
-    """Whether the data names a base model, one that has ended too.
+    """True if the data names a base model, one that has ended too.
 
     Args:
         provider_name: Such as `"openai"`.

@@ -1,4 +1,4 @@
-"""Whether a job that a host shows can be the one that was asked for.
+"""True if a job that a host shows can be the one that was asked for.
 
 What is shown and contradicts the request says no, wherever in the answer it stands. What is absent, or still
 chosen by the host (`"auto"`, -1), says nothing.
@@ -28,7 +28,7 @@ _SAME_METHOD = {
 def settings_agree(
     request: JobRequest, job: Mapping[str, Any], names: Mapping[str, Sequence[str]] | None = None
 ) -> bool:
-    """Whether the parameters and the seed that a job shows, in any of its objects, agree with the request.
+    """True if the parameters and the seed that a job shows, in any of its objects, agree with the request.
 
     Args:
         request: What was asked for.
@@ -48,7 +48,7 @@ def settings_agree(
 
 
 def method_agrees(request: JobRequest, method: Any) -> bool:
-    """Whether a `method` that a job shows is the request's: a word, or an object with a type or a key of its own."""
+    """True if a `method` that a job shows is the request's: a word, or an object with a type or a key of its own."""
     if isinstance(method, Mapping):
         types = [method[name] for name in ("type", "method") if name in method]
         types = types or [name for name in method if name in _SAME_METHOD]
@@ -59,7 +59,7 @@ def method_agrees(request: JobRequest, method: Any) -> bool:
 
 
 def file_agrees(shown: Mapping[str, Any], name: str, wanted: set[str] | None) -> bool:
-    """Whether the file that a job shows is one of those wanted.
+    """True if the file that a job shows is one of those wanted.
 
     Args:
         shown: The job.
@@ -73,7 +73,7 @@ def file_agrees(shown: Mapping[str, Any], name: str, wanted: set[str] | None) ->
 
 
 def last_part_agrees(shown: Any, wanted: str) -> bool:
-    """Whether a name that a job shows, such as `accounts/me/models/m`, ends like the one wanted.
+    """True if a name that a job shows, such as `accounts/me/models/m`, ends like the one wanted.
 
     Hosts add and drop what stands before it, and some a word after it.
     """
@@ -84,14 +84,14 @@ def last_part_agrees(shown: Any, wanted: str) -> bool:
 
 
 def text_agrees(shown: Mapping[str, Any], name: str, wanted: str | None) -> bool:
-    """Whether a text that a job shows, such as a suffix, is the one wanted; null is none."""
+    """True if a text that a job shows, such as a suffix, is the one wanted; null is none."""
     if name not in shown or not isinstance(shown[name], str | None):
         return True
     return (shown[name] or None) == (wanted or None)
 
 
 def contradicts(asked: Any, shown: Any) -> bool:
-    """Whether a value that is shown speaks against the one asked for. Numbers are compared as numbers.
+    """True if a value that is shown speaks against the one asked for. Numbers are compared as numbers.
 
     Example:
         >>> contradicts(3, 3.0), contradicts(3, "4"), contradicts(3, "auto"), contradicts({"a": 1}, {"a": 2, "b": 1})

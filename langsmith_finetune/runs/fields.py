@@ -153,8 +153,8 @@ def ids_above(run: Any) -> list[str]:
     if isinstance(order, str) and "." in order:
         return [step.rpartition("Z")[2] for step in reversed(order.split(".")[:-1])]
     others = get("parent_run_ids")
-    told = [get("parent_run_id"), *(others if isinstance(others, (list, tuple)) else ())]
-    return list(dict.fromkeys(found for found in map(short_text, told) if found))
+    parents = [get("parent_run_id"), *(others if isinstance(others, (list, tuple)) else ())]
+    return list(dict.fromkeys(found for found in map(short_text, parents) if found))
 
 
 def metadata_of(extra: Mapping[str, Any], outer: Any) -> Mapping[str, Any]:

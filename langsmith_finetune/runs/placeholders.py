@@ -79,7 +79,7 @@ _TOOL = frozenset({"input_schema", "functionDeclarations", "toolSpec", "function
 
 
 def is_placeholder(value: Any) -> bool:
-    """Whether a value is the text, or LangChain's telling, of an object that stands for "not given"."""
+    """True if a value is the text, or LangChain's telling, of an object that stands for "not given"."""
     if isinstance(value, str):
         if not value or value[-1] not in _LAST or (value[0] not in _FIRST and "." not in value):
             return False  # as nearly all are
@@ -112,7 +112,7 @@ def given(value: Any) -> Any:
 
 
 def _may_hold_some(value: Any) -> bool:  # noqa: C901, PLR0912 - one loop, since every value goes through it
-    """Whether a value must be looked at with care: what was read from JSON seldom must, and is looked over quickly."""
+    """True if a value must be looked at with care: what was read from JSON seldom must, and is looked over quickly."""
     waiting = [value]
     for place in waiting:
         kind = type(place)

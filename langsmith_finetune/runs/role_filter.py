@@ -19,7 +19,7 @@ class Roles:
     agent_types: tuple[str, ...] = ()
 
     def take(self, run: Any) -> bool:
-        """Whether a run's call plays such a part. One that nothing is said of is the application's own."""
+        """True if a run's call plays such a part. One that nothing is said of is the application's own."""
         role: Role = role_of(run)
         return (
             (not self.agents or role.agent in self.agents)

@@ -64,22 +64,24 @@ def role_from(metadata: Mapping[str, Any], run_name: Any) -> Role:
         run_name: The name of its run, which an application may have chosen: "generate_title".
     """
     if metadata.keys().isdisjoint(_KEYS):  # as most are
-        told = metadata.get("ls_agent_type")
-        if told is None or told == "root":
-            kind = _named_for(None, short_text(run_name), None) or told
+        named_type = metadata.get("ls_agent_type")
+        if named_type is None or named_type == "root":
+            kind = _named_for(None, short_text(run_name), None) or named_type
             return _OF_NONE[kind] if kind in _OF_NONE else Role(agent_type=kind)
     agent, node = short_text(metadata.get("lc_agent_name")), short_text(metadata.get("langgraph_node"))
     way = metadata.get("langgraph_checkpoint_ns")
     above = way[:_LONGEST_WAY].rpartition("|")[0] if isinstance(way, str) else ""
-    told = short_text(metadata.get("ls_agent_type"))
+    named_type = short_text(metadata.get("ls_agent_type"))
     kind = (
-        told if told in SIDE_CALLS else _side_call(metadata) or _named_for(node, short_text(run_name), agent)
+        named_type
+        if named_type in SIDE_CALLS
+        else _side_call(metadata) or _named_for(node, short_text(run_name), agent)
     )
-    if kind is None and told in (None, "root"):
+    if kind is None and named_type in (None, "root"):
         # LangChain's JavaScript calls every agent of its own root; Python leaves it out.
         in_tool = node == _TOOLS or f"|{_TOOLS}:" in f"|{above}"
-        kind = "subagent" if in_tool else told or ("root" if node else None)
-    return Role(agent, node, kind or told, above or None)
+        kind = "subagent" if in_tool else named_type or ("root" if node else None)
+    return Role(agent, node, kind or named_type, above or None)
 
 
 _OF_NONE = {None: Role(), "root": Role(agent_type="root")}

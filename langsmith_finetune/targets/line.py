@@ -39,7 +39,7 @@ def line_problems(
 
 
 def is_preference(line: Line) -> bool:
-    """Whether a line is meant as one of a preference file."""
+    """True if a line is meant as one of a preference file."""
     return not _PREFERENCE.isdisjoint(line) and any(line.get(key) is not None for key in _PREFERENCE)
 
 

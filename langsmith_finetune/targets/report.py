@@ -46,7 +46,7 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error; there may be warnings."""
+        """True if there is no error; there may be warnings."""
         return not self.errors
 
     def to_json(self) -> str:

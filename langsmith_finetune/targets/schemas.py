@@ -34,7 +34,7 @@ _NULL_IS_A_VALUE = frozenset({"default", "const", "example"})
 
 
 def holds_nothing(value: Any) -> bool:
-    """Whether a value is null, or an object of nulls alone, as Arrow makes one of a missing struct."""
+    """True if a value is null, or an object of nulls alone, as Arrow makes one of a missing struct."""
     if isinstance(value, Mapping):
         return bool(value) and all(holds_nothing(inner) for inner in value.values())
     return value is None

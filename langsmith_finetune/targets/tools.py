@@ -131,7 +131,7 @@ def _is_name(name: Any, field: str, problems: Problems) -> bool:
 
 
 def _is_deep(text: str) -> bool:
-    """Whether it is deeper than can be opened again wherever somebody writes it as an object."""
+    """True if it is deeper than can be opened again wherever somebody writes it as an object."""
     return text.count("{") + text.count("[") > DEEPEST and depth_of(text) > DEEPEST
 
 

@@ -34,7 +34,7 @@ _LAST = 80
 
 
 def is_repr(text: str) -> bool:
-    """Whether a text is all that Python says of an object: a response, a stream, a coroutine."""
+    """True if a text is all that Python says of an object: a response, a stream, a coroutine."""
     return len(text) <= _LONGEST_REPR and text.startswith("<") and _REPR.fullmatch(text) is not None
 
 
@@ -74,7 +74,7 @@ def _data_of(part: dict[str, Any]) -> Any:
 
 
 def _is_cut(url: str) -> bool:
-    """Whether a data URL ends in what is no base64."""
+    """True if a data URL ends in what is no base64."""
     if not url.startswith("data:"):
         return False
     _, found, data = url.partition(";base64,")

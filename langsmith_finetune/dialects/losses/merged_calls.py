@@ -50,7 +50,7 @@ def check_calls(conversation: Conversation, run: RunPayload, notes: Notes) -> No
 
 
 def holds_several_objects(arguments: str) -> bool:
-    """Whether a text begins with a JSON object and goes on with another."""
+    """True if a text begins with a JSON object and goes on with another."""
     text = arguments.lstrip()
     if not text.startswith("{") or "{" not in text[1:] or depth_of(text) > DEEPEST:
         return False
@@ -84,7 +84,7 @@ def _names(conversation: Conversation, answer: Message) -> set[str]:
 
 
 def _is_joined_name(name: str, names: set[str]) -> bool:
-    """Whether a name is made of several that are known, or of one unknown twice."""
+    """True if a name is made of several that are known, or of one unknown twice."""
     if name in names or len(name) > _LONGEST_NAME:
         return False
     half = name[: len(name) // 2]

@@ -80,7 +80,7 @@ def _place_of_the_same_id(request: Sequence[Message], same: list[int], answer: M
 
 
 def _says_the_same(message: Message, answer: Message, *, made_ids: bool) -> bool:
-    """Whether two messages read the same; calls with other ids are other calls, unless the ids were made here."""
+    """True if two messages read the same; calls with other ids are other calls, unless the ids were made here."""
     return (
         message["role"] == "assistant"
         and message["content"] == answer["content"]
@@ -98,7 +98,7 @@ def _calls(message: Message, *, ids: bool) -> list[tuple[str, str, str]]:
 
 
 def _shares_an_id(run: RunPayload) -> bool:
-    """Whether a message of the inputs has the id of one of the outputs: LangChain's, and items of Responses."""
+    """True if a message of the inputs has the id of one of the outputs: LangChain's, and items of Responses."""
     inputs, outputs = run.inputs, run.outputs
     asked = {*_ids(inputs.get("messages")), *_ids(inputs.get("input"))}
     if not asked:

@@ -44,7 +44,7 @@ _LONGEST = 22
 
 
 def _is_rounded(integer: int) -> bool:
-    """Whether JavaScript writes it like this: the shortest digits that tell the number, and zeros."""
+    """True if JavaScript writes it like this: the shortest digits that tell the number, and zeros."""
     if abs(integer) < _LARGEST:
         return False
     shortest = next(
@@ -56,7 +56,7 @@ def _is_rounded(integer: int) -> bool:
 
 
 def _is_exact(run: RunPayload) -> bool:
-    """Whether LangChain's tracer posted it: in Python integers have no end, and the text is kept beside."""
+    """True if LangChain's tracer posted it: in Python integers have no end, and the text is kept beside."""
     if "generations" not in run.outputs:
         return False
     fields = answered_fields(run)

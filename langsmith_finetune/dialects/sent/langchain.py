@@ -150,8 +150,8 @@ def _note_of_old_gemini(history: list[Message], run: RunPayload, notes: Notes) -
 
 
 def _counts_tokens(run: RunPayload) -> bool:
-    beside, told = run.outputs.get("llmOutput"), answered_fields(run).get("response_metadata")
-    return any("tokenUsage" in place for place in (beside, told) if isinstance(place, OBJECT))
+    beside, metadata = run.outputs.get("llmOutput"), answered_fields(run).get("response_metadata")
+    return any("tokenUsage" in place for place in (beside, metadata) if isinstance(place, OBJECT))
 
 
 def _note_of_old_ollama(history: list[Message], run: RunPayload, notes: Notes) -> None:
@@ -181,7 +181,7 @@ def _leave_out_texts_beside_calls(
 
 
 def _sends_texts_beside_calls(run: RunPayload) -> bool | None:
-    """Whether this version of @langchain/openai does, 1.2 or later; None where the run does not tell.
+    """True if this version of @langchain/openai does, 1.2 or later; None where the run does not tell.
 
     Runs tell it since 2026. Those of before 1.0 do not tell the provider with the answer.
     """
@@ -195,13 +195,13 @@ def _sends_texts_beside_calls(run: RunPayload) -> bool | None:
 
 
 def _tells_provider(run: RunPayload) -> bool:
-    """Whether the provider stands beside the answer, as it does since LangChain.js 1.0."""
-    told = answered_fields(run).get("response_metadata")
-    return isinstance(told, OBJECT) and "model_provider" in told
+    """True if the provider stands beside the answer, as it does since LangChain.js 1.0."""
+    metadata = answered_fields(run).get("response_metadata")
+    return isinstance(metadata, OBJECT) and "model_provider" in metadata
 
 
 def is_javascript(run: RunPayload) -> bool:
-    """Whether the chat model is LangChain.js's, which names its classes otherwise."""
+    """True if the chat model is LangChain.js's, which names its classes otherwise."""
     runtime, path = run.extra.get("runtime"), _answered(run).get("id")
     if isinstance(runtime, OBJECT) and isinstance(runtime.get("sdk"), str):
         return bool(runtime["sdk"] == "langsmith-js")
@@ -209,9 +209,9 @@ def is_javascript(run: RunPayload) -> bool:
 
 
 def _is_response(run: RunPayload) -> bool:
-    """Whether OpenAI's Responses API answered."""
-    told = answered_fields(run).get("response_metadata")
-    return isinstance(told, OBJECT) and told.get("object") == "response"
+    """True if OpenAI's Responses API answered."""
+    metadata = answered_fields(run).get("response_metadata")
+    return isinstance(metadata, OBJECT) and metadata.get("object") == "response"
 
 
 def answered_fields(run: RunPayload) -> Mapping[str, Any]:

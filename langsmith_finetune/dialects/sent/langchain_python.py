@@ -146,12 +146,12 @@ def _of_anthropic(kind: str, fields: _Fields) -> _Fields | None:
     calls = list(listed) if isinstance(listed, (list, tuple)) else []
     known = [call.get("id") for call in calls if isinstance(call, OBJECT)]
     blocks = [block for block in content if isinstance(block, OBJECT) and block.get("type") == "tool_use"]
-    told = [
+    block_calls = [
         {"id": block.get("id"), "name": block.get("name"), "args": block.get("input")}
         for block in blocks
         if block.get("id") not in known
     ]
-    return {**fields, "tool_calls": [*calls, *told]} if told else None
+    return {**fields, "tool_calls": [*calls, *block_calls]} if block_calls else None
 
 
 _FIELDS: dict[str, Callable[[str, _Fields], _Fields | None]] = {
@@ -207,7 +207,7 @@ JOINING = frozenset({
 
 
 def may_be_joined(history: Sequence[Message]) -> bool:
-    """Whether a model of `JOINING` may send these texts otherwise than one by one, and as they are."""
+    """True if a model of `JOINING` may send these texts otherwise than one by one, and as they are."""
     roles = [message["role"] for message in history]
     return (
         "system" in roles[1:]

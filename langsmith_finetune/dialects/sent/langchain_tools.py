@@ -47,7 +47,7 @@ _PLAIN = frozenset({"type", "description", "properties", "required", "items", "e
 
 
 def _is_plain(schema: Any, keywords: frozenset[str] | None) -> bool:
-    """Whether every version sends a schema as it is.
+    """True if every version sends a schema as it is.
 
     Args:
         schema: JSON Schema.

@@ -32,13 +32,13 @@ KEEP_PARTS = frozenset({"anthropic", "bedrock", "google", "responses"})
 
 def provider_of(run: RunPayload) -> str | None:
     """Who answered, where the answer or the run's name tells; OpenAI's Responses API by its own name."""
-    told = run.outputs.get("providerMetadata")
-    if isinstance(told, Mapping):
-        openai = told.get("openai")
+    metadata = run.outputs.get("providerMetadata")
+    if isinstance(metadata, Mapping):
+        openai = metadata.get("openai")
         if isinstance(openai, Mapping) and "responseId" in openai:
             return "responses"
         for name in ("anthropic", "bedrock", "google"):
-            if name in told:
+            if name in metadata:
                 return name
     return next((name for start, name in _BY_NAME.items() if run.name.startswith(start)), None)
 
@@ -60,7 +60,7 @@ def _in_parts(part: Any) -> Any:
         return part
     if any(not isinstance(one, Mapping) or one.get("type") not in ("text", "media") for one in value):
         return part
-    return {**{key: told for key, told in part.items() if key != "output"}, "content": value}
+    return {**{key: value_of for key, value_of in part.items() if key != "output"}, "content": value}
 
 
 def name_answers(messages: list[Message]) -> None:
@@ -92,7 +92,7 @@ _CHANGED = frozenset({"$ref", "allOf", "anyOf", "oneOf", "const"})
 
 
 def _is_plain(schema: Any) -> bool:
-    """Whether every version makes the same of a schema."""
+    """True if every version makes the same of a schema."""
     if not isinstance(schema, Mapping) or not _CHANGED.isdisjoint(schema):
         return False
     enum = schema.get("enum")

@@ -33,7 +33,7 @@ from langsmith_finetune.providers.fireworks.request import (
     job_id,
 )
 from langsmith_finetune.providers.http.api_key import ApiKey
-from langsmith_finetune.providers.http.client import RestClient, Told, status_of
+from langsmith_finetune.providers.http.client import OnProgress, RestClient, status_of
 from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.http.sending import FileChangedError, Sending
 from langsmith_finetune.providers.likeness import last_part_agrees, settings_agree
@@ -274,7 +274,7 @@ class FireworksProvider(FireworksDeployments):
             raise self._api.odd_answer(f"to a look at dataset {id_} shows another", creates=False)
         return dataset
 
-    def _send(self, file: PreparedFile, id_: str, told: Told, *, announced: bool) -> None:
+    def _send(self, file: PreparedFile, id_: str, on_progress: OnProgress, *, announced: bool) -> None:
         if not announced:
             dataset = {"userUploaded": {}, "exampleCount": str(file.lines)}
             try:
@@ -283,7 +283,7 @@ class FireworksProvider(FireworksDeployments):
                 if status_of(error) != 409:
                     raise
         try:
-            with Sending(self.name, file, told) as sending:
+            with Sending(self.name, file, on_progress) as sending:
                 self._send_content(sending, id_)
         except FileChangedError:
             with suppress(ProviderError):  # it never came, and is not ready
@@ -350,7 +350,7 @@ class FireworksProvider(FireworksDeployments):
 
 
 def _is_another(dataset: Mapping[str, Any], file: PreparedFile) -> bool:
-    """Whether a dataset that is ready says that it has another number of lines than the file."""
+    """True if a dataset that is ready says that it has another number of lines than the file."""
     shown = word_from(dataset.get("exampleCount"))
     return (
         dataset.get("state") == "READY"
@@ -365,7 +365,7 @@ def _dataset_id(sha256: str) -> str:
 
 
 def _may_be(job: Mapping[str, Any], request: JobRequest) -> bool:
-    """Whether nothing that a job with our id shows speaks against the request."""
+    """True if nothing that a job with our id shows speaks against the request."""
     config = object_from(job.get("trainingConfig")) or job
     training, *validation = (_dataset_id(sha256) for _, sha256 in request.files)
     measured = text_from(job.get("evaluationDataset"))

@@ -26,7 +26,7 @@ from langsmith_finetune.providers.http.pages import Page, read_pages
 from langsmith_finetune.providers.http.sending import Stretch
 from langsmith_finetune.providers.http.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
 
-Told: TypeAlias = Callable[[int, int], None]
+OnProgress: TypeAlias = Callable[[int, int], None]
 
 _TIMEOUT = httpx2.Timeout(60.0, connect=15.0, write=300.0)
 """Seconds. A look is small; an upload may be slow at every block, but not silent."""
@@ -273,11 +273,11 @@ class RestClient:
         return error
 
     def _connection_error(self, error: Exception, where: str, *, creates: bool) -> ProviderError:
-        failure = self._told(error, where, creates=creates)
+        failure = self._described(error, where, creates=creates)
         failure.__cause__ = fault_of(error)
         return failure
 
-    def _told(self, error: Exception, where: str, *, creates: bool) -> ProviderError:
+    def _described(self, error: Exception, where: str, *, creates: bool) -> ProviderError:
         kind = type(error).__name__
         if isinstance(error, _NEVER_SENDABLE):
             return ProviderError(self.name, f"cannot send to {where}: {host_words(str(error))}")

@@ -45,11 +45,11 @@ class Sending:
     Args:
         provider: The provider's name.
         file: The file.
-        told: Called with the bytes sent so far, and with all of them.
+        on_progress: Called with the bytes sent so far, and with all of them.
     """
 
-    def __init__(self, provider: str, file: PreparedFile, told: Callable[[int, int], None]) -> None:
-        self.provider, self.file, self.told = provider, file, told
+    def __init__(self, provider: str, file: PreparedFile, on_progress: Callable[[int, int], None]) -> None:
+        self.provider, self.file, self.on_progress = provider, file, on_progress
         self.size = file.size_bytes
         self._digests: dict[int, _Digests] = {0: _Digests()}
         self._open: BinaryIO | None = None
@@ -180,5 +180,5 @@ class Stretch(io.RawIOBase):
                 self._sending.reached(self._start + self.size, self._all)
         buffer[: len(block)] = block
         self._at += len(block)
-        self._sending.told(self._start + self._at, self._sending.size)
+        self._sending.on_progress(self._start + self._at, self._sending.size)
         return len(block)

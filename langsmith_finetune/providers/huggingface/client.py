@@ -148,7 +148,7 @@ class JobsApi:
         )
 
 
-def _told(line: str) -> str | None:
+def _described(line: str) -> str | None:
     """What a line of the stream of a log tells; None where it is no event."""
     try:
         return text_from(json_object(line.removeprefix("data:").encode()).get("data"))

@@ -214,10 +214,10 @@ class HuggingFaceProvider(Provider):
         reason = None
         if str(stage_of(job)) == "ERROR":
             try:
-                told = [event.message for event in self.job_events(job_id) if event.level == "error"]
+                errors = [event.message for event in self.job_events(job_id) if event.level == "error"]
             except ProviderError:
-                told = []  # the log is gone; their own word for it stands
-            reason = told[-1] if told else None
+                errors = []  # the log is gone; their own word for it stands
+            reason = errors[-1] if errors else None
         return self._status(job, reason)
 
     def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
@@ -425,7 +425,7 @@ class HuggingFaceProvider(Provider):
 
 
 def _is_of(request: JobRequest, job: HubJob) -> bool:
-    """Whether a job has the request's label, and nothing that it shows speaks against it."""
+    """True if a job has the request's label, and nothing that it shows speaks against it."""
     tag, environment = request.fingerprint[:32], object_from(job.environment)
     return (
         object_from(job.labels).get(LABEL) == tag

@@ -66,7 +66,7 @@ def record_process(run: RunFolder, pid: int, *, starting: bool = False) -> None:
 
 
 def is_alive(run: RunFolder) -> bool:
-    """Whether somebody still works on a run. On another machine's run: yes, for all we can tell."""
+    """True if somebody still works on a run. On another machine's run: yes, for all we can tell."""
     record = _record(run)
     host = record.get("host")
     return (isinstance(host, str) and host != socket.gethostname()) or _process(record) is not None

@@ -110,8 +110,8 @@ def checkpoint_from_answer(point: Mapping[str, Any]) -> Checkpoint:
 def _job_error(error: Any) -> str | None:
     if isinstance(error, str):
         return error or None
-    told = object_from(error)
-    message, code = text_from(told.get("message")), told.get("code") and word_from(told["code"])
+    fields = object_from(error)
+    message, code = text_from(fields.get("message")), fields.get("code") and word_from(fields["code"])
     if message and code:
         return f"{message} ({code})"
     return message or code or None

@@ -142,14 +142,14 @@ class OpenAIRequests:
 
     def _provider_error(self, error: openai.OpenAIError, *, creates: bool) -> ProviderError:
         """What the SDK raised, in our words, without the request and the answer that it holds."""
-        failure = self._told(error, creates=creates)
+        failure = self._described(error, creates=creates)
         if isinstance(error, openai.APIStatusError):
             failure.__cause__ = HttpRefusal(error.status_code)
         else:
             failure.__cause__ = fault_of(error)
         return failure
 
-    def _told(self, error: openai.OpenAIError, *, creates: bool) -> ProviderError:
+    def _described(self, error: openai.OpenAIError, *, creates: bool) -> ProviderError:
         if isinstance(error.__cause__, FileChangedError):
             return error.__cause__.again()
         if isinstance(error, openai.APIConnectionError):

@@ -419,7 +419,7 @@ class OpenAIProvider(Provider):
         check_names(self.name, request.parameters, self.parameters[request.method])
 
     def _may_be(self, job: Mapping[str, Any], request: JobRequest) -> bool:
-        """Whether nothing that a job without metadata shows speaks against the request, but for its files."""
+        """True if nothing that a job without metadata shows speaks against the request, but for its files."""
         dated = re.escape(request.model) + r"(-\d{4}(-\d\d-\d\d)?)?"
         return (
             re.fullmatch(dated, word_from(job.get("model"))) is not None
@@ -431,7 +431,7 @@ class OpenAIProvider(Provider):
     def _has_files_of(
         self, job: Mapping[str, Any], request: JobRequest, uploads: Mapping[str, set[str]]
     ) -> bool:
-        """Whether a job was trained from the uploads of this request's files."""
+        """True if a job was trained from the uploads of this request's files."""
         training, *validation = (uploads[file_name(sha256)] for _, sha256 in request.files)
         return id_from(job.get("training_file")) in training and file_agrees(
             job, "validation_file", validation[0] if validation else None

@@ -22,7 +22,7 @@ from langsmith_finetune._foundation.masking import host_words
 from langsmith_finetune._foundation.retry import with_retries
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
-from langsmith_finetune.providers.http.client import RestClient, Told, ids_of, status_of
+from langsmith_finetune.providers.http.client import OnProgress, RestClient, ids_of, status_of
 from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.http.sending import FileChangedError, Sending
 from langsmith_finetune.providers.values import FileInfo, PreparedFile
@@ -105,7 +105,7 @@ class TogetherFiles(Provider):
             )
         return str(found["id"])
 
-    def _send(self, file: PreparedFile, name: str, told: Told) -> dict[str, Any]:
+    def _send(self, file: PreparedFile, name: str, on_progress: OnProgress) -> dict[str, Any]:
         """Ask for an address, put the file there, and have it checked."""
         about = {
             "purpose": "fine-tune",
@@ -115,7 +115,7 @@ class TogetherFiles(Provider):
         }
         try:
             if file.size_bytes > self.largest_put:
-                return self._in_parts(file, about, told)
+                return self._in_parts(file, about, on_progress)
             form = {key: (None, value) for key, value in about.items()}
             answer = self._api.send("POST", "/v1/files", files=form)
         except ProviderError as error:
@@ -126,7 +126,7 @@ class TogetherFiles(Provider):
         if not address or not file_id:
             raise self._api.odd_answer("to the upload names no place for the file", creates=False)
         try:
-            with Sending(self.name, file, told) as sending:
+            with Sending(self.name, file, on_progress) as sending:
                 self._api.put_file(address, sending.stretch())
         except FileChangedError:
             with suppress(ProviderError):  # it never came, and is not taken for whole
@@ -137,7 +137,7 @@ class TogetherFiles(Provider):
             raise self._api.odd_answer(f"about file {file_id} shows another", creates=False)
         return found
 
-    def _in_parts(self, file: PreparedFile, about: dict[str, str], told: Told) -> dict[str, Any]:
+    def _in_parts(self, file: PreparedFile, about: dict[str, str], on_progress: OnProgress) -> dict[str, Any]:
         """The same for a large file; each part is tried again by itself."""
         size = file.size_bytes
         count = min(_MOST_PARTS, math.ceil(size / self.part_bytes))
@@ -150,7 +150,7 @@ class TogetherFiles(Provider):
             raise self._api.odd_answer("to the upload names no places for the parts", creates=False)
         sent = []
         try:
-            with Sending(self.name, file, told) as sending:
+            with Sending(self.name, file, on_progress) as sending:
                 for number, part in enumerate(parts, start=1):
                     put = partial(
                         self._api.put_file,
@@ -208,7 +208,7 @@ class TogetherFiles(Provider):
         """The things of a list that has ids. Together gives it in one answer; if it ever pages, it is followed."""
         return self._api.pages(path, "data", "after", "next_cursor", what=what)
 
-    def _told(self, path: str, key: str) -> list[Mapping[str, Any]]:
+    def _listed(self, path: str, key: str) -> list[Mapping[str, Any]]:
         """The objects of a list that is only looked at."""
         return objects_from(self._api.ask("GET", path).get(key))
 

@@ -141,12 +141,12 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
 
     def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
         """What happened, oldest first, and the numbers of each step after it."""
-        told = self._told(f"/v1/fine-tunes/{job_id}/events", "data")
+        answers = self._listed(f"/v1/fine-tunes/{job_id}/events", "data")
         # They have no ids: one that is told twice is known by all that it says.
-        once = {json.dumps(event, sort_keys=True): event for event in told}.values()
+        once = {json.dumps(event, sort_keys=True): event for event in answers}.values()
         events = [job_event_from_answer(event, number) for number, event in enumerate(once, start=1)]
         try:
-            rows = self._told(f"/v1/fine-tunes/{job_id}/metrics", "metrics")
+            rows = self._listed(f"/v1/fine-tunes/{job_id}/metrics", "metrics")
         except ProviderError as error:
             if status_of(error) not in {400, 404, 422}:
                 raise
@@ -172,7 +172,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
         """The checkpoints that can still be had, oldest first."""
         found = [
             checkpoint_from_answer(point)
-            for point in self._told(f"/v1/fine-tunes/{job_id}/checkpoints", "data")
+            for point in self._listed(f"/v1/fine-tunes/{job_id}/checkpoints", "data")
         ]
         return sorted(found, key=lambda point: point.step or 0)
 
@@ -244,7 +244,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
 
 
 def _may_be(job: Mapping[str, Any], request: JobRequest) -> bool:
-    """Whether nothing that a job with our tag shows speaks against the request."""
+    """True if nothing that a job with our tag shows speaks against the request."""
     return (
         ("from_checkpoint" in request.parameters or last_part_agrees(job.get("model"), request.model))
         and method_agrees(request, job.get("training_method"))
@@ -253,7 +253,7 @@ def _may_be(job: Mapping[str, Any], request: JobRequest) -> bool:
 
 
 def _has_files_of(job: Mapping[str, Any], request: JobRequest, names: Mapping[str, Any]) -> bool:
-    """Whether no file that a job shows is known to be another than the request's; one may have been deleted."""
+    """True if no file that a job shows is known to be another than the request's; one may have been deleted."""
     wanted = dict(zip(("training_file", "validation_file"), (sha for _, sha in request.files), strict=False))
     for kind in ("training_file", "validation_file"):
         shown = id_from(job.get(kind))

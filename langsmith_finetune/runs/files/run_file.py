@@ -55,7 +55,7 @@ class Wanted:
     roles: Roles | None = None
 
     def takes(self, row: Mapping[str, Any]) -> bool:
-        """Whether a run is among them. A field that is null fits no condition.
+        """True if a run is among them. A field that is null fits no condition.
 
         Raises:
             KeyError: A field that is asked about is not there at all.
@@ -78,7 +78,7 @@ class Wanted:
         )
 
     def takes_role(self, row: Mapping[str, Any]) -> bool:
-        """Whether the run's call plays a wanted part in its application.
+        """True if the run's call plays a wanted part in its application.
 
         Raises:
             KeyError: The run has neither `extra` nor `metadata`.
@@ -88,22 +88,22 @@ class Wanted:
             return True
         if "extra" not in row and "metadata" not in row:
             raise KeyError("extra")
-        told = {name: decoded(row.get(name)) for name in ("extra", "metadata")}
-        return self.roles.take({**told, "name": row.get("name")})
+        fields = {name: decoded(row.get(name)) for name in ("extra", "metadata")}
+        return self.roles.take({**fields, "name": row.get("name")})
 
 
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 
 def holds_runs(path: str) -> bool:
-    """Whether a file that was found in a folder, under this relative path, is one of runs."""
+    """True if a file that was found in a folder, under this relative path, is one of runs."""
     *folders, name = path.split("/")
     # An export that was interrupted can leave a tmp/ folder behind.
     return name.endswith(SUFFIXES) and name[0] not in "._" and "tmp" not in folders
 
 
 def is_os_error(file: RunFile, error: OSError) -> bool:
-    """Whether reading failed for another reason than damage, or may have: that must not cost runs.
+    """True if reading failed for another reason than damage, or may have: that must not cost runs.
 
     pyarrow has one error for a damaged file and for a lost connection to the store.
     """

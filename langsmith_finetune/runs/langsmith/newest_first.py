@@ -1,4 +1,4 @@
-"""Whether a server gives the newest runs first: what it says of that is believed once it has been seen."""
+"""True if a server gives the newest runs first: what it says of that is believed once it has been seen."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class Order:
         self._guess: tuple[Window, list[Place]] | None = None
         self._wrong = 0  # guesses; runs that arrive late can make one wrong
 
-    def look(self, page: Page, window: Window, *, told: bool) -> None:
+    def look(self, page: Page, window: Window, *, is_ordered: bool) -> None:
         """Learn from what a window held.
 
         Args:
             page: What it held, or some of it.
             window: The window.
-            told: The server was told to give the newest first.
+            is_ordered: The server was asked to give the newest first.
         """
         guess, self._guess = self._guess, None
         if not page.ordered:
             self.kept, self.broken = False, True
         elif not self.broken:
-            self.kept |= told or (page.pages > 1 and len(_times(page)) >= _TELLING)
+            self.kept |= is_ordered or (page.pages > 1 and len(_times(page)) >= _TELLING)
             if guess is not None and not self.kept:
                 self.kept = guess[0] == window and _agrees(page, guess[1])
                 self._wrong += not self.kept
@@ -72,7 +72,7 @@ class Order:
 
 
 def _agrees(page: Page, guess: list[Place]) -> bool:
-    """Whether a page holds what was guessed, but for what has arrived since."""
+    """True if a page holds what was guessed, but for what has arrived since."""
     found = [place for place in _places(page) if place[0] <= guess[0][0]]
     return found == guess if page.whole else len(found) >= _TELLING and found == guess[: len(found)]
 

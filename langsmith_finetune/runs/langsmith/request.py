@@ -201,7 +201,7 @@ def _redirected(error: langsmith.APIStatusError, client: Any) -> str:
 
 
 def same_origin(here: str, there: str) -> bool:
-    """Whether what was sent to one address may be sent to the other: the same host, and not less safe."""
+    """True if what was sent to one address may be sent to the other: the same host, and not less safe."""
     try:
         one, other = _origin(urlsplit(here)), _origin(urlsplit(there))
     except ValueError:  # a port that is none

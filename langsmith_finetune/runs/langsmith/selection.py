@@ -161,7 +161,7 @@ class Share:
         return (self.sample or 1.0) * (0.1 if types and "root" not in types else 1.0)
 
     def has(self, run: Run) -> bool:
-        """Whether the run is among them. In the sample it always is for a seed, whatever else is selected."""
+        """True if the run is among them. In the sample it always is for a seed, whatever else is selected."""
         if self.roles is not None and not self.roles.take(run):
             return False
         if self.sample is None:
@@ -232,7 +232,7 @@ class Progress:
             return
         self._expired += page.trouble == "expired"
         self._weigh(page)
-        self._order.look(page, window, told=self._selected.api.ordered)
+        self._order.look(page, window, is_ordered=self._selected.api.ordered)
         self._plan.random = self._order.broken
         starts = [place_of(run)[0] for run in page.runs]
         runs = page.runs

@@ -34,7 +34,7 @@ class Window:
 
     @property
     def divisible(self) -> bool:
-        """Whether it can be cut finer."""
+        """True if it can be cut finer."""
         return self.until - self.since > SHORTEST
 
 
@@ -82,7 +82,7 @@ class WindowPlan:
 
     @property
     def knows_traffic(self) -> bool:
-        """Whether windows are cut by what the traffic is like."""
+        """True if windows are cut by what the traffic is like."""
         return bool(self._runs) and not self._rare
 
     def was_whole(self, starts: list[datetime], since: datetime | None = None) -> None:
@@ -167,7 +167,7 @@ class Sample:
 
     @property
     def sure(self) -> bool:
-        """Whether enough of it has been compared with what there was."""
+        """True if enough of it has been compared with what there was."""
         return self._points >= _MANY
 
     def tell(self, done: Window, runs: int) -> None:
@@ -190,7 +190,7 @@ class Sample:
 
 
 def in_order(starts: list[datetime]) -> bool:
-    """Whether the newest come first."""
+    """True if the newest come first."""
     return all(newer >= older for newer, older in pairwise(starts))
 
 
