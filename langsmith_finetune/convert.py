@@ -79,7 +79,9 @@ def training_examples(
             else:
                 yield TrainingExample(line=_line(conversation, train_on), source=source)
         if skipped and on_skip is None:
-            logger.warning("%d sessions were left out of the examples; on_skip= tells which and why", skipped)
+            logger.warning(
+                "%d sessions were left out of the examples; on_skip= gives each with its reason", skipped
+            )
 
     return made()
 
@@ -150,7 +152,7 @@ def examples_from_runs(
                     on_note(note)
             yield TrainingExample(line=_line(conversation, train_on), source=source)
         if skipped and on_skip is None:
-            logger.warning("%d runs could not be used; on_skip= tells which and why", skipped)
+            logger.warning("%d runs could not be used; on_skip= gives each with its reason", skipped)
 
     return made()
 
@@ -251,10 +253,10 @@ def _conversation(where: str, session: Mapping[str, Any]) -> Conversation:
             ]
     except Unreadable as why:
         field, _, reason = why.detail.partition(" ")
-        raise InvalidExampleError(where, field, reason, "Mend the session or leave it out") from None
+        raise InvalidExampleError(where, field, reason, "Fix the session or leave it out") from None
     except Exception as error:  # noqa: BLE001 - values that are no JSON can raise anything
         reason = f"reading it raised {type(error).__name__}"
-        raise InvalidExampleError(where, "messages", reason, "Mend the session or leave it out") from None
+        raise InvalidExampleError(where, "messages", reason, "Fix the session or leave it out") from None
     if all(message["role"] != "assistant" for message in conversation.messages):
         raise InvalidExampleError(where, "messages", _NO_ANSWER, "Leave the session out")
     parallel = session.get("parallel_tool_calls")

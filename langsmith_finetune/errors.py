@@ -55,7 +55,7 @@ RunReason: TypeAlias = Literal[
 - `lost_at_source`: the producer posted the run without parts of the call, as `wrap_gemini` does with parts
   that are objects.
 - `too_deep`: nested deeper than any real payload.
-- `too_large`: made of more values than LangSmith takes in one run, as payloads do that hold themselves.
+- `too_large`: contains more values than LangSmith accepts in one run (usually a payload that refers to itself).
 - `unwanted_note`: the run has a note of a kind that the caller refuses.
 - `not_found`: LangSmith has no such run, or it has passed its retention.
 """

@@ -125,12 +125,14 @@ def test_sessions_that_cannot_be_examples_are_told_or_counted(caplog):
     assert len(list(training_examples(sessions, on_skip=told.append))) == 1
     assert [str(error) for error in told] == [
         "session 0: messages: has no assistant message, so there is nothing to learn. Leave the session out",
-        "session 1: messages[0]: is a RemoveMessage, which no chat format has. Mend the session or leave it out",
-        "session 2: messages[0]: answers a call that nobody made. Mend the session or leave it out",
+        "session 1: messages[0]: is a RemoveMessage, which no chat format has. Fix the session or leave it out",
+        "session 2: messages[0]: answers a call that nobody made. Fix the session or leave it out",
     ]
     with caplog.at_level(logging.WARNING):
         assert len(list(training_examples(sessions))) == 1
-    assert caplog.messages == ["3 sessions were left out of the examples; on_skip= tells which and why"]
+    assert caplog.messages == [
+        "3 sessions were left out of the examples; on_skip= gives each with its reason"
+    ]
 
 
 def test_calls_without_ids_get_ids_from_their_place():
@@ -183,7 +185,7 @@ def test_the_bulk_door_tells_or_counts_what_it_leaves_out(caplog):
     assert [note.kind for note in notes] == ["tool_choice"]
     assert caplog.messages == []
     assert len(list(examples_from_runs(runs))) == 1
-    assert caplog.messages == ["1 runs could not be used; on_skip= tells which and why"]
+    assert caplog.messages == ["1 runs could not be used; on_skip= gives each with its reason"]
 
 
 def test_runs_given_as_sessions_are_told_the_right_door():

@@ -76,7 +76,7 @@ BAD = {
     "no JSON": (b'{"messages": [}', "train.jsonl:2: is not JSON at column 15: Expecting value. Write the file with write_jsonl(examples, path)"),
     "NaN": (b'{"messages": NaN}', "train.jsonl:2: holds NaN or an infinity, which JSON does not have. Write null, or leave the value out"),
     "no UTF-8": (b'{"messages": "\xff"}', "train.jsonl:2: holds a byte that is not UTF-8, byte 15 of the line. Save the file as UTF-8"),
-    "a list": (b"[]", "train.jsonl:2: is an empty list, not an object. Write one object a line"),
+    "a list": (b"[]", "train.jsonl:2: is an empty list, not an object. Write one object per line"),
     "no messages": (b'{"prompt": "secret"}', 'train.jsonl:2: messages: is not a list of message objects. Write {"messages": [...]} on each line'),
     "odd messages": (b'{"messages": ["secret"]}', 'train.jsonl:2: messages: is not a list of message objects. Write {"messages": [...]} on each line'),
     "a gap": (b"\n" + json.dumps(HELLO).encode(), "train.jsonl:2: is empty. Remove it, or call check(..., fix=True)"),

@@ -47,7 +47,7 @@ def json_line(where: str, line: Any) -> dict[str, Any]:
     reader = _Reader(where)
     found = reader.value("", line, 0)
     if type(found) is not dict:
-        reader.refuse("", f"is {described(found)}, not an object", "Write one object a line")
+        reader.refuse("", f"is {described(found)}, not an object", "Write one object per line")
     return found
 
 

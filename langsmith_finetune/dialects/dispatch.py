@@ -460,7 +460,9 @@ def _trajectory(where: str, messages: Any, run: RunPayload, notes: Notes) -> Con
     if last != "assistant":
         raise malformed(f"the role of the last of {where}", '"assistant"', last, openai_chat.ROLES)
     if any(one["role"] == other["role"] == "assistant" for one, other in pairwise(said)):
-        raise Unreadable("malformed", f"{where} holds two answers in a row, of which either may be the one")
+        raise Unreadable(
+            "malformed", f"{where} has two assistant messages in a row; cannot tell which is the answer"
+        )
     conversation = _conversation(run, notes, turns, [])
     conversation.said = len(said)
     return conversation

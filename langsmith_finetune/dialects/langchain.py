@@ -250,7 +250,7 @@ def _check_told_twice(where: str, content: Any, message: Message) -> None:
         if call_id is None and name in names:
             names.remove(name)
         elif not isinstance(call_id, str) or call_id not in ids:
-            raise Unreadable("malformed", f"{where}.content tells a call that tool_calls does not")
+            raise Unreadable("malformed", f"{where}.content has a call that tool_calls does not have")
 
 
 def _refuse_documents(where: str, role: str, extra: Mapping[str, Any]) -> None:

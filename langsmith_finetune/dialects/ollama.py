@@ -36,7 +36,7 @@ def with_images(where: str, message: Mapping[str, Any], notes: Notes) -> Mapping
         except Unreadable:
             kind = None
         if kind is None:
-            raise Unreadable("lost_at_source", f"{at} is no image, but perhaps a path to one")
+            raise Unreadable("lost_at_source", f"{at} is not an image, but may be a path to one")
         parts.append({"type": "image_url", "image_url": {"url": f"data:{kind};base64,{encoded}"}})
     return {**{key: value for key, value in message.items() if key != "images"}, "content": parts}
 

@@ -189,7 +189,9 @@ def _check_answer(conversation: Conversation) -> None:
 def _check_notes(notes: Notes, skip_notes: Collection[NoteKind]) -> None:
     unwanted = notes.kinds.intersection(skip_notes)
     if unwanted:
-        raise Unreadable("unwanted_note", f"it has notes that are refused: {', '.join(sorted(unwanted))}")
+        raise Unreadable(
+            "unwanted_note", f"it has notes that skip_notes= names: {', '.join(sorted(unwanted))}"
+        )
 
 
 def _look_over(conversation: Conversation, notes: Notes) -> None:

@@ -208,7 +208,7 @@ class Turns:
             for i, call in enumerate(calls_at(f"{where}.tool_calls", message["tool_calls"]))
         ]
         if calls and [call["id"] for call in calls] != [call["id"] for call in listed]:
-            raise Unreadable("malformed", f"{where} tells other calls in its content than in tool_calls")
+            raise Unreadable("malformed", f"{where} has other calls in its content than in tool_calls")
         return listed
 
     def _call(self, where: str, block: Mapping[str, Any]) -> ToolCall:

@@ -12,7 +12,7 @@ from langsmith_finetune.examples.example import PreferenceExample, TrainingExamp
 from langsmith_finetune.examples.source import Note, RunSource
 
 Example = TypeVar("Example", bound=TrainingExample | PreferenceExample)
-_FIX = "Mend the line, or leave it out; check(lines, target) tells more"
+_FIX = "Fix the line or leave it out; check(lines, target) says more"
 _TEXTS = {"name", "tool_call_id", "refusal", "reasoning_content"}
 _ANSWERS = {"preferred_output", "non_preferred_output"}
 

@@ -52,7 +52,7 @@ def plot_of(records: Sequence[Mapping[str, float]], title: str) -> Axes:
     """
     names = [name for name in dict.fromkeys(name for r in records for name in r) if "loss" in name]
     if not names:
-        raise ValueError(f"{title} has told no loss yet, so there is nothing to plot")
+        raise ValueError(f"{title} has not reported a loss yet; nothing to plot")
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - without pyplot, which would keep every figure
     except ImportError as error:

@@ -176,7 +176,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, bytes, Any]]:
             yield number, data, row
     closing = next(rows)
     if "line_sha256" in closing:
-        reason = f"tells of more lines than {path.name} has ({number})"
+        reason = f"has more rows than {path.name} has ({number})"
         raise InvalidExampleError(ledger.name, "", reason, _AGAIN)
     if closing["sha256"] != digest.hexdigest():
         raise InvalidExampleError(ledger.name, "sha256", f"is not that of {path.name}", _AGAIN)

@@ -68,7 +68,11 @@ class Lifecycle:
         Args:
             model: What the base model is called.
         """
-        living = f"Living: {', '.join(self.alternatives)}" if self.alternatives else "Nobody else is known"
+        living = (
+            f"Still available: {', '.join(self.alternatives)}"
+            if self.alternatives
+            else "No alternative known"
+        )
         if self.days_to_live is not None and not self.gone:
             end = next(ending for ending in self.ending if ending.what == "models")
             days = f"{self.days_to_live} day{'' if self.days_to_live == 1 else 's'}"
@@ -164,7 +168,9 @@ def check_lifecycle(
     name = host_name(provider)
     shutdown_date = _shutdown_date(provider, model) if asks else None
     found = lifecycle_of(name, model, method, today, shutdown_date=shutdown_date)
-    living = f"Living: {', '.join(found.alternatives)}" if found.alternatives else "Nobody else is known"
+    living = (
+        f"Still available: {', '.join(found.alternatives)}" if found.alternatives else "No alternative known"
+    )
     for ending in found.gone:
         what = "new fine-tuning jobs" if ending.what == "jobs" else f"models tuned from {model!r}"
         raise NotSupportedError(provider.name, f"{what}: that ended on {ending}. {living}")

@@ -1,4 +1,4 @@
-"""A target's rules, offline, on every line: what it would refuse, why, and how to mend it."""
+"""A target's rules, offline, on every line: what it would refuse, why, and how to fix it."""
 
 from __future__ import annotations
 
@@ -84,11 +84,11 @@ def check(
     if unknown := set(ignore) - set(WHY):
         raise ValueError(f"ignore= holds no rules of these names: {', '.join(sorted(unknown))}")
     if fixed_path is not None and not fix:
-        raise ValueError("fixed_path= goes with fix=True")
+        raise ValueError("fixed_path= needs fix=True")
     rules = rules_of(target)
     limit = rules.max_tokens if max_tokens is None else max_tokens
     if tokens is not None and limit is None:
-        raise ValueError(f"{rules.name} has one limit a model: give max_tokens= with tokens=")
+        raise ValueError(f"{rules.name} has one limit per model: pass max_tokens= with tokens=")
     checker = Checker(
         replace(rules, ignores=rules.ignores | set(ignore), max_tokens=limit),
         fix=fix,

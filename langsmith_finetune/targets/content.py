@@ -54,7 +54,7 @@ class Contents:
         elif role != "assistant":
             fix = "Write text or a list of parts"
             if role == "tool":
-                fix = 'Write "" if the tool said nothing; fix=True does it for null'
+                fix = 'Write "" if the tool said nothing; or call check(..., fix=True) for null'
             self._problems.say("content", at, "is null" if "content" in message else "is missing", fix)
         elif not _says_something_else(message):
             fix = "Leave the message out, or the line"
@@ -68,7 +68,7 @@ class Contents:
             self._problems.say("image_count", field, f"hold {self._images} images", fix)
         if self._rules.uniform_content and self._lists and self._texts:
             what = "have text in one content and a list of parts in another"
-            fix = 'Write each text as [{"type": "text", "text": ...}]; fix=True does it'
+            fix = 'Write each text as [{"type": "text", "text": ...}]; or call check(..., fix=True)'
             self._problems.say("mixed_content", field, what, fix)
 
     def _part(self, part: Any, role: str, field: str) -> None:
@@ -99,7 +99,9 @@ class Contents:
             return
         problems.text(text, f"{field}.{kind}")
         if kind == "refusal":
-            problems.say("refusal", field, "is a refusal part", "Write it as a text part, as fix=True does")
+            problems.say(
+                "refusal", field, "is a refusal part", "Write it as a text part, or call check(..., fix=True)"
+            )
 
     def _image(self, part: Line, role: str, field: str) -> None:
         self._images += 1

@@ -51,7 +51,7 @@ class Conversation:
             problems.say("type", f"{at}parallel_tool_calls", what, "Write true or false")
         if "functions" in holder:
             functions = holder["functions"]
-            fix = "Write tools, as fix=True does" if functions else "Remove it"
+            fix = "Write tools, or call check(..., fix=True)" if functions else "Remove it"
             problems.say("legacy_function", f"{at}functions", f"is {problems.what(functions)}", fix)
         if "tools" in holder:
             self._tools = names_of_tools(holder["tools"], f"{at}tools", problems)
@@ -110,8 +110,8 @@ class Conversation:
 
     def _bad_role(self, role: Any, field: str) -> None:
         fixes = {
-            "developer": "Write system, which says the same; fix=True does it",
-            "function": "Write a tool message with tool_call_id; fix=True does it",
+            "developer": "Write system, which says the same; or call check(..., fix=True)",
+            "function": "Write a tool message with tool_call_id; or call check(..., fix=True)",
         }
         fix = fixes.get(role if isinstance(role, str) else "", f"Write one of {', '.join(_ROLES)}")
         self._problems.say("role", f"{field}.role", f"is {self._problems.what(role)}", fix)
@@ -138,10 +138,14 @@ class Conversation:
         if "function_call" in message:
             is_call = message["function_call"] is not None
             what = "is a call of the legacy form" if is_call else "is null"
-            fix = "Write tool_calls, as fix=True does" if is_call else "Remove the key, as fix=True does"
+            fix = (
+                "Write tool_calls, or call check(..., fix=True)"
+                if is_call
+                else "Remove the key, or call check(..., fix=True)"
+            )
             problems.say("legacy_function", f"{field}.function_call", what, fix, warn=not is_call)
         if message.get("refusal") is not None:
-            fix = "Put the words into content, as fix=True does, or leave the line out"
+            fix = "Put the words into content, or call check(..., fix=True), or leave the line out"
             problems.say("refusal", f"{field}.refusal", f"is {problems.what(message['refusal'])}", fix)
         if "tool_calls" not in message:
             return
@@ -208,7 +212,7 @@ class Conversation:
     def _weight(self, weight: Any, role: str, field: str) -> None:
         problems = self._problems
         if role != "assistant":
-            fix = "Remove it, as fix=True does: no other message is trained"
+            fix = "Remove it, or call check(..., fix=True): no other message is trained"
             problems.say("weight", field, f"stands on a {role} message", fix)
         elif type(weight) is not int or weight not in (0, 1):
             # A weight is a setting, and nobody's data.
@@ -243,7 +247,7 @@ class Conversation:
             problems.say("order", f"{field}[0]", "is an assistant message that answers nothing", fix)
         after = len(messages) - 1 - said[-1][0]
         if after:
-            fix = "Cut the line after the last answer; fix=True does it"
+            fix = "Cut the line after the last answer; or call check(..., fix=True)"
             problems.say("last_message", field, f"go on after the last answer, for {after}", fix)
         for index, weight in said if self._rules.weights == "history" else ():
             if weight == 0 and index > first:

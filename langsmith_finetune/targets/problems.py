@@ -12,7 +12,7 @@ from langsmith_finetune.targets.schemas import NULLS, holds_nothing
 # <|im_start|> and its like, and DeepSeek's with full-width bars.
 _SPECIAL = re.compile("<\\|[^|<>\\s]{1,64}\\|>|<\uff5c[^\uff5c<>\\s]{1,64}\uff5c>")
 
-_TO_THE_LEDGER = "Remove it; what is worth keeping belongs into the ledger"
+_TO_THE_LEDGER = "Remove it; data worth keeping belongs in the ledger"
 
 
 class Problems:
@@ -62,7 +62,7 @@ class Problems:
                 if key not in known:
                     leftover = key in SETTINGS if rule == "line_key" else key in LEFTOVERS
                     leftover = leftover or holds_nothing(value[key])
-                    fix = "Remove it, as fix=True does" if leftover else _TO_THE_LEDGER
+                    fix = "Remove it, or call check(..., fix=True)" if leftover else _TO_THE_LEDGER
                     self.say(rule, field, f"{self.key(key)} is not the format's", fix)
 
     def of_schema(self, what: str, field: str, fix: str) -> None:

@@ -208,7 +208,7 @@ def _object_of(
     if not isinstance(value, dict):
         rule: RuleName = "array" if isinstance(value, list) else "json"
         found = f"is {described(value, show_content=show_content)}, not an object"
-        return None, (Fault(rule, found, "Write one object a line"),)
+        return None, (Fault(rule, found, "Write one object per line"),)
     if _is_too_deep(data, value):
         return None, (Fault("json", *TOO_DEEP),)
     return value, tuple(

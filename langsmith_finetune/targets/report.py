@@ -66,7 +66,7 @@ class CheckReport:
         for title, counts in (
             ("errors", self.errors),
             ("warnings", self.warnings),
-            ("mended", self.changes),
+            ("fixed", self.changes),
         ):
             if counts:
                 says.append(f"{title}: " + ", ".join(f"{what} {n:,}" for what, n in counts.items()))
@@ -89,6 +89,6 @@ class CheckReport:
             + "</tr>"
             for problem in self.problems[: 5 * _SHOWN]
         )
-        head = "".join(f"<th>{title}</th>" for title in ("line", "field", "found", "rule", "how to mend it"))
+        head = "".join(f"<th>{title}</th>" for title in ("line", "field", "found", "rule", "how to fix it"))
         table = f"<table><tr>{head}</tr>{rows}</table>" if rows else ""
         return f"<pre>{html.escape(self._summary())}</pre>{table}"

@@ -26,7 +26,7 @@ def names_of_tools(tools: Any, field: str, problems: Problems) -> set[str] | Non
         return None
     rules = problems.rules
     if not tools:
-        fix = "Leave the key out; fix=True does it"
+        fix = "Leave the key out; or call check(..., fix=True)"
         problems.say("tools", field, "is a list of none", fix, warn=True)
     elif not rules.tools:
         problems.say("tools", field, f"is {problems.what(tools)}", NO_TOOLS)
@@ -69,7 +69,7 @@ def read_call(call: Any, field: str, names: set[str] | None, problems: Problems)
 def _arguments(arguments: Any, field: str, problems: Problems) -> None:
     if isinstance(arguments, str):
         if arguments == "":
-            problems.say("arguments", field, "is empty text", "Write {}; fix=True does it")
+            problems.say("arguments", field, "is empty text", "Write {}; or call check(..., fix=True)")
         elif _is_deep(arguments):
             found = f"is JSON text nested deeper than {DEEPEST} levels"
             problems.say("arguments", field, found, "Leave the line out")
@@ -82,7 +82,7 @@ def _arguments(arguments: Any, field: str, problems: Problems) -> None:
     elif not isinstance(arguments, OBJECT):
         problems.say("type", field, f"is {problems.what(arguments)}", "Write the JSON text of an object")
     elif not problems.rules.argument_objects:
-        fix = "Write it as JSON text; fix=True does it"
+        fix = "Write it as JSON text; or call check(..., fix=True)"
         problems.say("type", field, "is an object, not its JSON text", fix)
 
 

@@ -203,7 +203,7 @@ UNUSABLE = {
     "two answers in a row": (
         changed(WRAPPED, ["outputs"], {"messages": [HELLO["messages"][1], HELLO["messages"][1]]}),
         "malformed",
-        "outputs.messages holds two answers in a row, of which either may be the one",
+        "outputs.messages has two assistant messages in a row; cannot tell which is the answer",
     ),
     "an answer that ends with a tool": (
         changed(WRAPPED, ["outputs"], {"messages": CALLED["messages"][1:3]}),
@@ -213,7 +213,7 @@ UNUSABLE = {
     "calls told twice, and otherwise": (
         asked(VERCEL, {"role": "assistant", "content": [{"type": "tool-call", "toolCallId": "a", "toolName": "f"}], "tool_calls": [CALL]}),
         "malformed",
-        "inputs.messages[0] tells other calls in its content than in tool_calls",
+        "inputs.messages[0] has other calls in its content than in tool_calls",
     ),
     "a user's call": (
         asked(ANTHROPIC, {"role": "user", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]}),
@@ -362,7 +362,7 @@ def test_a_run_with_a_note_that_the_caller_refuses_is_refused():
     with pytest.raises(RunNotUsableError) as refused:
         conversation_from_run(run, skip_notes={"redacted"})
     assert refused.value.reason == "unwanted_note"
-    assert refused.value.detail == "it has notes that are refused: redacted"
+    assert refused.value.detail == "it has notes that skip_notes= names: redacted"
 
 
 def test_the_system_prompt_of_a_claude_agent_is_found_in_its_trace():

@@ -746,7 +746,7 @@ def test_a_host_that_says_which_line_is_wrong_is_understood(server, create):
         create()
     assert str(caught.value) == (
         "train.jsonl:7: message 2: the provider says: Discriminator 'role' is missing in value "
-        "(code invalid_training_file). Mend the line, or leave it out; check(path, target) tells more"
+        "(code invalid_training_file). Fix the line or leave it out; check(path, target) says more"
     )
     assert isinstance(caught.value.__cause__, ProviderError)
     assert server.jobs == {}

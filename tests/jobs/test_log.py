@@ -61,7 +61,7 @@ def test_a_job_that_has_told_nothing_has_an_empty_table_and_no_plot(create):
     assert job.metrics(as_frame=True).empty
     with pytest.raises(ValueError, match="no loss yet") as caught:
         job.plot()
-    assert str(caught.value) == f"{job.id} has told no loss yet, so there is nothing to plot"
+    assert str(caught.value) == f"{job.id} has not reported a loss yet; nothing to plot"
 
 
 def test_the_losses_are_plotted(job, tmp_path):

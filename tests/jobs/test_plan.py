@@ -207,6 +207,6 @@ def test_what_is_gone_is_refused_before_anything_is_sent(create, clock):
         pytest.raises(NotSupportedError, match=r"gpt-4\.1-nano") as caught,
     ):
         create(provider=OpenAIProvider(client=client), model="gpt-4.1-nano-2025-04-14")
-    assert "Living: " in str(caught.value)
+    assert "Still available: " in str(caught.value)
     assert {method for method, _ in sent} == {"GET"}
     assert FineTuneJob.list() == []

@@ -287,7 +287,7 @@ TAMPERED = {
     ),
     "a line was removed": (
         lambda path, ledger: path.write_bytes(path.read_bytes().splitlines(keepends=True)[0]),
-        "train.ledger.jsonl: tells of more lines than train.jsonl has (1)",
+        "train.ledger.jsonl: has more rows than train.jsonl has (1)",
     ),
     "line ends were changed": (
         lambda path, ledger: path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n")),

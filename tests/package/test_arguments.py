@@ -300,7 +300,7 @@ LINES = {
 def test_a_line_of_another_form_is_refused_by_example_and_field(fault):
     line = LINES[fault]
     example = TrainingExample(line=line, source=RunSource(run_id="r-1", trace_id="t"))
-    said = f"r-1: {fault}. Mend the line, or leave it out; check(lines, target) tells more"
+    said = f"r-1: {fault}. Fix the line or leave it out; check(lines, target) says more"
     for step in (
         fold_traces, drop_duplicates, redact, lambda given: train_validation_split(given)[0], lambda given: fit_length(given, 10, len),
         lambda given: preferences_from_scores(given, "k"), lambda given: [describe_examples(given)],
@@ -309,12 +309,12 @@ def test_a_line_of_another_form_is_refused_by_example_and_field(fault):
             list(step([example]))
         assert str(caught.value) == said
     for call in (lambda: count_tokens(line), lambda: to_hf_dataset([example])):
-        with pytest.raises(InvalidExampleError, match="Mend the line, or leave it out"):
+        with pytest.raises(InvalidExampleError, match="Fix the line or leave it out"):
             call()
 
 
 def test_a_line_of_the_other_kind_is_refused_by_its_field():
-    fix = "Mend the line, or leave it out; check(lines, target) tells more"
+    fix = "Fix the line or leave it out; check(lines, target) says more"
     for example, said in (
         (TrainingExample(line=PREFERENCE.line), "messages: is null, not a list of messages"),
         (PreferenceExample(line=HELLO), "input: is null, not an object with messages"),

@@ -118,7 +118,7 @@ def test_a_job_shortly_before_the_end_is_warned_of_with_the_days_its_model_lives
     (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
     assert record.getMessage() == (
         f"openai: a model tuned from {MINI} will live 9 days: it ends on 2027-01-14 ({SOURCE}). "
-        "Living: TogetherProvider, FireworksProvider, AzureProvider with an open model, NebiusProvider, "
+        "Still available: TogetherProvider, FireworksProvider, AzureProvider with an open model, NebiusProvider, "
         "CrusoeProvider, HuggingFaceProvider, LocalProvider, which nobody can withdraw"
     )
 
@@ -133,7 +133,7 @@ def test_a_job_after_the_end_of_jobs_is_refused_with_what_lives(silent_openai):
         check_lifecycle(silent_openai, MINI, "dpo", date(2027, 1, 6))
     assert str(caught.value) == (
         f"openai does not support new fine-tuning jobs: that ended on 2027-01-06 ({SOURCE}; organizations that "
-        "never fine-tuned are refused since 2026-05-07, inactive ones since 2026-07-02). Living: "
+        "never fine-tuned are refused since 2026-05-07, inactive ones since 2026-07-02). Still available: "
         "TogetherProvider, FireworksProvider"
     )
 
@@ -149,7 +149,7 @@ def test_the_end_of_jobs_alone_is_warned_of_too(silent_openai, caplog):
 
 
 def test_where_nobody_else_trains_by_that_method_it_says_so(silent_openai):
-    with pytest.raises(NotSupportedError, match=r"Nobody else is known$"):
+    with pytest.raises(NotSupportedError, match=r"No alternative known$"):
         check_lifecycle(silent_openai, "gpt-9", "reinforcement", date(2026, 11, 23))
 
 

@@ -160,7 +160,8 @@ def test_bytes_that_arrive_otherwise_are_refused_by_their_hash(server, create, p
 
     server.handle = garble
     with pytest.raises(
-        ProviderError, match=r"HTTP 400: The checksum does not match\..*; the upload begins anew"
+        ProviderError,
+        match=r"HTTP 400: The checksum does not match\..*; the upload starts from the beginning",
     ):
         create(provider=parted)
     assert server.uploads == []
@@ -264,7 +265,7 @@ def test_a_rejected_file_names_its_line(server, create):
         create()
     assert str(caught.value) == (
         "train.jsonl:4: message 2: the provider says: Discriminator 'role' is missing in value. "
-        "Mend the line, or leave it out; check(path, target) tells more"
+        "Fix the line or leave it out; check(path, target) says more"
     )
     assert "ended as error" in str(caught.value.__cause__)
     assert server.jobs == {}

@@ -63,19 +63,19 @@ BROKEN = {
     "a number of 5,000 digits": (b'", "long": ' + b"9" * 5000 + b', "end": "', "it is not JSON"),
 }
 TIMES = {
-    "no time": (None, "it does not tell when it started"),
+    "no time": (None, "it has no start time"),
     "a number": (
         17,
         "it started at 1970-01-01T00:00:17+00:00, outside the span that LangSmith was asked for",
     ),
-    "words": ("yesterday", "it does not tell when it started"),
-    "the year 1": ("0001-01-01T00:00:00+05:00", "it does not tell when it started"),
+    "words": ("yesterday", "it has no start time"),
+    "the year 1": ("0001-01-01T00:00:00+05:00", "it has no start time"),
     "the year 2": ("0002-01-01T00:00:00Z", "it started at 0002-01-01T00:00:00+00:00, outside the span that"),
     "the year 9999": (
         "9999-12-31T23:59:59Z",
         "it started at 9999-12-31T23:59:59+00:00, outside the span that",
     ),
-    "the year 9999, in the west": ("9999-12-31T23:59:59-08:00", "it does not tell when it started"),
+    "the year 9999, in the west": ("9999-12-31T23:59:59-08:00", "it has no start time"),
 }
 
 
@@ -152,7 +152,9 @@ def test_runs_with_odd_types_are_readable_or_left_out(apis, seed):
 def test_something_else_in_place_of_a_run_is_left_out(apis, row):
     with LangSmith(hours(5), **apis) as server:
         tampering(server, lambda answer, _: rows_of(answer).append(row))
-        text = "run \\(without id\\) is not usable \\(malformed\\): LangSmith gave something that is no run"
+        text = (
+            "run \\(without id\\) is not usable \\(malformed\\): LangSmith returned something that is no run"
+        )
         if row == {"id": 1}:
             text += " with an id"
         with pytest.warns(UserWarning, match=text):
@@ -271,9 +273,9 @@ def endless(kind: str):
 async def test_runs_of_one_moment_that_never_end_are_an_error(apis, kind, monkeypatch):
     monkeypatch.setattr("langsmith_finetune.runs.langsmith.window_reader.MOST_AT_ONCE", 5000)
     text = {
-        "same cursor": "LangSmith gives the same cursor again and again for runs",
-        "empty": "LangSmith gives page after page of runs .*with next to nothing new in them: 0 in 21 pages",
-        "one a page": "LangSmith gives page after page of runs .*with next to nothing new in them",
+        "same cursor": "LangSmith returns the same cursor again and again for runs",
+        "empty": "LangSmith returns page after page of runs .*with next to nothing new in them: 0 in 21 pages",
+        "one a page": "LangSmith returns page after page of runs .*with next to nothing new in them",
         "full": "LangSmith has more than 5000 runs that started in one millisecond, which are more than are read",
     }[kind]
     moment = NOW - timedelta(hours=3)
@@ -431,7 +433,7 @@ def test_what_is_counted_is_new_things():
         pages.turned(range(n * 20, n * 20 + 20), cursor=str(n))
     for n in range(200, 420):
         pages.turned([0], cursor=str(n))
-    with pytest.raises(langsmith.LangsmithError, match=r"^LangSmith gives page after page of things "):
+    with pytest.raises(langsmith.LangsmithError, match=r"^LangSmith returns page after page of things "):
         pages.turned([0], cursor="more")
 
 

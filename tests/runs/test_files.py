@@ -148,9 +148,9 @@ def test_runs_exported_by_the_command_line_go_by_the_names_of_the_api(tmp_path):
 GOOD = json.dumps(a_run(1))
 BROKEN_LINES = {
     '{"id": "r", "inputs": {"secret': "the line is not JSON at column",
-    "[" * 100_000: "the line is nested deeper than Python can follow. Write one run a line",
+    "[" * 100_000: "the line is nested deeper than Python can follow. Write one run per line",
     '{"id": "r", "run_type": "llm", "inputs": ' + "9" * 5000 + "}": "the line is not JSON",
-    f"[{GOOD}]": "the line is not a run, an object with id and run_type. Write one run a line, as save_runs",
+    f"[{GOOD}]": "the line is not a run, an object with id and run_type. Write one run per line, as save_runs",
     '{"inputs": {}, "outputs": {}}': "the line is not a run",
     '"text"': "the line is not a run",
 }

@@ -446,7 +446,7 @@ def test_a_state_of_other_conditions_is_refused_with_their_names():
         select_runs(project_name="a", tags=["y"], models="gpt-4o", start_time=NOW, resume=state)
     assert str(error.value) == (
         "resume is the state of another selection, with a different models, tags: give the conditions that it "
-        "was made with, or leave resume out to begin anew"
+        "was made with, or leave resume out to start from the beginning"
     )
     assert select_runs(project_name="a", tags="x", start_time=NOW.replace(tzinfo=None), resume=state)
 

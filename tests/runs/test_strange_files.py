@@ -96,7 +96,11 @@ def test_a_line_with_a_strange_value_is_read_or_skipped(name, tmp_path):
 def test_what_a_line_is_refused_for_is_said(tmp_path):
     path = tmp_path / "runs.jsonl"
     for value, conditions, said in [
-        (VALUES["deep lists"], {}, "the line is nested deeper than Python can follow. Write one run a line"),
+        (
+            VALUES["deep lists"],
+            {},
+            "the line is nested deeper than Python can follow. Write one run per line",
+        ),
         (b'"no JSON"', {"agents": "a"}, "extra: is not JSON. Leave the run out with on_skip="),
     ]:
         path.write_bytes(json.dumps(a_run(1, extra=0)).encode().replace(b'"extra": 0', b'"extra": ' + value))
@@ -115,7 +119,7 @@ def test_a_line_without_an_end_is_skipped_in_bounded_memory(name, tmp_path, monk
     assert [run["id"][-1] for run in run_files(tmp_path / name, on_skip=skipped.append)] == ["1", "3"]
     assert [str(error) for error in skipped] == [
         f"{tmp_path / name}:{number}: the line has more than 2,000 bytes, which no run of LangSmith's has. "
-        "Write one run a line"
+        "Write one run per line"
         for number in (2, 4)
     ]
 

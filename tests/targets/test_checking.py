@@ -1,4 +1,4 @@
-"""Checks: every fault of every line is named, by field, with what was found and how to mend it."""
+"""Checks: every fault of every line is named, by field, with what was found and how to fix it."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ FILES = [
      ['the file: begins with [, as a JSON array does (error: array). Write the examples with write_jsonl(json.load(open("train.json")), "train.jsonl")',
       "the file: holds no examples (error: too_few). Write the file with write_jsonl(examples, path)"]),
     ("an array in one line", "trl", [b"[" + GOOD + b"," + GOOD + b"]"],
-     ["line 1: is a list of 2, not an object (error: array). Write one object a line"]),
-    ("a number", "trl", [b"5", GOOD], ["line 1: is an integer, not an object (error: json). Write one object a line"]),
+     ["line 1: is a list of 2, not an object (error: array). Write one object per line"]),
+    ("a number", "trl", [b"5", GOOD], ["line 1: is an integer, not an object (error: json). Write one object per line"]),
     ("a byte order mark", "together", [b"\xef\xbb\xbf" + GOOD],
      ["the file: begins with a byte order mark (error: byte_order_mark). Save it without, or call check(..., fix=True)"]),
     ("a byte order mark", "trl", [b"\xef\xbb\xbf" + GOOD],
@@ -119,7 +119,7 @@ FILES = [
      ['line 2: messages[0]: holds the key "content" more than once (error: duplicate_key). Keep one of them']),
     ("somebody's key twice", "trl", [b'{"messages": [], "secret": {"secret1": {"secret2": 1, "secret2": 1}}}'],
      ["line 1: ?.?: holds a key of 7 characters more than once (error: duplicate_key). Keep one of them",
-      "line 1: a key of 6 characters is not the format's (warning: line_key). Remove it; what is worth keeping belongs into the ledger",
+      "line 1: a key of 6 characters is not the format's (warning: line_key). Remove it; data worth keeping belongs in the ledger",
       'line 1: messages: is an empty list, not a list of messages (error: messages). Write {"messages": [...]} on each line']),
     ("two kinds", "trl", [GOOD, json.dumps(prefers()).encode()],
      ["line 2: is a preference line in a file that begins with a supervised line (error: mixed_kinds). Write a file of each kind"]),
@@ -163,7 +163,7 @@ def test_a_line_that_is_too_long_is_named(tmp_path):
     assert report.errors == {"too_long": 10}
     with pytest.raises(ValueError) as caught:
         check(lines, "trl", tokens=len)
-    assert str(caught.value) == "trl has one limit a model: give max_tokens= with tokens="
+    assert str(caught.value) == "trl has one limit per model: pass max_tokens= with tokens="
 
 
 @pytest.mark.parametrize(("target", "limit"), [("openai", 65_536), ("azure", 65_536), ("gemini", 131_072)])
@@ -456,7 +456,7 @@ def test_a_mended_file_keeps_every_line_and_the_bytes_of_sound_ones(tmp_path):
     assert report.fixed_path == fixed
     assert report.errors == {"json": 1}
     assert report.fixed == ((3, ("developer made system",)),)
-    assert "mended: developer made system 1" in str(report)
+    assert "fixed: developer made system 1" in str(report)
     system = json.dumps(said({"role": "system", "content": "x"}, U, A), separators=(",", ":")).encode()
     assert fixed.read_bytes() == odd + b"\r\n" + system + b"\n" + broken + b"\n" + odd + b"\n"
     assert json.loads(report.to_json())["fixed_path"] == str(fixed)
@@ -505,7 +505,7 @@ def test_half_a_surrogate_pair_survives_mending(tmp_path):
 def test_a_fixed_file_goes_with_fix(tmp_path):
     with pytest.raises(ValueError) as caught:
         check([], "openai", fixed_path=tmp_path / "a.jsonl")
-    assert str(caught.value) == "fixed_path= goes with fix=True"
+    assert str(caught.value) == "fixed_path= needs fix=True"
     with pytest.raises(FileNotFoundError):
         check([], "openai", fix=True, fixed_path=tmp_path / "nowhere" / "a.jsonl")
 

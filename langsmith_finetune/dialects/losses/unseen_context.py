@@ -234,7 +234,7 @@ def _objects(place: Mapping[str, Any], *keys: str) -> list[Mapping[str, Any]]:
 
 def _check_answer(place: Mapping[str, Any], notes: Notes) -> None:
     if place.get("executed_tools"):
-        raise Unreadable("not_expressible", "the answer tells of tools that ran at the provider")
+        raise Unreadable("not_expressible", "the answer shows tools that ran at the provider")
     if any(_is_found(place.get(name)) for name in FOUND) or _is_cited(place.get("annotations")):
         notes.add("server_tool_dropped", "the answer cites what the provider found")
 

@@ -23,7 +23,7 @@ def rejected_line(message: str, name: str) -> InvalidExampleError | None:
 
     Example:
         >>> print(rejected_line('Invalid file format. Example 1 contains an extra "weight".', "train.jsonl"))
-        train.jsonl:1: the provider says: contains an extra "weight". Mend the line, or leave it out; check(path, target) tells more
+        train.jsonl:1: the provider says: contains an extra "weight". Fix the line or leave it out; check(path, target) says more
     """
     found = _NAMED.search(message)
     if found is None:
@@ -34,5 +34,5 @@ def rejected_line(message: str, name: str) -> InvalidExampleError | None:
         f"{name}:{found['line']}",
         field,
         f"the provider says: {reason}",
-        "Mend the line, or leave it out; check(path, target) tells more",
+        "Fix the line or leave it out; check(path, target) says more",
     )

@@ -110,7 +110,7 @@ class JobsApi:
                 answer.read()
                 hf_raise_for_status(answer)
             try:
-                yield from filter(None, map(_told, answer.iter_lines()))
+                yield from filter(None, map(_described, answer.iter_lines()))
             except (httpx2.ReadTimeout, AnswerRefusedError):
                 return
 

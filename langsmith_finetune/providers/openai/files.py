@@ -241,7 +241,9 @@ class OpenAIFiles:
                 # Expired, or the parts do not make the file. What an earlier process began is worth another try.
                 memory.pop(key, None)
                 raise ProviderError(
-                    self._api.name, f"{error.message}; the upload begins anew", temporary=bool(begun["parts"])
+                    self._api.name,
+                    f"{error.message}; the upload starts from the beginning",
+                    temporary=bool(begun["parts"]),
                 ) from error
         memory.pop(key, None)
         whole = answer.get("file")

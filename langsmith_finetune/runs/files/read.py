@@ -197,7 +197,7 @@ def _row(where: str, data: bytes, wanted: Wanted, *, decode: bool) -> dict[str, 
     """The run that a line holds, or None if it is not wanted."""
     if len(data) > LONGEST_LINE:
         found = f"the line has more than {LONGEST_LINE:,} bytes, which no run of LangSmith's has"
-        raise InvalidExampleError(where, "", found, "Write one run a line")
+        raise InvalidExampleError(where, "", found, "Write one run per line")
     try:
         row = _fields(data, decode=decode)
     except (ValueError, RecursionError) as error:
@@ -208,7 +208,7 @@ def _row(where: str, data: bytes, wanted: Wanted, *, decode: bool) -> dict[str, 
             if isinstance(error, RecursionError)
             else f"is not JSON{at}"
         )
-        raise InvalidExampleError(where, "", f"the line {found}", "Write one run a line") from None
+        raise InvalidExampleError(where, "", f"the line {found}", "Write one run per line") from None
     if isinstance(row, dict) and "run_id" in row:
         _name_as_langsmith_does(row)
     if not isinstance(row, dict) or not row.keys() >= {"id", "run_type"}:
@@ -216,7 +216,7 @@ def _row(where: str, data: bytes, wanted: Wanted, *, decode: bool) -> dict[str, 
             where,
             "",
             "the line is not a run, an object with id and run_type",
-            "Write one run a line, as save_runs(runs, path) does",
+            "Write one run per line, as save_runs(runs, path) does",
         )
     try:
         return row if wanted.takes(row) else None

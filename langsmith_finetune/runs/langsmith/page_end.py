@@ -30,7 +30,7 @@ class Pages:
         >>> pages.turned(["b"], cursor="1")
         Traceback (most recent call last):
             ...
-        langsmith.LangsmithError: LangSmith gives the same cursor again and again for projects
+        langsmith.LangsmithError: LangSmith returns the same cursor again and again for projects
     """
 
     def __init__(self, what: str, page_size: int = 100, *, most: int | None = None) -> None:
@@ -51,15 +51,15 @@ class Pages:
         self._pages += 1
         self._seen.update(things)
         if cursor in self._cursors:
-            raise _endless(f"gives the same cursor again and again for {self._what}")
+            raise _endless(f"returns the same cursor again and again for {self._what}")
         self._cursors.add(cursor)
         if self._pages > _SPARE_PAGES + len(self._seen) / self._few:
             raise _endless(
-                f"gives page after page of {self._what} with next to nothing new in them: {len(self._seen)} in "
-                f"{self._pages} pages, and still there is said to be more"
+                f"returns page after page of {self._what} with next to nothing new in them: {len(self._seen)} in "
+                f"{self._pages} pages, and there is said to be more"
             )
         if self._most is not None and len(self._seen) > self._most:
-            raise _endless(f"has more than {self._most} {self._what}, which are more than are read at once")
+            raise _endless(f"has more than {self._most} {self._what}, more than can be read at once")
 
 
 def _endless(text: str) -> langsmith.LangsmithError:

@@ -132,7 +132,7 @@ def _readable(row: Any, *, stray_bytes: bool) -> dict[str, Any]:
     run_id = row.get("id") if isinstance(row, dict) else None
     if not isinstance(row, dict) or not isinstance(run_id, str) or not run_id:
         what = "run" if not isinstance(row, dict) else "run with an id"
-        raise RunNotUsableError("", "malformed", f"LangSmith gave something that is no {what}")
+        raise RunNotUsableError("", "malformed", f"LangSmith returned something that is no {what}")
     if stray_bytes and _STRAY_BYTE.search(json.dumps(row, ensure_ascii=False)):
         raise RunNotUsableError(run_id, "malformed", "it holds bytes that are not UTF-8")
     return row
@@ -146,7 +146,7 @@ def _placed(run: Run, query: RunQuery) -> Run:
     if query.since is None or query.until is None:
         return run
     if started is None:
-        raise RunNotUsableError(run.id or "", "malformed", "it does not tell when it started")
+        raise RunNotUsableError(run.id or "", "malformed", "it has no start time")
     if not query.since <= started < query.until:
         detail = f"it started at {started.isoformat()}, outside the span that LangSmith was asked for"
         raise RunNotUsableError(run.id or "", "malformed", detail)

@@ -135,7 +135,7 @@ def start_of(
     if other:
         raise ValueError(
             f"resume is the state of another selection, with a different {', '.join(other)}: give the "
-            "conditions that it was made with, or leave resume out to begin anew"
+            "conditions that it was made with, or leave resume out to start from the beginning"
         )
     return state
 

@@ -158,7 +158,7 @@ def test_a_plan_says_when_the_model_ends_as_create_warns(train, caplog):
     assert line.startswith(
         "end: a model tuned from gpt-4.1-mini will live 52 days: it ends on 2027-01-14 (https://"
     )
-    assert "Living: " in line
+    assert "Still available: " in line
     assert line.removeprefix("end: ") in caplog.text
     assert plan.lifecycle.days_to_live == 52
     assert "will live 52 days" in plan._repr_html_()

@@ -151,7 +151,7 @@ def test_a_file_is_read_line_by_line_and_a_bad_line_is_named_by_its_number(tmp_p
     assert [next(rows).where, next(rows).where] == ["train.jsonl:1", "train.jsonl:2"]
     with pytest.raises(InvalidExampleError) as caught:
         next(rows)
-    assert str(caught.value) == "train.jsonl:3: is a list of 1, not an object. Write one object a line"
+    assert str(caught.value) == "train.jsonl:3: is a list of 1, not an object. Write one object per line"
 
 
 def test_the_models_thinking_goes_to_the_template():
