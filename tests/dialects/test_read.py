@@ -146,8 +146,8 @@ def test_a_content_block_that_tells_a_call_nobody_else_tells_is_refused():
     message = run["outputs"]["generations"][0][0]["message"]["kwargs"]
     message["content"] = [{"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}]
     assert str(refusal(run)) == (
-        f"run {run['id']} is not usable (malformed): outputs.generations[0][0].message.content tells a call "
-        "that tool_calls does not"
+        f"run {run['id']} is not usable (malformed): outputs.generations[0][0].message.content has a call "
+        "that tool_calls does not have"
     )
 
 

@@ -59,7 +59,7 @@ def test_a_job_that_has_told_nothing_has_an_empty_table_and_no_plot(create):
     job = create()
     assert job.metrics() == []
     assert job.metrics(as_frame=True).empty
-    with pytest.raises(ValueError, match="no loss yet") as caught:
+    with pytest.raises(ValueError, match="has not reported a loss yet") as caught:
         job.plot()
     assert str(caught.value) == f"{job.id} has not reported a loss yet; nothing to plot"
 
