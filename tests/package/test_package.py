@@ -11,6 +11,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import FunctionType
 
@@ -201,3 +202,34 @@ def test_no_test_module_imports_another():
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tests"):
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
                 assert not any(".test_" in name for name in names), f"{path}: {names}"
+
+
+def test_tree_of_the_readme_names_what_there_is():
+    tree = (
+        (ROOT / "README.md")
+        .read_text(encoding="utf-8")
+        .split("```\nlangsmith_finetune/\n")[1]
+        .split("```")[0]
+    )
+    named, folder = set(), ""
+    for line in tree.splitlines():
+        if not line.startswith("  "):
+            break
+        indent = len(line) - len(line.lstrip())
+        for word in line.split("  ")[1 if indent == 2 else 2].split() if indent in (2, 4) else ():
+            if indent == 2:
+                folder = word
+            path = f"langsmith_finetune/{word if indent == 2 else folder + word}"
+            assert (ROOT / path).exists(), path
+            if indent == 2:
+                named.add(word.rstrip("/"))
+    modules = {found.name for found in pkgutil.iter_modules(langsmith_finetune.__path__)}
+    assert {name.removesuffix(".py") for name in named} == modules
+
+
+def test_contributing_draws_the_ladder_that_lint_enforces():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    built = [layer.replace("|", " ").split() for layer in layers if "(" not in layer]
+    drawn = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("```\n")[1].splitlines()
+    assert [line.split() for line in drawn] == built
