@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from langsmith_finetune._foundation.json_values import id_from, text_from
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.fireworks.answers import deployment_from_answer
-from langsmith_finetune.providers.http.client import RestClient, status_of
+from langsmith_finetune.providers.fireworks.client import FireworksAccount
+from langsmith_finetune.providers.http.client import status_of
 from langsmith_finetune.providers.values import DeploymentInfo
 
 
-class FireworksDeployments(Provider):
-    """The part of `FireworksProvider` that serves, and what both parts ask with."""
-
-    _api: RestClient
-    _account_id: str | None
+class FireworksDeployments(FireworksAccount):
+    """The part of `FireworksProvider` that serves."""
 
     def delete_model(self, model_id: str) -> None:
         """Remove a tuned model for good."""
@@ -123,28 +120,6 @@ class FireworksDeployments(Provider):
         if id_from(deployment.get("name")) is None:
             raise self._api.odd_answer("has no name of a deployment", creates=False)
         return deployment_from_answer(deployment)
-
-    def _account(self) -> str:
-        if self._account_id is None:
-            names = [str(account["name"]) for account in self._listed("/v1/accounts", "accounts")]
-            if len(names) != 1:
-                raise ProviderError(
-                    self.name,
-                    f"the key opens {len(names)} accounts; give account_id=, or set FIREWORKS_ACCOUNT_ID",
-                )
-            self._account_id = names[0].rsplit("/", 1)[-1]
-        return self._account_id
-
-    def _path(self, *parts: str) -> str:
-        return "/".join(["/v1/accounts", self._account(), *parts])
-
-    def _pages(self, kind: str, **query: Any) -> Iterator[dict[str, Any]]:
-        return self._listed(self._path(kind), kind, pageSize=200, **query)
-
-    def _listed(self, path: str, kind: str, **query: Any) -> Iterator[dict[str, Any]]:
-        # Fireworks leaves out a list that is empty, as JSON made of protocol buffers does.
-        of: dict[str, Any] = {"what": kind, "key": "name", "created": "createTime", "empty": []}
-        return self._api.pages(path, kind, "pageToken", "nextPageToken", **of, **query)
 
 
 def _deployment_id(model_id: str) -> str:

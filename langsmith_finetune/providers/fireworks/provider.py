@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.json_values import (
     id_from,
     object_from,
     text_from,
-    time_from,
-    word_from,
 )
-from langsmith_finetune._foundation.masking import host_words
-from langsmith_finetune._foundation.retry import with_retries
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.providers.fireworks.answers import (
     job_events_from_answer,
     job_status_from_answer,
 )
 from langsmith_finetune.providers.fireworks.deployments import FireworksDeployments
+from langsmith_finetune.providers.fireworks.files import FireworksFiles, dataset_id
 from langsmith_finetune.providers.fireworks.request import (
     SHOWN_NAMES,
     FireworksParameters,
@@ -33,9 +27,7 @@ from langsmith_finetune.providers.fireworks.request import (
     job_id,
 )
 from langsmith_finetune.providers.http.api_key import ApiKey
-from langsmith_finetune.providers.http.client import OnProgress, RestClient, status_of
-from langsmith_finetune.providers.http.rejected_line import rejected_line
-from langsmith_finetune.providers.http.sending import FileChangedError, Sending
+from langsmith_finetune.providers.http.client import RestClient, status_of
 from langsmith_finetune.providers.likeness import last_part_agrees, settings_agree
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
 from langsmith_finetune.providers.values import (
@@ -44,7 +36,6 @@ from langsmith_finetune.providers.values import (
     JobInfo,
     JobRequest,
     ModelInfo,
-    PreparedFile,
 )
 from langsmith_finetune.targets.fireworks import FIREWORKS
 
@@ -52,16 +43,12 @@ if TYPE_CHECKING:
     import httpx2
     from langchain_core.language_models import BaseChatModel
 
-_FILE_POLL_SECONDS = 5.0
-_LONGEST_FILE_SECONDS = 1800.0
-_LARGEST_FORM = 150 * 10**6
 _KINDS = {"supervised": "supervisedFineTuningJobs", "dpo": "dpoJobs"}
 _ID = re.compile(r"(dpoJobs/)?[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SUFFIX = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-_DATASET = "lf-"
 
 
-class FireworksProvider(FireworksDeployments):
+class FireworksProvider(FireworksDeployments, FireworksFiles):
     """Trains LoRA adapters at Fireworks AI, supervised and DPO.
 
     A job's id is chosen here: it is made of the request's fingerprint. So Fireworks itself refuses a second
@@ -157,7 +144,7 @@ class FireworksProvider(FireworksDeployments):
     def preview(self, request: JobRequest) -> Mapping[str, Any]:
         """The body that `create_job` will send, with the ids of datasets in place of their names."""
         self.check_request(request)
-        return job_body(request, *(_dataset_id(sha256) for _, sha256 in request.files))
+        return job_body(request, *(dataset_id(sha256) for _, sha256 in request.files))
 
     def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands now."""
@@ -198,19 +185,6 @@ class FireworksProvider(FireworksDeployments):
         ]
         return sorted(models, key=lambda model: str(model.created_at), reverse=True)
 
-    def list_files(self) -> Sequence[FileInfo]:
-        """The datasets that this library uploaded, newest first."""
-        files = [
-            FileInfo(id=name, name=name, created_at=time_from(dataset.get("createTime")))
-            for dataset in self._pages("datasets")
-            if re.fullmatch(_DATASET + "[0-9a-f]{32}", name := dataset["name"].rsplit("/", 1)[-1])
-        ]
-        return sorted(files, key=lambda file: str(file.created_at), reverse=True)
-
-    def delete_file(self, file_id: str) -> None:
-        """Remove an uploaded dataset."""
-        self._api.ask("DELETE", self._path("datasets", file_id))
-
     def chat_model(self, model_id: str, **kwargs: Any) -> BaseChatModel:
         """A deployed model as `langchain_openai.ChatOpenAI`, by what its deployment `serves_as`.
 
@@ -224,89 +198,6 @@ class FireworksProvider(FireworksDeployments):
             "base_url": f"{self._api.base_url}/inference/v1",
         }
         return ChatOpenAI(**settings | kwargs)
-
-    # --- datasets --------------------------------------------------------------------------------------
-
-    def upload(
-        self,
-        file: PreparedFile,
-        *,
-        memory: MutableMapping[str, Any],  # noqa: ARG002 - a dataset is found by its id
-        on_progress: Callable[[int, int], None],
-    ) -> FileInfo:
-        """Send a file unless it is there already, and wait until it is ready."""
-        id_ = _dataset_id(file.sha256)
-        dataset = self._dataset(id_)
-        if dataset is not None and _is_another(dataset, file):
-            self.delete_file(id_)  # of our name, and not of our lines
-            dataset = None
-        if dataset is None or dataset.get("state") != "READY":
-            self._send(file, id_, on_progress, announced=dataset is not None)
-            started = clock().now()
-            look = partial(self._dataset, id_)
-            while (dataset := with_retries(look) or {}).get("state") != "READY":
-                if clock().now() - started > _LONGEST_FILE_SECONDS:
-                    raise ProviderError(
-                        self.name,
-                        f"dataset {id_} is still {dataset.get('state')} after {_LONGEST_FILE_SECONDS:.0f} s; no "
-                        "job was created. Call create again later: it goes on with this dataset",
-                    )
-                reason = object_from(dataset.get("status"))
-                if reason.get("code") not in (None, "", "OK"):
-                    message = host_words(text_from(reason.get("message")) or word_from(reason["code"]))
-                    error = ProviderError(
-                        self.name, f"dataset {id_} was refused: {message}. No job was created"
-                    )
-                    if line := rejected_line(message, file.path.name):
-                        raise line from error
-                    raise error
-                clock().sleep(_FILE_POLL_SECONDS)
-        return FileInfo(id=id_, name=id_, size_bytes=file.size_bytes)
-
-    def _dataset(self, id_: str) -> dict[str, Any] | None:
-        try:
-            dataset = self._api.ask("GET", self._path("datasets", id_))
-        except ProviderError as error:
-            if status_of(error) == 404:
-                return None
-            raise
-        if word_from(dataset.get("name")).rsplit("/", 1)[-1] != id_:
-            raise self._api.odd_answer(f"to a look at dataset {id_} shows another", creates=False)
-        return dataset
-
-    def _send(self, file: PreparedFile, id_: str, on_progress: OnProgress, *, announced: bool) -> None:
-        if not announced:
-            dataset = {"userUploaded": {}, "exampleCount": str(file.lines)}
-            try:
-                self._api.ask("POST", self._path("datasets"), json={"datasetId": id_, "dataset": dataset})
-            except ProviderError as error:
-                if status_of(error) != 409:
-                    raise
-        try:
-            with Sending(self.name, file, on_progress) as sending:
-                self._send_content(sending, id_)
-        except FileChangedError:
-            with suppress(ProviderError):  # it never came, and is not ready
-                self.delete_file(id_)
-            raise
-
-    def _send_content(self, sending: Sending, id_: str) -> None:
-        target, size = self._path("datasets", id_), sending.size
-        if size <= _LARGEST_FORM:
-            form = {"file": (f"{id_}.jsonl", sending.stretch(), "application/octet-stream")}
-            self._api.send("POST", f"{target}:upload", files=form)
-            return
-        named = {"filenameToSize": {f"{id_}.jsonl": str(size)}}
-        urls = self._api.ask("POST", f"{target}:getUploadEndpoint", json=named).get("filenameToSignedUrls")
-        if not isinstance(urls, dict) or not urls:
-            raise self._api.odd_answer("to the upload names no place for the file", creates=False)
-        for url in urls.values():
-            bounds = {
-                "content-type": "application/octet-stream",
-                "x-goog-content-length-range": f"{size},{size}",
-            }
-            self._api.put_file(text_from(url) or "", sending.stretch(), bounds)
-        self._api.ask("POST", f"{target}:validateUpload", json={})
 
     # --- requests --------------------------------------------------------------------------------------
 
@@ -349,25 +240,10 @@ class FireworksProvider(FireworksDeployments):
         return self._path(job_id if job_id.startswith("dpoJobs/") else f"{_KINDS['supervised']}/{job_id}")
 
 
-def _is_another(dataset: Mapping[str, Any], file: PreparedFile) -> bool:
-    """True if a dataset that is ready says that it has another number of lines than the file."""
-    shown = word_from(dataset.get("exampleCount"))
-    return (
-        dataset.get("state") == "READY"
-        and file.lines is not None
-        and re.fullmatch("[1-9][0-9]{0,15}", shown) is not None
-        and int(shown) != file.lines
-    )
-
-
-def _dataset_id(sha256: str) -> str:
-    return f"{_DATASET}{sha256[:32]}"
-
-
 def _may_be(job: Mapping[str, Any], request: JobRequest) -> bool:
     """True if nothing that a job with our id shows speaks against the request."""
     config = object_from(job.get("trainingConfig")) or job
-    training, *validation = (_dataset_id(sha256) for _, sha256 in request.files)
+    training, *validation = (dataset_id(sha256) for _, sha256 in request.files)
     measured = text_from(job.get("evaluationDataset"))
     return (
         last_part_agrees(config.get("baseModel"), request.model)

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import openai
 
@@ -39,6 +39,7 @@ from langsmith_finetune.providers.openai.client import (
     status_code,
 )
 from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
+from langsmith_finetune.providers.openai.request import METADATA_KEY, PARAMETERS, job_body
 from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.providers.values import (
     ENDED,
@@ -56,44 +57,11 @@ from langsmith_finetune.targets.openai import OPENAI
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-METADATA_KEY: Final = "langsmith_finetune"
-"""The key under which a job's metadata holds the first 32 digits of its request's fingerprint."""
-
 _LOOK_TIMEOUT_SECONDS = 60.0
 """A look at a job is small. The SDK's ten minutes would keep `wait(timeout=...)` from its word."""
 
 _MOST_EVENTS = 10_000
 _PAGE_ITEMS = 100
-
-
-class OpenAIParameters(TypedDict, total=False):
-    """What `FineTuneJob.create(..., parameters=)` takes here. What is left out, OpenAI chooses.
-
-    Source: the SDK's `types/fine_tuning/*_hyperparameters_param.py` and `reinforcement_method_param.py`.
-    """
-
-    n_epochs: int | Literal["auto"]
-    """How often the whole file is trained on, 1 to 50."""
-    batch_size: int | Literal["auto"]
-    """Examples in a batch, 1 to 256."""
-    learning_rate_multiplier: float | Literal["auto"]
-    """A factor on the learning rate that OpenAI chooses; above 0."""
-    beta: float | Literal["auto"]
-    """For `dpo`: the weight of staying close to the base model, 0 to 2."""
-    grader: Mapping[str, Any]
-    """For `reinforcement`: what gives the answers their points, passed on as it is."""
-    compute_multiplier: float | Literal["auto"]
-    """For `reinforcement`: a factor on the search for better answers."""
-    eval_interval: int | Literal["auto"]
-    """For `reinforcement`: steps between two evaluations."""
-    eval_samples: int | Literal["auto"]
-    """For `reinforcement`: answers to each example of an evaluation."""
-    reasoning_effort: Literal["default", "low", "medium", "high"]
-    """For `reinforcement`: how long the model thinks."""
-
-
-_SUPERVISED = ("n_epochs", "batch_size", "learning_rate_multiplier")
-_REINFORCEMENT = ("compute_multiplier", "eval_interval", "eval_samples", "reasoning_effort")
 
 
 class OpenAIProvider(Provider):
@@ -129,11 +97,7 @@ class OpenAIProvider(Provider):
     name = "openai"
     rules = OPENAI
     methods = frozenset({"supervised", "dpo", "reinforcement"})
-    parameters: ClassVar[Mapping[Method, Sequence[str]]] = {
-        "supervised": _SUPERVISED,
-        "dpo": (*_SUPERVISED, "beta"),
-        "reinforcement": (*_SUPERVISED, *_REINFORCEMENT, "grader"),
-    }
+    parameters: ClassVar[Mapping[Method, Sequence[str]]] = PARAMETERS
     """The names that `parameters` may have, by method."""
 
     parameter_names: ClassVar[Mapping[str, Sequence[str]]] = {}
@@ -287,20 +251,7 @@ class OpenAIProvider(Provider):
             training_file: The id of the uploaded file.
             validation_file: The id of the other one, if there is one.
         """
-        settings = dict(request.parameters)
-        method: dict[str, Any] = {"grader": settings.pop("grader")} if "grader" in settings else {}
-        if settings:
-            method["hyperparameters"] = settings
-        body: dict[str, Any] = {
-            "model": request.model,
-            "training_file": training_file,
-            "method": {"type": request.method} | ({request.method: method} if method else {}),
-            "metadata": {METADATA_KEY: request.fingerprint[:32]},
-            "validation_file": validation_file,
-            "suffix": request.suffix,
-            "seed": request.seed,
-        }
-        return {name: value for name, value in body.items() if value is not None}
+        return job_body(request, training_file, validation_file)
 
     def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands now."""
