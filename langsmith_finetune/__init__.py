@@ -44,6 +44,50 @@ if TYPE_CHECKING:
     from langsmith_finetune.runs.select import select_runs
     from langsmith_finetune.sessions import LangSmithDatasetChatLoader, LangSmithRunChatLoader
     from langsmith_finetune.targets.checking import check
+else:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "langsmith_finetune.convert": [
+                "convert_messages_for_finetuning",
+                "examples_from_runs",
+                "training_examples",
+            ],
+            "langsmith_finetune.errors": [
+                "FineTuneError",
+                "InvalidExampleError",
+                "JobFailedError",
+                "JobTimeoutError",
+                "NotSupportedError",
+                "ProviderError",
+                "RunNotUsableError",
+            ],
+            "langsmith_finetune.examples.example": ["PreferenceExample", "TrainingExample"],
+            "langsmith_finetune.jobs.job": ["FineTuneJob"],
+            "langsmith_finetune.jobs.model": ["FineTunedModel"],
+            "langsmith_finetune.jsonl": ["read_jsonl", "write_jsonl"],
+            "langsmith_finetune.providers.base": ["Provider"],
+            "langsmith_finetune.runs.files.read": ["run_files"],
+            "langsmith_finetune.runs.files.save": ["save_runs"],
+            "langsmith_finetune.runs.select": ["select_runs"],
+            "langsmith_finetune.sessions": ["LangSmithDatasetChatLoader", "LangSmithRunChatLoader"],
+            "langsmith_finetune.targets.checking": ["check"],
+        },
+        rooms=[
+            "chat_format",
+            "cost",
+            "dataset",
+            "errors",
+            "jobs",
+            "jsonl",
+            "ledger",
+            "providers",
+            "runs",
+            "sessions",
+            "targets",
+            "testing",
+        ],
+    )
 
 __all__ = [
     "FineTuneError",
@@ -70,47 +114,3 @@ __all__ = [
     "training_examples",
     "write_jsonl",
 ]
-
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "langsmith_finetune.convert": [
-            "convert_messages_for_finetuning",
-            "examples_from_runs",
-            "training_examples",
-        ],
-        "langsmith_finetune.errors": [
-            "FineTuneError",
-            "InvalidExampleError",
-            "JobFailedError",
-            "JobTimeoutError",
-            "NotSupportedError",
-            "ProviderError",
-            "RunNotUsableError",
-        ],
-        "langsmith_finetune.examples.example": ["PreferenceExample", "TrainingExample"],
-        "langsmith_finetune.jobs.job": ["FineTuneJob"],
-        "langsmith_finetune.jobs.model": ["FineTunedModel"],
-        "langsmith_finetune.jsonl": ["read_jsonl", "write_jsonl"],
-        "langsmith_finetune.providers.base": ["Provider"],
-        "langsmith_finetune.runs.files.read": ["run_files"],
-        "langsmith_finetune.runs.files.save": ["save_runs"],
-        "langsmith_finetune.runs.select": ["select_runs"],
-        "langsmith_finetune.sessions": ["LangSmithDatasetChatLoader", "LangSmithRunChatLoader"],
-        "langsmith_finetune.targets.checking": ["check"],
-    },
-    rooms=[
-        "chat_format",
-        "cost",
-        "dataset",
-        "errors",
-        "jobs",
-        "jsonl",
-        "ledger",
-        "providers",
-        "runs",
-        "sessions",
-        "targets",
-        "testing",
-    ],
-)

@@ -15,6 +15,14 @@ from langsmith_finetune._foundation.doors import door
 if TYPE_CHECKING:
     from langsmith_finetune.cost.prices import CostEstimate, estimate_cost
     from langsmith_finetune.cost.tokens import TokenCount, TokenCounter, count_tokens, token_counter
+else:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "langsmith_finetune.cost.prices": ["CostEstimate", "estimate_cost"],
+            "langsmith_finetune.cost.tokens": ["TokenCount", "TokenCounter", "count_tokens", "token_counter"],
+        },
+    )
 
 __all__ = [
     "CostEstimate",
@@ -24,11 +32,3 @@ __all__ = [
     "estimate_cost",
     "token_counter",
 ]
-
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "langsmith_finetune.cost.prices": ["CostEstimate", "estimate_cost"],
-        "langsmith_finetune.cost.tokens": ["TokenCount", "TokenCounter", "count_tokens", "token_counter"],
-    },
-)

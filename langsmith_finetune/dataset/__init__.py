@@ -39,6 +39,34 @@ if TYPE_CHECKING:
     from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
     from langsmith_finetune.dataset.shards import WrittenShards, examples_of_file, write_shards
     from langsmith_finetune.dataset.split import split_side, train_validation_split
+else:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "langsmith_finetune.dataset.dedupe": ["drop_duplicates"],
+            "langsmith_finetune.dataset.describe": [
+                "Description",
+                "Distribution",
+                "describe_examples",
+                "describe_runs",
+            ],
+            "langsmith_finetune.dataset.fold": ["fold_traces"],
+            "langsmith_finetune.dataset.hf": ["examples_from_hf", "to_hf_dataset"],
+            "langsmith_finetune.dataset.length": ["fit_length"],
+            "langsmith_finetune.dataset.on_ray": ["ray_map"],
+            "langsmith_finetune.dataset.preferences": [
+                "preferences_from_candidates",
+                "preferences_from_corrections",
+                "preferences_from_edits",
+                "preferences_from_experiments",
+                "preferences_from_scores",
+            ],
+            "langsmith_finetune.dataset.redaction": ["PERSONAL_RULES", "redact"],
+            "langsmith_finetune.dataset.report": ["DatasetChange", "DatasetReport"],
+            "langsmith_finetune.dataset.shards": ["WrittenShards", "examples_of_file", "write_shards"],
+            "langsmith_finetune.dataset.split": ["split_side", "train_validation_split"],
+        },
+    )
 
 __all__ = [
     "PERSONAL_RULES",
@@ -66,31 +94,3 @@ __all__ = [
     "train_validation_split",
     "write_shards",
 ]
-
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "langsmith_finetune.dataset.dedupe": ["drop_duplicates"],
-        "langsmith_finetune.dataset.describe": [
-            "Description",
-            "Distribution",
-            "describe_examples",
-            "describe_runs",
-        ],
-        "langsmith_finetune.dataset.fold": ["fold_traces"],
-        "langsmith_finetune.dataset.hf": ["examples_from_hf", "to_hf_dataset"],
-        "langsmith_finetune.dataset.length": ["fit_length"],
-        "langsmith_finetune.dataset.on_ray": ["ray_map"],
-        "langsmith_finetune.dataset.preferences": [
-            "preferences_from_candidates",
-            "preferences_from_corrections",
-            "preferences_from_edits",
-            "preferences_from_experiments",
-            "preferences_from_scores",
-        ],
-        "langsmith_finetune.dataset.redaction": ["PERSONAL_RULES", "redact"],
-        "langsmith_finetune.dataset.report": ["DatasetChange", "DatasetReport"],
-        "langsmith_finetune.dataset.shards": ["WrittenShards", "examples_of_file", "write_shards"],
-        "langsmith_finetune.dataset.split": ["split_side", "train_validation_split"],
-    },
-)

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from langsmith_finetune.jobs.model import FineTunedModel
     from langsmith_finetune.jobs.plan import JobPlan
     from langsmith_finetune.jobs.records import JobRecord
+else:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "langsmith_finetune.jobs.deployment": ["Deployment"],
+            "langsmith_finetune.jobs.job": ["FineTuneJob"],
+            "langsmith_finetune.jobs.journal": ["Journal"],
+            "langsmith_finetune.jobs.model": ["FineTunedModel"],
+            "langsmith_finetune.jobs.plan": ["JobPlan"],
+            "langsmith_finetune.jobs.records": ["JobRecord"],
+        },
+    )
 
 __all__ = [
     "Deployment",
@@ -30,15 +42,3 @@ __all__ = [
     "JobRecord",
     "Journal",
 ]
-
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "langsmith_finetune.jobs.deployment": ["Deployment"],
-        "langsmith_finetune.jobs.job": ["FineTuneJob"],
-        "langsmith_finetune.jobs.journal": ["Journal"],
-        "langsmith_finetune.jobs.model": ["FineTunedModel"],
-        "langsmith_finetune.jobs.plan": ["JobPlan"],
-        "langsmith_finetune.jobs.records": ["JobRecord"],
-    },
-)

@@ -15,6 +15,14 @@ from langsmith_finetune._foundation.doors import door
 if TYPE_CHECKING:
     from langsmith_finetune.ledger.ledger import ErasedFile, Exposure, FileExposure, Ledger
     from langsmith_finetune.ledger.rows import JobRow, SourceRow
+else:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "langsmith_finetune.ledger.ledger": ["ErasedFile", "Exposure", "FileExposure", "Ledger"],
+            "langsmith_finetune.ledger.rows": ["JobRow", "SourceRow"],
+        },
+    )
 
 __all__ = [
     "ErasedFile",
@@ -24,11 +32,3 @@ __all__ = [
     "Ledger",
     "SourceRow",
 ]
-
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "langsmith_finetune.ledger.ledger": ["ErasedFile", "Exposure", "FileExposure", "Ledger"],
-        "langsmith_finetune.ledger.rows": ["JobRow", "SourceRow"],
-    },
-)

@@ -27,6 +27,26 @@ if TYPE_CHECKING:
         PreparedFile,
         Status,
     )
+else:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "langsmith_finetune.providers.base": ["Provider"],
+            "langsmith_finetune.providers.lifecycle": ["Lifecycle", "lifecycle_of"],
+            "langsmith_finetune.providers.values": [
+                "Checkpoint",
+                "DeploymentInfo",
+                "FileInfo",
+                "JobEvent",
+                "JobInfo",
+                "JobRequest",
+                "Method",
+                "ModelInfo",
+                "PreparedFile",
+                "Status",
+            ],
+        },
+    )
 
 __all__ = [
     "Checkpoint",
@@ -43,23 +63,3 @@ __all__ = [
     "Status",
     "lifecycle_of",
 ]
-
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "langsmith_finetune.providers.base": ["Provider"],
-        "langsmith_finetune.providers.lifecycle": ["Lifecycle", "lifecycle_of"],
-        "langsmith_finetune.providers.values": [
-            "Checkpoint",
-            "DeploymentInfo",
-            "FileInfo",
-            "JobEvent",
-            "JobInfo",
-            "JobRequest",
-            "Method",
-            "ModelInfo",
-            "PreparedFile",
-            "Status",
-        ],
-    },
-)

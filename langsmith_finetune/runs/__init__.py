@@ -28,6 +28,25 @@ if TYPE_CHECKING:
     )
     from langsmith_finetune.runs.roles import AgentType
     from langsmith_finetune.runs.select import select_runs
+else:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "langsmith_finetune.examples.source": ["Note", "NoteKind", "RunSource"],
+            "langsmith_finetune.runs.files.read": ["run_files"],
+            "langsmith_finetune.runs.files.save": ["save_runs"],
+            "langsmith_finetune.runs.langsmith.read_apis": ["RUN_FIELDS"],
+            "langsmith_finetune.runs.langsmith.selection": ["Selection", "SelectionState"],
+            "langsmith_finetune.runs.lists": [
+                "ListedRuns",
+                "runs_from_annotation_queue",
+                "runs_from_dataset",
+                "runs_from_experiment",
+            ],
+            "langsmith_finetune.runs.roles": ["AgentType"],
+            "langsmith_finetune.runs.select": ["select_runs"],
+        },
+    )
 
 __all__ = [
     "RUN_FIELDS",
@@ -45,22 +64,3 @@ __all__ = [
     "save_runs",
     "select_runs",
 ]
-
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "langsmith_finetune.examples.source": ["Note", "NoteKind", "RunSource"],
-        "langsmith_finetune.runs.files.read": ["run_files"],
-        "langsmith_finetune.runs.files.save": ["save_runs"],
-        "langsmith_finetune.runs.langsmith.read_apis": ["RUN_FIELDS"],
-        "langsmith_finetune.runs.langsmith.selection": ["Selection", "SelectionState"],
-        "langsmith_finetune.runs.lists": [
-            "ListedRuns",
-            "runs_from_annotation_queue",
-            "runs_from_dataset",
-            "runs_from_experiment",
-        ],
-        "langsmith_finetune.runs.roles": ["AgentType"],
-        "langsmith_finetune.runs.select": ["select_runs"],
-    },
-)

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from langsmith_finetune.targets.registry import TARGETS, from_target, to_target
     from langsmith_finetune.targets.report import CheckReport
     from langsmith_finetune.targets.rules import Problem, RuleName, Target, TargetRules
+else:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "langsmith_finetune.targets.checking": ["check", "fix_examples"],
+            "langsmith_finetune.targets.registry": ["TARGETS", "from_target", "to_target"],
+            "langsmith_finetune.targets.report": ["CheckReport"],
+            "langsmith_finetune.targets.rules": ["Problem", "RuleName", "Target", "TargetRules"],
+        },
+    )
 
 __all__ = [
     "TARGETS",
@@ -31,13 +41,3 @@ __all__ = [
     "from_target",
     "to_target",
 ]
-
-__getattr__, __dir__ = door(
-    __name__,
-    {
-        "langsmith_finetune.targets.checking": ["check", "fix_examples"],
-        "langsmith_finetune.targets.registry": ["TARGETS", "from_target", "to_target"],
-        "langsmith_finetune.targets.report": ["CheckReport"],
-        "langsmith_finetune.targets.rules": ["Problem", "RuleName", "Target", "TargetRules"],
-    },
-)

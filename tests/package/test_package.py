@@ -85,9 +85,7 @@ def test_door_says_the_same_to_type_checkers_and_to_python(name):
         for alias in imported.names
         if imported.module
     }
-    (looked_up,) = [
-        node.value for node in tree.body if isinstance(node, ast.Assign) and "door" in ast.dump(node)
-    ]
+    (looked_up,) = [node.value for node in checked.orelse if isinstance(node, ast.Assign)]
     mapped = ast.literal_eval(looked_up.args[1])
     assert homes == {(home, each) for home, names in mapped.items() for each in names}
     assert sorted(module.__all__) == sorted(each for _, each in homes)
@@ -233,3 +231,8 @@ def test_contributing_draws_the_ladder_that_lint_enforces():
     built = [layer.replace("|", " ").split() for layer in layers if "(" not in layer]
     drawn = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("```\n")[1].splitlines()
     assert [line.split() for line in drawn] == built
+
+
+def test_public_types_are_checked_with_the_library():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "tests/package/typing_api.py" in pyproject["tool"]["mypy"]["files"]
