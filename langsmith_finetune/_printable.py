@@ -1,4 +1,4 @@
-"""Text from outside, made safe to print: runs, names and hosts' answers may hold what steers a terminal."""
+"""Makes text from outside safe to print: it may contain terminal escape sequences."""
 
 from __future__ import annotations
 

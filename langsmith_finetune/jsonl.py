@@ -1,4 +1,4 @@
-"""Training files: JSON lines, written whole or not at all."""
+"""Reads and writes training files: JSON lines, written completely or not at all."""
 
 from __future__ import annotations
 

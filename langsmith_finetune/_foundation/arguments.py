@@ -1,4 +1,4 @@
-"""One thing where many are wanted, a path, None: what every function that takes an iterable says to them."""
+"""Checks an argument that must be an iterable, and names the fix for the common mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time. Everything that waits asks here, so that a test can make hours pass at once."""
+"""The clock. Everything that waits uses it, so that a test can make hours pass at once."""
 
 from __future__ import annotations
 

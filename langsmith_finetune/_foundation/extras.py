@@ -1,4 +1,4 @@
-"""Packages that only some need: what is said where one is missing."""
+"""One error text for a package that is missing; it names the extra to install."""
 
 from __future__ import annotations
 

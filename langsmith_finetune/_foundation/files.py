@@ -1,4 +1,4 @@
-"""Files that appear under their name whole, or not at all: one alone, or two together.
+"""Writes files that appear under their name complete or not at all: one alone, or two together.
 
 A file is written beside its place, as `.<name>.<8 letters>.unfinished`, and renamed when it is whole. Its writer
 holds a lock on it, so that the next writer in the folder tells what a killed process left behind from what

@@ -1,4 +1,4 @@
-"""A line that is given as Python objects, as JSON has it: what `read_lines` is for the lines of files.
+"""Checks that a line given as Python objects is JSON, and copies it where it is not quite.
 
 Every function that takes lines or examples asks `json_line` first, so that what follows meets text, numbers,
 lists and dicts alone, however odd the objects that a caller has. A line that is none of them is refused by all

@@ -1,4 +1,4 @@
-"""Gemini's schemas as JSON Schema: its types are in capitals, and Python's SDK writes keywords_so.
+"""Converts Gemini's schemas to JSON Schema: its types are in capitals, and Python's SDK writes keywords_so.
 
 LangChain of 2024 posts them as protocol buffers: types are numbers, under `type_`, and what is not there is empty.
 Source: https://ai.google.dev/api/caching#Schema

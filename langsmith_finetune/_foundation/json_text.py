@@ -1,4 +1,4 @@
-"""Exact JSON text, in and out: what models and producers write, and how the library writes it."""
+"""Reads and writes exact JSON text."""
 
 from __future__ import annotations
 

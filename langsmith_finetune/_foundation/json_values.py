@@ -1,4 +1,4 @@
-"""What a host's JSON says: objects, ids, texts, numbers and times, and nothing where it is odd.
+"""Reads values from a host's JSON: objects, ids, texts, numbers, times. An odd value reads as nothing.
 
 A host may answer a list for an object, text for a number, a time before all times, or a thousand brackets. What
 cannot be read is left out, or refused by whoever needs it; it never ends in a `TypeError` somewhere else.

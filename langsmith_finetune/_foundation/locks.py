@@ -1,4 +1,4 @@
-"""Locks between processes: the lock of a process that dies is free at once, and whoever waits says for whom."""
+"""Locks between processes. The lock of a process that dies is free at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host says, without keys, without what it quotes from the data, and without what steers a terminal.
+"""Masks a host's words: no keys, nothing quoted from the data, no terminal escape sequences.
 
 Every word of a host's that reaches an error, a job's `error`, an event or a log goes through `host_words`.
 """

@@ -1,4 +1,4 @@
-"""Asking again and again without asking too much: for a job's end, a deployment, a file."""
+"""Polling and retrying with backoff."""
 
 from __future__ import annotations
 

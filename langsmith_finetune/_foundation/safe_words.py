@@ -1,4 +1,4 @@
-"""What a value is, without saying it: types, lengths, and names from a known list."""
+"""Describes a value without its content: type, length, and names from a known list."""
 
 from __future__ import annotations
 

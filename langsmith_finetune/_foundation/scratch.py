@@ -1,4 +1,4 @@
-"""Folders that a process needs for a while, and that the next one removes if it was killed.
+"""Temporary folders. If a process is killed, the next one removes what it left.
 
 Each is its owner's alone and locked by the process that made it. Whoever makes the next one beside it tells by the
 lock what nobody holds any more, and removes that.

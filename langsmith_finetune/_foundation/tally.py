@@ -1,4 +1,4 @@
-"""The first thousand things of a stream, and counts of all."""
+"""Keeps the first thousand items of a stream, and counts all of them."""
 
 from __future__ import annotations
 

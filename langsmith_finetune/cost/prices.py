@@ -1,4 +1,4 @@
-"""What training costs, from a dated table of published prices; None where the table does not know."""
+"""Estimates what training costs, from a dated table of published prices. None if the table has no price."""
 
 from __future__ import annotations
 

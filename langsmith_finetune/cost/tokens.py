@@ -1,4 +1,4 @@
-"""How many tokens a line has, by the target's own tokenizer where it is at hand; exact or estimated, always said.
+"""Counts tokens: by the target's own tokenizer where it is installed, otherwise by an estimate that says so.
 
 Sources of OpenAI's form, `<|im_start|>role<|im_sep|>content<|im_end|>`:
 https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken (3 tokens a message beside

@@ -1,4 +1,4 @@
-"""The same thing learned once: exact and near duplicates."""
+"""Removes exact and near duplicates."""
 
 from __future__ import annotations
 

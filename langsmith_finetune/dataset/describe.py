@@ -1,4 +1,4 @@
-"""What there is in many runs or examples: counted in one pass, in memory that does not grow with their number.
+"""Counts what is in many runs or examples, in one pass and constant memory.
 
 Numbers are kept as they are below 64, and beyond that in bins of which 32 cover each doubling: counts, sums,
 means, least and most are exact, and a quantile is at most 3 percent too low. Names are counted up to a

@@ -1,4 +1,4 @@
-"""The calls of one agent, told once: conversations that go on from each other become one example."""
+"""Merges the calls of one agent trace into one example (also called prefix merging)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training examples as a Hugging Face dataset, and back, without loss.
+"""Converts training examples to a Hugging Face dataset and back, without loss.
 
 Arrow gives every object of a column the same keys. The usual way into a dataset therefore invents nulls: a
 message without calls gets `tool_calls: null`, a call's argument `city` turns up in the calls of all other tools.

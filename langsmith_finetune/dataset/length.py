@@ -1,4 +1,4 @@
-"""No example longer than what a model reads."""
+"""Drops or trims examples that are longer than a model reads."""
 
 from __future__ import annotations
 

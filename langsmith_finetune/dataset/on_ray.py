@@ -1,4 +1,4 @@
-"""Sharing work on a Ray cluster: `write_shards(paths, folder, map=ray_map)`."""
+"""Maps work over a Ray cluster: `write_shards(paths, folder, map=ray_map)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs of answers to one prompt, of which one is preferred."""
+"""Makes preference pairs: two answers to one prompt, of which one is preferred."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Without what is private, and still something to learn from: each value gets a name of its own."""
+"""Replaces private values by names that are the same throughout an example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the steps of a dataset did, filled while the examples run through them."""
+"""Records what each step did, while the examples pass through it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From files of runs to shards of training lines, one of each: any engine that can map shares the work."""
+"""Turns files of runs into shards of training lines, one per file, with any `map` function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train and validation, by a rule that needs no list and no seed."""
+"""Splits examples into train and validation by hashing their group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks that their key names, as blocks that their `type` names.
+"""Converts blocks that a key names (`{"toolUse": ...}`) to blocks with a `type`.
 
     {"toolUse": {...}}                               Bedrock's Converse API
     {"functionCall": {...}}, {"function_call": ...}  Gemini, as JavaScript and as Python write it

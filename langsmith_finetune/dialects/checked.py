@@ -1,4 +1,4 @@
-"""Values of an untrusted payload, checked: text, a list, an object, JSON; or a refusal that names the place."""
+"""Checks values of an untrusted payload. A wrong value raises `Unreadable` with its place."""
 
 from __future__ import annotations
 

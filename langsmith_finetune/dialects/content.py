@@ -1,4 +1,4 @@
-"""The content of a message: blocks of every dialect, as OpenAI's parts."""
+"""Converts the content of a message, in any dialect, to OpenAI's parts."""
 
 from __future__ import annotations
 

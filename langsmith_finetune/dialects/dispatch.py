@@ -1,4 +1,4 @@
-"""Where the request and the answer of a run are, by the key that its answer is under.
+"""Chooses the reader of a run by the key that its answer is under.
 
 A reader is a pure function `read(run, notes) -> Conversation`. Which one reads a run is looked up, never tried:
 a further producer costs a row in `READERS`, or, where several answer under one key, one in `_MESSAGE_READERS`.

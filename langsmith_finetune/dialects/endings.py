@@ -1,4 +1,4 @@
-"""How an answer ended, in every provider's words, wherever a producer writes them.
+"""Reads why an answer ended, in the words of every provider.
 
 Sources: https://platform.openai.com/docs/api-reference/chat/object,
 https://docs.claude.com/en/api/handling-stop-reasons, https://ai.google.dev/api/generate-content#FinishReason,

@@ -1,4 +1,4 @@
-"""The commonest run, read in one go: texts alone, without tools or settings, and ended as it was meant to.
+"""Fast path for the most common runs: text-only messages, no tools or settings, normal finish reason.
 
 What is read here, `readers` would read to the same conversation and without a note; tests hold the two equal.
 This only saves time: msgspec checks the few fields that matter, in C, whether they come as dicts or as JSON

@@ -1,4 +1,4 @@
-"""Gemini, by `wrap_gemini` in Python and JavaScript, or by a traced function around Google's own SDK.
+"""Reads Gemini: `wrap_gemini` in Python and JavaScript, and traced functions around Google's own SDK.
 
 The wrapper posts the contents as messages, the rest of the request in `config`:
 

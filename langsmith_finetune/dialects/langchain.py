@@ -1,4 +1,4 @@
-"""LangChain's tracer, in Python and JavaScript, from 0.0.x to today.
+"""Reads LangChain's tracer, in Python and JavaScript, from 0.0.x to today.
 
     inputs.messages      [[message, ...]]      one batch a run; flat in what LangSmith's server returned in 2023
     outputs.generations  [[{message}, ...]]    likewise; more than one generation when n > 1

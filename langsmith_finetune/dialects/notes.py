@@ -1,4 +1,4 @@
-"""What a reader has to say about a run: notes on what changed, or why it cannot be read."""
+"""Collects what a reader reports about a run: notes on what changed, or why it cannot be read."""
 
 from __future__ import annotations
 

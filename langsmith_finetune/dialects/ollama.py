@@ -1,4 +1,4 @@
-"""Ollama's own client in a traced function: images beside the text, and streams of whole messages.
+"""Reads Ollama's own client in a traced function: images beside the text, and streams of whole messages.
 
     inputs.messages   [{"role", "content", "images": [base64, ...], "tool_calls", "thinking"}]
     outputs           {"message": {...}, "done": true, "done_reason"}; streamed a list of them

@@ -1,4 +1,4 @@
-"""OpenAI chat completions as `wrap_openai` posts them: the request's arguments, and the answer as a dict.
+"""Reads OpenAI chat completions as `wrap_openai` posts them.
 
 LiteLLM's callback and a `@traceable` function that returns a completion post the same answer.
 """

@@ -1,4 +1,4 @@
-"""The chunks of a streamed chat completion, as a function that was traced without a `reduce_fn` posts them.
+"""Joins the chunks of a streamed chat completion that was traced without a `reduce_fn`.
 
 Source: https://platform.openai.com/docs/api-reference/chat-streaming
 """

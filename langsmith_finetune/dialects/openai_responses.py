@@ -1,4 +1,4 @@
-"""OpenAI's Responses API: items instead of messages.
+"""Reads OpenAI's Responses API: items instead of messages.
 
     inputs.instructions   the system prompt
     inputs.input          text, or items: messages, function_call, function_call_output, reasoning

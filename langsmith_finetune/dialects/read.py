@@ -1,4 +1,4 @@
-"""From what a producer wrote to one canonical conversation: a file a dialect, and one dispatch.
+"""Reads a run: from what a producer posted to one conversation and its source.
 
 `readers` says where the request and the answer are, by the key that the answer is under; the other modules
 read one dialect of messages, content or tools each: payload in, plain dicts out.

@@ -1,4 +1,4 @@
-"""The events of a stream, where a traced function yielded them as they came: Anthropic's, Bedrock's and OpenAI's.
+"""Reads the events of a stream that a traced function yielded: of Anthropic, Bedrock and OpenAI.
 
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}}
     {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": "Hel"}}}

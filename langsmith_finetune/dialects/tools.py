@@ -1,4 +1,4 @@
-"""Tool definitions, in every form that a request writes them, as OpenAI's."""
+"""Converts tool definitions, in every form that requests have, to OpenAI's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call's own run lacks, from the runs above it in its trace."""
+"""Takes what a call's own run lacks from the runs above it in its trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of messages in every dialect that a request or an answer is written in.
+"""Reads lists of messages, in every dialect of requests and answers.
 
 A message is told by its own form, whoever wrote the list around it:
 

@@ -1,4 +1,4 @@
-"""Vercel's AI SDK, as `wrapAISDK` posts the calls of its models.
+"""Reads Vercel's AI SDK, as `wrapAISDK` posts the calls of its models.
 
     inputs.messages   [{"role", "content": [parts], "tool_calls"?}], tools, toolChoice, responseFormat
     outputs           {"content": parts or text, "role", "tool_calls", "finishReason"}

@@ -1,4 +1,4 @@
-"""What whoever takes examples must be able to rely on: that an example is one, and its line of the form that all have."""
+"""Checks that an example is one, and that its line has the form that every step relies on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Creating a job once, whatever happens in between: a lost answer, a killed process, two kernels at once."""
+"""Creates a job once: after a lost answer, after a killed process, and with two kernels at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host answers is compared with what was asked for: it may show another job, deployment or model."""
+"""Checks that the job, deployment or model in an answer is the one that was asked for."""
 
 from __future__ import annotations
 

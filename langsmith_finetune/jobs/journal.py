@@ -1,4 +1,4 @@
-"""What this machine knows of the jobs it began: small files that outlive the kernel.
+"""Remembers the jobs that this machine began, in small files that outlive the kernel.
 
 <folder>/
   job-<32 digits>-<16 digits>-<n>.json   the n-th job of a fingerprint at a provider

@@ -1,4 +1,4 @@
-"""What a job told about itself, as records, a table, a picture, and a folder of files."""
+"""A job's events as records, a table, a plot, and a folder of files."""
 
 from __future__ import annotations
 

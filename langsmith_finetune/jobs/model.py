@@ -1,4 +1,4 @@
-"""What a job leaves behind: a model, and where the provider asks for it, a deployment that serves it."""
+"""The model that a job leaves behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job would send and cost, found out on this machine before anything is sent."""
+"""Finds out what a job would send and cost, before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One line that says where a job stands, in a terminal and in a notebook."""
+"""One line that shows where a job stands, in a terminal and in a notebook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job's record in the journal: what it holds, and how it is read without taking damage for absence."""
+"""A job's record in the journal. A damaged record is reported, never taken for a missing one."""
 
 from __future__ import annotations
 

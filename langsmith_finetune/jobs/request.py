@@ -1,4 +1,4 @@
-"""What is asked of a provider, made from what the caller gave."""
+"""Makes the request for a job from what the caller gave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runs a line is from, and which files, jobs and models saw a run or a user.
+"""Says which runs a line is from, and which files, jobs and models saw a run or a user.
 
 Beside `train.jsonl` lie
 

@@ -1,4 +1,4 @@
-"""The rows of a ledger: how they are made, written and read. `Ledger` asks them."""
+"""The rows of a ledger: made, written and read."""
 
 from __future__ import annotations
 

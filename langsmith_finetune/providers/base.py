@@ -1,4 +1,4 @@
-"""What a provider is, and the values that pass between it and a `FineTuneJob`."""
+"""`Provider`, the class that every provider inherits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is gone and what will end: providers, base models and methods, from a file with sources and dates.
+"""What has ended and what will end: providers, base models and methods, from a file with sources and dates.
 
     check_lifecycle(provider, "gpt-4.1-mini-2025-04-14", "supervised", date.today())
 

@@ -1,4 +1,4 @@
-"""True if a job that a host shows can be the one that was asked for.
+"""Says if a job that a host shows can be the one that was asked for.
 
 What is shown and contradicts the request says no, wherever in the answer it stands. What is absent, or still
 chosen by the host (`"auto"`, -1), says nothing.

@@ -1,4 +1,4 @@
-"""Reads the files of a job once: checks them, counts their tokens, and writes them as the provider reads them."""
+"""Reads the files of a job once: checks them, counts their tokens, writes them in the form that the provider takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What providers of any kind do alike: check the names of parameters, find their key, cancel what has ended."""
+"""What all providers do alike: check the names of parameters, and cancel a job that has ended meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of a provider, and what it answers, as plain values."""
+"""What a provider is asked, and what it answers, as plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run ids in place of runs: each is replaced by its run, or by the error that there is none.
+"""Replaces run ids by their runs.
 
 LangSmith's client is imported with the first id, so that a loader over runs at hand does without it.
 """

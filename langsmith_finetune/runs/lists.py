@@ -1,4 +1,4 @@
-"""Runs that somebody has put on a list: an annotation queue, a dataset, an experiment.
+"""Yields runs from a list: an annotation queue, a dataset, an experiment.
 
 A list mostly names roots of traces; what a model saw and said is in the llm runs below them, and those are
 what is given. A run that is an llm run itself stands for itself.

@@ -1,4 +1,4 @@
-"""Arguments that nobody gave, which some SDKs post as the text of a placeholder: they count as absent.
+"""Removes arguments that nobody gave, which some SDKs post as the text of a placeholder.
 
     "tools": "<openai.Omit object at 0x7f48f2a36690>", "stop": "NOT_GIVEN"
 

@@ -1,4 +1,4 @@
-"""Which parts calls must play in their applications to be chosen."""
+"""Keeps runs by the role of their call: agent, node, type."""
 
 from __future__ import annotations
 

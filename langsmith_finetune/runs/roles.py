@@ -1,4 +1,4 @@
-"""What part a call plays in its application: whose it is, at which node, and what it is for.
+"""A call's role in its application: which agent, at which node, for which purpose.
 
 LangChain, LangGraph and LangSmith's wrappers say so in a run's metadata:
 

@@ -1,4 +1,4 @@
-"""Choose the runs worth learning from."""
+"""Selects the runs of a project by condition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs whose JSON nobody parsed yet: a line of a file or of an API's page, or a row of LangSmith's export."""
+"""Parses runs that come as JSON text: a line of a file, or a row of an export."""
 
 from __future__ import annotations
 

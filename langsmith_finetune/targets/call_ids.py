@@ -1,4 +1,4 @@
-"""Ids for calls that came without one, or with empty text, from producers that pair answers by order."""
+"""Makes ids for tool calls that came without one."""
 
 from __future__ import annotations
 

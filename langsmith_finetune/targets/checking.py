@@ -1,4 +1,4 @@
-"""A target's rules, offline, on every line: what it would refuse, why, and how to fix it."""
+"""Checks lines against a target's rules, offline: what it would refuse, why, and how to fix it."""
 
 from __future__ import annotations
 

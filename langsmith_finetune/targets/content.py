@@ -1,4 +1,4 @@
-"""The contents of a line's messages: text, and parts of text and images."""
+"""Checks the content of messages: text, and parts of text and images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The messages of a line: who speaks when, what is called and answered, and what is learned."""
+"""Checks the messages of a line: who speaks when, what is called and answered, and what is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is safe to mend in a line: nothing that a model would learn is lost, and each change is told."""
+"""Fixes what is safe to fix in a line: nothing that a model would learn is lost, and each change is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every problem of one line, in one pass over it."""
+"""Finds every problem of one line, in one pass."""
 
 from __future__ import annotations
 

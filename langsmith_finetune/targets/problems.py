@@ -1,4 +1,4 @@
-"""Takes the problems of one line, as they are found."""
+"""Collects the problems of one line."""
 
 from __future__ import annotations
 

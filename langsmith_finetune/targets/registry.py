@@ -1,4 +1,4 @@
-"""Where a training file may go: each target's rules, and its rows from and to the OpenAI format.
+"""All targets by name, and conversion to and from their rows.
 
     line = {"messages": [...], "tools": [...]}       what this library writes
     row = to_target(line, "gemini")                  what the target reads

@@ -1,4 +1,4 @@
-"""What a check has found: counts, problems, and what was mended."""
+"""The report of a check: counts, problems, and what was fixed."""
 
 from __future__ import annotations
 

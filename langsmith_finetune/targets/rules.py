@@ -1,4 +1,4 @@
-"""The rules of a target as data: what a line may hold, what a file may hold, and who says so."""
+"""The rules of a target as data: what a line and a file may contain, with the source of each rule."""
 
 from __future__ import annotations
 

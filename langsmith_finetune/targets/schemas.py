@@ -1,4 +1,4 @@
-"""The schema of a tool's parameters as JSON Schema has it, from what Google's SDKs and Arrow make of one.
+"""Converts the schema of a tool's parameters to JSON Schema, from what Google's SDKs and Arrow make of it.
 
 Google's Schema writes types in capitals (`OBJECT`), its protobuf classes write `type_` and numbers. Arrow gives
 every schema of a column the keys of all others, null where it had none. Sources:

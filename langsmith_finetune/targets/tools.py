@@ -1,4 +1,4 @@
-"""The tools that a line defines, and the calls of them."""
+"""Checks the tools that a line defines, and the calls of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media that was lost before the run was posted, as it shows in what stands in its place.
+"""Finds media that was lost before the run was posted.
 
 "data:image/png;base64,[base64_data truncated: 12.50KB]"      LiteLLM's callback
 "What is this? {'type': 'image', 'data': 'iVBORw0K...'}"      langsmith for Google's ADK: Python's repr

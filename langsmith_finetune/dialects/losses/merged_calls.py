@@ -1,4 +1,4 @@
-"""What a stream does to the calls of an answer, where the pieces were put together wrongly before they were posted.
+"""Finds tool calls of a stream that the tracer put together wrongly.
 
     two calls as one          {"name": "get_weatherget_weather", "arguments": '{"city":"Paris"}{"city":"Rome"}'}
     a call without arguments  {"name": "get_weather", "input": {}}, though the tool requires a city

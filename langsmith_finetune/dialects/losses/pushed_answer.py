@@ -1,4 +1,4 @@
-"""Inputs that hold the answer already: the list of messages went on before the tracer had written it down.
+"""Finds inputs that already contain the answer, and cuts them back to what was asked.
 
     messages.push(completion.choices[0].message)      and the run's inputs hold its own output, and what came after
 

@@ -1,4 +1,4 @@
-"""Integers that JavaScript has rounded before the run was posted.
+"""Notes integers that JavaScript may have rounded before the run was posted.
 
     the model wrote    {"id": 9007199254740993}
     the run holds      {"id": 9007199254740992}

@@ -1,4 +1,4 @@
-"""What the model read and the run does not hold, or a training line cannot say.
+"""Finds what the model read that the run does not contain, or that a training line cannot say.
 
     "cached_content": "cachedContents/abc"       kept at the provider: refused, as a stored prompt is
     "documents": [{"data": ...}]                 in the run, but no message: refused

@@ -1,1 +1,1 @@
-"""What a package between the application and the provider changes: a run holds what it was given."""
+"""What a package changes between the application and the provider. The run holds what the package was given."""

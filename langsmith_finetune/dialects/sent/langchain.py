@@ -1,4 +1,4 @@
-"""What LangChain's chat models make of the messages that they are given, where more than the form differs.
+"""What LangChain's chat models change in the messages that they are given.
 
     names              left out, where the provider's API or the chat model has no place for them
     system messages    joined at the start, where the API takes one system prompt beside the messages

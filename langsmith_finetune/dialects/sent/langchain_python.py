@@ -1,4 +1,4 @@
-"""What LangChain's chat models in Python change in the messages they are given, which the run holds as they were.
+"""What LangChain's chat models in Python change in the messages that they are given.
 
     [system, system], [user, user]        Anthropic, Bedrock, Gemini: one message of both
     [user, assistant, system, user]       Gemini, Bedrock, Anthropic: the system prompt comes first

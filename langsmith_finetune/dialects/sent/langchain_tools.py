@@ -1,4 +1,4 @@
-"""What LangChain's chat models in Python change in the tools they are given, which the run holds as they were.
+"""What LangChain's chat models in Python change in the tools that they are given.
 
     Ollama      its client knows four keywords of a property, and leaves out all others
     Bedrock     a type that may be null is that type alone

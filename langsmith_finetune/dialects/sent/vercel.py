@@ -1,4 +1,4 @@
-"""What the providers of Vercel's AI SDK make of a prompt, where more than the form differs.
+"""What the providers of Vercel's AI SDK change in a prompt.
 
     answers in parts   sent as parts to Anthropic, Bedrock and the Responses API; as JSON text to others
     names              beside what tools answered, for Mistral

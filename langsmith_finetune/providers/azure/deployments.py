@@ -1,4 +1,4 @@
-"""Serving a tuned model at Azure, by its control plane and not by the resource's key."""
+"""Serves a tuned model at Azure, through its control plane and not with the resource's key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Fireworks answers about a job and a deployment, read."""
+"""Reads what Fireworks answers about a job and a deployment."""
 
 from __future__ import annotations
 

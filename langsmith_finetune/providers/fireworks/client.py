@@ -1,4 +1,4 @@
-"""An account at Fireworks, in which everything has its address."""
+"""An account at Fireworks, and the addresses in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serving, fetching and removing a tuned model at Fireworks. A deployment is paid for by the GPU second."""
+"""Serves, fetches and removes a tuned model at Fireworks. A deployment costs money by the GPU second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datasets at Fireworks: uploaded once, under a name made from the hash of the file."""
+"""Uploads datasets to Fireworks, once, under a name made from the file's hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key that a provider is called with: from the caller or the environment, and of a form that can be sent."""
+"""A provider's API key, from the caller or the environment."""
 
 from __future__ import annotations
 

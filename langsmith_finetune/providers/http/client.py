@@ -1,4 +1,4 @@
-"""Plain HTTP for providers whose SDK is heavy or changes often: one request, and what its failure means."""
+"""Plain HTTP for providers whose SDK is heavy or changes often."""
 
 from __future__ import annotations
 

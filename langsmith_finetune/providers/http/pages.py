@@ -1,4 +1,4 @@
-"""Reads a host's list page by page: far enough to be sure, and never for ever.
+"""Reads a host's list page by page, and stops where a host would page without end.
 
 A list that cannot be read must not be taken for an empty one: a job that is not found is created, and paid for,
 again. So whatever is odd about a list is an error, and the only quiet ends are the host's own word, and the window

@@ -1,4 +1,4 @@
-"""Where a provider's words about a file name a line, the error that names it too."""
+"""Turns a provider's refusal that names a line into an error that names the line."""
 
 from __future__ import annotations
 

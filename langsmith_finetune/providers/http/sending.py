@@ -1,4 +1,4 @@
-"""A file on its way to a host: hashed as it is read, so that what arrives is what was checked and priced.
+"""Sends a file and hashes it on the way, so that what arrives is what was checked.
 
 Whatever sends a file reads it here: in one request, in parts, in parts that go on with an earlier process's, or to a
 signed address. Bytes that are not those of `PreparedFile.content_sha256` never arrive whole: the last block is held

@@ -1,4 +1,4 @@
-"""The HTTP transport under every hosted provider: bounded in bytes and in time, and never led to another host.
+"""The HTTP transport under every hosted provider: limited in bytes and time, without redirects to other hosts.
 
 A host may send an answer without end, a few bytes at a time, or compressed a thousand times; or it may redirect a
 request that carries a key or a training file. None of this reaches the client above.

@@ -1,4 +1,4 @@
-"""What Hugging Face answers about a job, read."""
+"""Reads what Hugging Face answers about a job."""
 
 from __future__ import annotations
 

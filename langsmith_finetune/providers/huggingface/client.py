@@ -1,4 +1,4 @@
-"""Hugging Face's API of Jobs, asked by requests of our own.
+"""Requests to Hugging Face's jobs API.
 
 `HfApi` sends by a session that the whole process shares: it waits without limit, reads answers of any size, and follows
 a redirect to another host with what it was sending, a job's secrets too. These requests go by the same session, with

@@ -1,4 +1,4 @@
-"""Calls of a client that waits without limit, given up after a time."""
+"""Gives up calls of a client that waits without limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What travels to Hugging Face's machine: this library's own code, the packages it needs, and the request."""
+"""What is sent to Hugging Face's machine: this library's code, the packages it needs, and the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs on Hugging Face's machine: the local trainer, its words as lines of the log, its model to the Hub.
+"""Runs on Hugging Face's machine: trains, prints events to the log, uploads the model to the Hub.
 
 `HuggingFaceProvider` uploads this library as it is, so that what trains there is what is installed here.
 """

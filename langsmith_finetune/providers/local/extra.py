@@ -1,4 +1,4 @@
-"""The packages of the extra `local`, asked for where they are first needed."""
+"""Imports the packages of the extra `local` where they are first needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from a model: prompt, sampling, and what its response template makes of the tokens."""
+"""Generates text: prompt, sampling, and parsing by the response template."""
 
 from __future__ import annotations
 

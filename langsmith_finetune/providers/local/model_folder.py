@@ -1,4 +1,4 @@
-"""Models as others made them: their weights are read as safetensors, and their code is not run.
+"""Loads models safely: weights from safetensors, and no code from the model's folder.
 
 Every tokenizer and model is loaded here, so that the same is said each time: no code of the folder's own, no pickle,
 no question on standard input.

@@ -1,4 +1,4 @@
-"""The process that trains: started apart from this one, told alive from dead, and stopped."""
+"""Starts the training process, says if it is alive, and stops it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training line becomes rows of prompt and completion: one row for each message that is to be learned.
+"""Turns a training line into rows of prompt and completion, one row per message to learn.
 
 TRL takes the loss on the completion of a row and nowhere else, so this is how "the file says what is
 trained" holds for any chat template, without markers in it. TRL itself knows no `weight`.

@@ -1,4 +1,4 @@
-"""A local job is a folder. Whoever can read it can follow the job; the process that trains writes to it.
+"""The folder of a local job. The training process writes to it; anybody who can read it can follow the job.
 
 <runs_dir>/<job id>/
   request.json       what was asked for

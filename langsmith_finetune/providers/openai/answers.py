@@ -1,4 +1,4 @@
-"""What OpenAI-shaped hosts answer about a job, read: their `fine_tuning.job` and event objects."""
+"""Reads what OpenAI-shaped hosts answer about a job: `fine_tuning.job` and event objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to OpenAI-shaped hosts: each sent once, and what comes back read or told in our words."""
+"""Sends requests to OpenAI-shaped hosts, each once, and turns failures into `ProviderError`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files at OpenAI-shaped hosts: uploaded once, in one request or in parts, and waited for."""
+"""Uploads files to OpenAI-shaped hosts, once, in one request or in parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Together answers about a job, read: its fine-tunes, events and metrics."""
+"""Reads what Together answers about a job: fine-tunes, events and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serving a tuned model at Together: an endpoint, and a deployment in it that is paid for by the minute."""
+"""Serves a tuned model at Together: an endpoint, and a deployment in it that costs money by the minute."""
 
 from __future__ import annotations
 

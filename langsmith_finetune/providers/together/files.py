@@ -1,4 +1,4 @@
-"""Files at Together: announced, put into a storage, checked, and found again by their hash."""
+"""Uploads files to Together: announced, put into storage, checked, and found again by their hash."""
 
 from __future__ import annotations
 

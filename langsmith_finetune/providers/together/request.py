@@ -1,4 +1,4 @@
-"""What a job at Together is asked for with: its parameters, and the body made of them."""
+"""The request for a job at Together: its parameters, and the body made of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Parquet of LangSmith's bulk export, and files in object storage: all that needs pyarrow.
+"""Reads the Parquet of LangSmith's bulk export, and object storage. All that needs pyarrow is here.
 
 Columns and layout: https://docs.langchain.com/langsmith/data-export
 """

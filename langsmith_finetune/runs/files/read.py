@@ -1,4 +1,4 @@
-"""Runs from files: JSON lines, and the Parquet of LangSmith's bulk export; on disk or in object storage."""
+"""Reads runs from files: JSON lines and bulk exports, on disk or in object storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs saved as JSON lines."""
+"""Saves runs as JSON lines."""
 
 from __future__ import annotations
 

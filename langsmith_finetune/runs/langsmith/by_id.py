@@ -1,4 +1,4 @@
-"""Runs by their ids, and the llm runs of a trace."""
+"""Fetches runs by their ids, and the llm runs of a trace."""
 
 from __future__ import annotations
 

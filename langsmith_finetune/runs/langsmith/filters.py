@@ -1,4 +1,4 @@
-"""LangSmith's filter language, written from plain values.
+"""Writes LangSmith's filter language from plain values.
 
 https://docs.langchain.com/langsmith/trace-query-syntax: functions over fields of a run, such as
 `and(eq(name, "ChatOpenAI"), has(tags, "beta"))`. Both read APIs speak it.

@@ -1,4 +1,4 @@
-"""True if a server gives the newest runs first: what it says of that is believed once it has been seen."""
+"""Finds out if a server returns the newest runs first. It is believed once it was seen."""
 
 from __future__ import annotations
 

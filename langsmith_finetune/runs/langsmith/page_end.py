@@ -1,4 +1,4 @@
-"""When to stop following pages: no server can make a reader turn pages for ever."""
+"""Stops following pages where a server would page without end."""
 
 from __future__ import annotations
 

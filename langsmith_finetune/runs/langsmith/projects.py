@@ -1,4 +1,4 @@
-"""What LangSmith has by name: projects, annotation queues, datasets, and the ids of the runs on them."""
+"""Looks up what LangSmith has by name: projects, annotation queues, datasets, and the run ids in them."""
 
 from __future__ import annotations
 

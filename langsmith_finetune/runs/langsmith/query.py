@@ -1,4 +1,4 @@
-"""From the arguments of a selection to what is asked of the server, and what is done with the answer."""
+"""Turns the arguments of a selection into LangSmith's conditions, and what is decided after reading."""
 
 from __future__ import annotations
 

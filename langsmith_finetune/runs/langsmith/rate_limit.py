@@ -1,4 +1,4 @@
-"""Keep within a server's rate limit, as the server counts."""
+"""Keeps within a server's rate limit, as the server counts."""
 
 from __future__ import annotations
 

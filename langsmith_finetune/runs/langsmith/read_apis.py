@@ -1,4 +1,4 @@
-"""LangSmith's two ways of asking for runs, with one question and one form of answer.
+"""LangSmith's two read APIs behind one query and one answer.
 
 v2 is `POST /api/v2/runs/query`, of LangSmith 0.16 and later; v1 is `POST /api/v1/runs/query`, switched off on
 31 January 2027. The runs of both are `langsmith.types.Run`.

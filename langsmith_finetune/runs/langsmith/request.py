@@ -1,4 +1,4 @@
-"""One request to LangSmith and its answer: to one host alone, of a bounded size, read as JSON or not at all."""
+"""Sends one request to LangSmith: to one host alone, with a limit on the size of the answer."""
 
 from __future__ import annotations
 

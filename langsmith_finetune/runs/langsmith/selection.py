@@ -1,4 +1,4 @@
-"""Read a selection of runs window after window, several at once, and remember how far it came."""
+"""Reads a selection of runs window by window, several at once, and remembers how far it came."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How LangSmith is talked to: within its limits, as often as it takes, and alike by both kinds of client.
+"""Sends requests to LangSmith with rate limiting and retries, from one code path for the sync and async clients.
 
 Everything that asks is written once, for the sync and the async client alike: a generator yields each `ApiCall`
 it wants made and is sent what was `Received` (a `RequestPlan`); `execute` and `aexecute` make the calls. Between them

@@ -1,4 +1,4 @@
-"""What LangSmith is asked for runs: by condition, a window of time after another, and by id."""
+"""Reads the runs of one window of time."""
 
 from __future__ import annotations
 

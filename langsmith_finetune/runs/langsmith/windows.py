@@ -1,4 +1,4 @@
-"""Cut the time that a selection spans into windows of a few pages.
+"""Cuts the time span of a selection into windows of a few pages.
 
 Neither read API promises an order that can be relied upon, and a cursor can expire, or point to another place
 once runs have come or gone. Windows do not overlap and a run's start never changes, so every run is in exactly
