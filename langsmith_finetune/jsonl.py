@@ -52,7 +52,7 @@ def write_jsonl(
     It is readable by its owner alone, since it holds what people said. Text is UTF-8, not escaped. The same
     examples give the same bytes.
 
-    Beside it goes its ledger, `train.ledger.jsonl` for `train.jsonl`: a row a line that says which runs the
+    Beside it goes its ledger, `train.ledger.jsonl` for `train.jsonl`: one row per line, which says which runs the
     line is from. It holds no content; `Ledger` reads it. None of it is ever in the line.
 
     Args:

@@ -69,7 +69,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
     """Chat sessions from LangSmith llm runs, one at a time.
 
     A run that cannot be used never ends the stream: it is in `skipped`, with its id and the reason. What an
-    example does not say about its run is in `notes`. Both start afresh with each load.
+    example does not say about its run is in `notes`. Both are reset on each load.
 
     Args:
         runs: Runs (langsmith's `Run` of the v1 or the v2 API, or dicts of either) or run ids, from any

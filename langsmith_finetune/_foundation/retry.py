@@ -78,7 +78,7 @@ def poll(
         first_poll_seconds: The pace at first; it grows slower, up to six times.
         timeout: The seconds that all may take.
         poll_seconds: A pace of the caller's, which does not change.
-        on_silence: Told when there is no answer.
+        on_silence: Called when there is no answer.
         on_timeout: Makes the error for the seconds waited.
 
     Raises:

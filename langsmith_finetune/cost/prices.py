@@ -24,7 +24,7 @@ class CostEstimate:
         usd: In US dollars.
         tokens: The tokens that are paid for, all epochs together.
         n_epochs: How often the file is gone through.
-        usd_per_million_tokens: The price it is reckoned with.
+        usd_per_million_tokens: The rate used.
         minimum: Whether `usd` is the least that a job costs, because the tokens come to less.
         exact: Whether the tokens were counted exactly; the bill is the host's in any case.
         source: Where the price is published.

@@ -394,7 +394,7 @@ def _by_tiktoken(name: str, *, download: bool) -> TokenCounter:
 
 
 def _has_ranks(name: str) -> bool:
-    """True if tiktoken has an encoding's ranks where it keeps them; it fetches them without being asked."""
+    """True if tiktoken has this encoding in its cache; otherwise it would download it."""
     folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
     address = f"https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
     key = hashlib.sha1(address.encode(), usedforsecurity=False).hexdigest()

@@ -33,7 +33,7 @@ _SOURCES = ("source", "rejected_source", "merged", "changes")
 
 
 def to_hf_dataset(examples: Iterable[TrainingExample | PreferenceExample | Mapping[str, Any]]) -> Dataset:
-    """Make a Hugging Face dataset of examples or bare lines: a row a line, in memory.
+    """Make a Hugging Face dataset of examples or bare lines: one row per line, in memory.
 
     Columns: `messages`, `tools` (JSON text) and `parallel_tool_calls`, or `input`, `preferred_output` and
     `non_preferred_output`; and `source` (JSON text), where examples say where they came from. For a trainer

@@ -84,7 +84,7 @@ class DatasetReport:
 
     def reading(self, step: str, things: Iterable[T]) -> Iterator[T]:
         """The same things, or anything else, counted as read."""
-        self.read[step] += 0  # steps are told in the order in which they were set up
+        self.read[step] += 0  # list the steps in the order they were added
         return _counted(self.read, step, things)
 
     def writing(self, step: str, things: Iterable[T]) -> Iterator[T]:

@@ -24,7 +24,7 @@ from langsmith_finetune.runs.files.run_file import Paths, RunFile
 
 
 class OnSkip(Protocol):
-    """What is told of everything left out."""
+    """A function that is called with everything that is left out."""
 
     def __call__(self, error: InvalidExampleError | RunNotUsableError, /) -> None:
         """Take note of a run, a line or a file that is left out."""
@@ -35,7 +35,7 @@ def examples_of_file(file: RunFile, on_skip: OnSkip, **conditions: Any) -> Itera
 
     Args:
         file: The file.
-        on_skip: Told of everything left out.
+        on_skip: Called with everything that is left out.
         conditions: As for `run_files`.
     """
     runs = run_files(file, **{"run_type": "llm", "decode": False, **conditions}, on_skip=on_skip)

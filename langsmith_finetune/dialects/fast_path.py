@@ -378,7 +378,7 @@ def _is_of_old_javascript(run: _Run, message: _Message) -> bool:
 
 
 def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001 - told once, right above
-    """True if there is anything beside the texts that a reader would look at."""
+    """True if the run has anything a full reader would use besides the text."""
     if type(answer) is list or run.error or run.attachments:
         return True
     if run.status is not None and (type(run.status) is not str or run.status.lower() == "error"):

@@ -1,6 +1,6 @@
 """Reads LangChain's tracer, in Python and JavaScript, from 0.0.x to today.
 
-    inputs.messages      [[message, ...]]      one batch a run; flat in what LangSmith's server returned in 2023
+    inputs.messages      [[message, ...]]      one batch per run; flat in what LangSmith's server returned in 2023
     outputs.generations  [[{message}, ...]]    likewise; more than one generation when n > 1
     message              {"lc": 1, "type": "constructor", "id": [..., "AIMessage"], "kwargs": {...}}
 
@@ -332,7 +332,7 @@ def _raw_calls(where: str, extra: Mapping[str, Any], parsed: list[ToolCall], not
 
 
 def _streamed_calls(where: str, fields: Mapping[str, Any], notes: Notes) -> list[ToolCall]:
-    """The calls of a chunk: their text as it arrived, where parsing may have mended it."""
+    """The calls of a chunk: their text as it arrived, where parsing may have repaired it."""
     calls: list[ToolCall] = []
     if not fields.get("tool_call_chunks"):
         return calls

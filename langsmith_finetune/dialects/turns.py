@@ -57,7 +57,7 @@ _ANSWERS = frozenset({"tool_result", "tool-result", "tool_call_response", "funct
 _SPLIT = _ANSWERS | _CALLS.keys()
 _KEYS = frozenset({
     "role", "content", "parts", "tool_calls", "name", "refusal",
-    # Beside an answer or a turn, and no part of it.
+    # Metadata around a message, not part of it.
     "id", "type", "index", "status", "phase", "finish_reason", "tool_name", "usage_metadata", "providerOptions", "providerMetadata",
 })  # fmt: skip
 

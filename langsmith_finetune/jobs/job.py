@@ -299,7 +299,7 @@ class FineTuneJob:
         return await asyncio.to_thread(self.refresh)
 
     def events(self, newest: int | None = None) -> Sequence[JobEvent]:
-        """What the provider told about the job, oldest first.
+        """What the provider reported about the job, oldest first.
 
         Args:
             newest: Only the last so many; no more pages are fetched than they need.
@@ -320,7 +320,7 @@ class FineTuneJob:
         """The numbers of each step: `{"step": 1, "train_loss": 0.5}`.
 
         Args:
-            as_frame: As a pandas table with a row a step.
+            as_frame: As a pandas table with one row per step.
 
         Raises:
             ImportError: pandas is not installed.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def metrics_of(events: Iterable[JobEvent]) -> list[dict[str, float]]:
-    """The numbers that events carry, one record a step, in the order of the steps."""
+    """The numbers that events carry, one record per step, in the order of the steps."""
     records: dict[int, dict[str, float]] = {}
     for event in events:
         if event.step is not None and event.metrics:
@@ -30,7 +30,7 @@ def metrics_of(events: Iterable[JobEvent]) -> list[dict[str, float]]:
 
 
 def frame_of(records: Sequence[Mapping[str, float]]) -> pd.DataFrame:
-    """The records as a table with a row a step.
+    """The records as a table with one row per step.
 
     Raises:
         ImportError: pandas is not installed.
@@ -79,7 +79,7 @@ def save_log(
     Args:
         path: The folder. Made if needed; files of these names are replaced.
         job: The job.
-        events: What it told.
+        events: What it reported.
         checkpoints: What can still be had of it.
         files: The provider's files of measurements, which go into `results/`.
     """

@@ -70,7 +70,7 @@ class FineTunedModel:
 
         Raises:
             NotSupportedError: The provider serves its models without being asked, or not at all.
-            ProviderError: It refused, or it stayed open whether the model is deployed.
+            ProviderError: It refused, or it is not known whether the model is deployed.
         """
         provider = self.provider
         if type(provider).deploy is Provider.deploy:

@@ -14,7 +14,7 @@ Stage: TypeAlias = Literal["intended", "creating", "created", "ended", "deployin
 """How far a job has come:
 
 - `intended`: nothing that costs money was asked for yet; files may be uploaded.
-- `creating`: the provider is being asked. If the process dies now, it is open whether there is a job.
+- `creating`: the provider is being asked. If the process dies now, it is not known whether there is a job.
 - `created`: there is a job.
 - `ended`: it succeeded, failed or was cancelled; without a `job_id`, it was never created.
 - `deploying`: the provider is being asked to serve its model.
@@ -43,7 +43,7 @@ class JobRecord:
         fine_tuned_model: What it left.
         deployment_id: The provider's id of the deployment of its model.
         tokens: The tokens to be trained on, all epochs together, if they were counted.
-        usd: The price that was reckoned, in US dollars.
+        usd: The estimated cost, in US dollars.
         asked_at: When the provider was last asked to create the job, or to deploy its model, in ISO 8601.
     """
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Provider(ABC):
-    """Somebody who trains models: a base class to inherit. Nothing is registered.
+    """A service that trains models: the class that every provider inherits. Nothing is registered.
 
     Each method makes its requests once and raises `ProviderError` when they fail, saying whether the failure is
     `temporary` and whether it is `ambiguous`. Waiting, retrying and looking before paying are done in one place,

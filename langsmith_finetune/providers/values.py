@@ -140,7 +140,7 @@ class JobInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
-    """One thing that a provider told about a job.
+    """One thing that a provider reported about a job.
 
     Args:
         id: The event's id, unique within the job.

@@ -26,7 +26,7 @@ from langsmith_finetune.targets.rules import WHY
 Example: TypeAlias = TrainingExample | PreferenceExample | Mapping[str, Any]
 
 KEPT = 100_000
-"""Problems and mended lines that a report keeps one by one, unless told otherwise; about 50 MB."""
+"""Problems and fixed lines that a report keeps one by one, by default; about 50 MB."""
 
 _FIXED_BY_WRITING = frozenset({"byte_order_mark", "empty_line"})
 """Faults of a file that its fixed copy does not have."""
@@ -58,14 +58,14 @@ def check(
     Args:
         path_or_examples: A training file, supervised or preference; or examples or bare lines.
         target: Where it is to go; or rules of your own, see `TargetRules`.
-        fix: Mend what is safe to mend, and report what is left. Each mended line is told in `report.fixed`.
-        fixed_path: Where to write the mended file, all lines in order; those that are no JSON as they are.
+        fix: Fix what is safe to fix, and report what is left. `report.fixed` lists each fixed line.
+        fixed_path: Where to write the fixed file, all lines in order; those that are no JSON as they are.
             An existing file is replaced, which may be the one that is checked.
         tokens: Counts the tokens of a line, such as `token_counter("gpt-4.1-mini")`. Without it, lengths are
             estimated where the target has a limit: an error at twice the limit, a warning from there down.
         max_tokens: Tokens an example may have; by default the target's own limit.
         ignore: Rules to leave out, such as `"too_few"` for a validation file.
-        keep: Problems and mended lines to keep one by one; the counts are exact beyond.
+        keep: Problems and fixed lines to keep one by one; the counts are exact beyond.
         show_content: Say what was found in full words. Without it, a report holds nothing of the examples.
         on_problem: Called with each problem, kept or not.
 
@@ -120,7 +120,7 @@ def fix_examples(
     *,
     on_skip: Callable[[InvalidExampleError], None] | None = None,
 ) -> Iterator[Any]:
-    """The examples with what is safe to mend mended; `changes` of each says what was done.
+    """The examples with what is safe to fix fixed; `changes` of each says what was done.
 
     Args:
         examples: Examples, or bare lines.
@@ -245,7 +245,7 @@ class Checker:
         self.take(problems.found)
 
     def line(self, number: int, line: Mapping[str, Any] | None, data: bytes) -> bytes:
-        """Check one line. Returns what a mended file holds in its place."""
+        """Check one line. Returns what a fixed file holds in its place."""
         self.lines += 1
         if line is None:
             return data
@@ -289,7 +289,7 @@ class Checker:
     def _canonical(
         self, number: int, line: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
-        """The line in the OpenAI format, and what was mended on the way."""
+        """The line in the OpenAI format, and what was fixed on the way."""
         if self.rules.row_keys & line.keys():
             try:
                 return self.rules.from_row(line), ()

@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def fixed(line: Line, rules: TargetRules) -> tuple[Line, tuple[str, ...]]:
-    """The line with what is safe to mend mended, and what was changed; or the line itself.
+    """The line with what is safe to fix fixed, and what was changed; or the line itself.
 
     Safe are: keys that SDKs leave (`index`, `refusal: null`, ...), keys that hold nothing (null, or an object of
     nulls, as Arrow fills in), settings that the target does not take, `developer` as `system`, legacy functions as

@@ -68,7 +68,7 @@ def to_target(
 ) -> dict[str, Any]:
     """A training line as the row that a target reads. Pure: the line stays as it is.
 
-    What is safe to mend is mended first, as `check(..., fix=True)` does.
+    What is safe to fix is fixed first, as `check(..., fix=True)` does.
 
     Args:
         line: A line of the OpenAI format, supervised or preference.

@@ -26,10 +26,10 @@ class CheckReport:
         errors: How many errors there are of each rule; exact, however many.
         warnings: How many warnings there are of each rule.
         problems: The problems, in order, up to the number to be kept.
-        fixed_lines: Lines that were mended.
+        fixed_lines: Lines that were fixed.
         changes: How many lines each change was made to.
-        fixed: The number of each mended line and what was changed in it, up to the number to be kept.
-        fixed_path: The file that the mended lines were written to.
+        fixed: The number of each fixed line and what was changed in it, up to the number to be kept.
+        fixed_path: The file that the fixed lines were written to.
     """
 
     target: str

@@ -2,7 +2,7 @@
 
     names              left out, where the provider's API or the chat model has no place for them
     system messages    joined at the start, where the API takes one system prompt beside the messages
-    parts of a message a message each, to Ollama from JavaScript
+    parts of a message one message each, to Ollama from JavaScript
     answers of tools   as JSON text, where they are blocks of text, to the Responses API from JavaScript
     text beside calls  left out of a history, to Mistral and by OpenAI's chat model before 1.2, in JavaScript
     calls              left out of a history, by Ollama's chat model before 1.0, in JavaScript

@@ -60,7 +60,7 @@ def job_status_from_info(job: HubJob, reason: str | None = None) -> JobInfo:
 
 
 def job_event_from_line(event: Mapping[str, Any], event_id: str) -> JobEvent:
-    """What the trainer told in a line of its log."""
+    """What the trainer reported in a line of its log."""
     level = event.get("level")
     return JobEvent(
         id=event_id,

@@ -221,7 +221,7 @@ class HuggingFaceProvider(Provider):
         return self._status(job, reason)
 
     def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
-        """What the trainer told in its log, oldest first. A look at a log takes them some five seconds."""
+        """What the trainer reported in its log, oldest first. A look at a log takes them some five seconds."""
         self._job(job_id)  # a log of no job would be waited for
         namespace = self._user()
         lines = self._ask(lambda: list(islice(self._jobs_api.log(namespace, job_id), _MOST_LINES)))

@@ -272,7 +272,7 @@ def _invalid(name: Any, written: str, call_id: str) -> InvalidToolCall:
 
 
 def _unmendable(call: InvalidToolCall) -> str:
-    """The arguments of an invalid call, in a form that LangChain does not mend when it adds up chunks.
+    """The arguments of an invalid call, in a form that LangChain does not repair when it adds up chunks.
 
     It completes half an object to a whole one, so that a call that was cut off would look like a call.
     """

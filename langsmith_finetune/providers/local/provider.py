@@ -142,7 +142,7 @@ class LocalProvider(Provider):
         return _status_of(self._run(job_id))
 
     def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
-        """What the training process told, oldest first.
+        """What the training process reported, oldest first.
 
         Raises:
             ProviderError: There is no such job in `runs_dir`.

@@ -6,7 +6,7 @@
   validation.jsonl   likewise, if there is one
   process.json       who is at work, so that a dead process can be told from a slow one
   status.json        where the job stands; replaced as a whole each time
-  events.jsonl       what happened, one event a line
+  events.jsonl       what happened, one event per line
   log.txt            everything that TRL, transformers and torch print
   cancelled          there if somebody asked for the end
   trainer/           TRL's own working folder

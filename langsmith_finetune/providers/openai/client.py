@@ -132,7 +132,7 @@ class OpenAIRequests:
 
     def odd_answer(self, what: str, *, creates: bool) -> ProviderError:
         """The error of a host that says yes in a way that cannot be read."""
-        # The host said yes, in a way: what was to be created may well be there, so it is not sent again.
+        # The host answered 2xx but unreadably: the object may exist, so do not send the request again.
         return ProviderError(
             self.name,
             f"the answer {what}; is {self.address} the right base_url?",

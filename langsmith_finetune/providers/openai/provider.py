@@ -298,7 +298,7 @@ class OpenAIProvider(Provider):
         return sorted(map(checkpoint_from_answer, answers), key=lambda point: point.step or 0)
 
     def result_files(self, job_id: str) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """The files of measurements that a job left, CSV with a row a step."""
+        """The files of measurements that a job left, CSV with one row per step."""
         job = self._api.ask(self._jobs.retrieve, job_id)
         files = job.get("result_files")
         for file_id in files if isinstance(files, list) else ():
@@ -370,7 +370,7 @@ class OpenAIProvider(Provider):
         check_names(self.name, request.parameters, self.parameters[request.method])
 
     def _may_be(self, job: Mapping[str, Any], request: JobRequest) -> bool:
-        """True if nothing that a job without metadata shows speaks against the request, but for its files."""
+        """True if nothing shown about a job without metadata contradicts the request, apart from its files."""
         dated = re.escape(request.model) + r"(-\d{4}(-\d\d-\d\d)?)?"
         return (
             re.fullmatch(dated, word_from(job.get("model"))) is not None

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def fetch_runs(run_ids: Iterable[str | uuid.UUID], client: Any = None) -> Iterator[tuple[str, Any]]:
-    """Fetch runs by their ids, a hundred a request: reading them singly is limited to 30 a minute.
+    """Fetch runs by their ids, a hundred per request: reading them singly is limited to 30 a minute.
 
     Args:
         run_ids: Ids, taken from the iterable page by page.

@@ -63,7 +63,7 @@ class Connection:
     """A client, and the limit that its key is under."""
 
     def __init__(self, client: Any) -> None:
-        # It would repeat requests behind the limit's back, and give up with the place lost.
+        # Turn off the SDK's own retries: they bypass the rate limiter, and lose the position when they give up.
         self.client = client.with_options(max_retries=0)
         self.limit = _limit_of(client)
         self.closing = False
