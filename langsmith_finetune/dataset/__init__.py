@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
     from langsmith_finetune.dataset.shards import WrittenShards, examples_of_file, write_shards
     from langsmith_finetune.dataset.split import split_side, train_validation_split
+    from langsmith_finetune.examples.example import replace
 else:
     __getattr__, __dir__ = door(
         __name__,
@@ -65,6 +66,7 @@ else:
             "langsmith_finetune.dataset.report": ["DatasetChange", "DatasetReport"],
             "langsmith_finetune.dataset.shards": ["WrittenShards", "examples_of_file", "write_shards"],
             "langsmith_finetune.dataset.split": ["split_side", "train_validation_split"],
+            "langsmith_finetune.examples.example": ["replace"],
         },
     )
 
@@ -89,6 +91,7 @@ __all__ = [
     "preferences_from_scores",
     "ray_map",
     "redact",
+    "replace",
     "split_side",
     "to_hf_dataset",
     "train_validation_split",

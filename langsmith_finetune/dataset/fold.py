@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal, cast
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
 from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
-from langsmith_finetune.examples.example import TrainingExample
+from langsmith_finetune.examples.example import TrainingExample, replace
 from langsmith_finetune.examples.sound import name_of
 from langsmith_finetune.examples.source import RunSource
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Literal, cast
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
 from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples.example import TrainingExample
+from langsmith_finetune.examples.example import TrainingExample, replace
 from langsmith_finetune.examples.sound import name_of
 
 _STEP = "fit_length"

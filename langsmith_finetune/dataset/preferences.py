@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any, cast
 
 from langsmith_finetune._foundation.arguments import check_many
@@ -14,7 +13,7 @@ from langsmith_finetune.convert import examples_from_runs
 from langsmith_finetune.dataset.dedupe import as_compared, digest_of
 from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample, replace
 from langsmith_finetune.examples.sound import name_of
 from langsmith_finetune.runs.fields import getter, time_text
 from langsmith_finetune.runs.unparsed import opened

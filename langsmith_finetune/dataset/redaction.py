@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
@@ -16,7 +15,7 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.json_text import compact_json
 from langsmith_finetune.chat_format import TrainingMessage
 from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
-from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample, replace
 from langsmith_finetune.examples.sound import name_of
 
 _STEP = "redact"

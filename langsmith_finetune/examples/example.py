@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from msgspec import Struct, structs
 
 from langsmith_finetune.chat_format import (
     PreferenceLine,
     TrainingLine,
 )
-from langsmith_finetune.examples.source import RunSource
+from langsmith_finetune.examples.source import Note, RunSource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingExample:
+class TrainingExample(Struct, frozen=True, kw_only=True):
     """One thing to learn, and where it came from.
 
     Args:
@@ -28,8 +29,7 @@ class TrainingExample:
     changes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreferenceExample:
+class PreferenceExample(Struct, frozen=True, kw_only=True):
     """One preference, and where it came from.
 
     Args:
@@ -43,3 +43,24 @@ class PreferenceExample:
     source: RunSource | None = None
     rejected_source: RunSource | None = None
     changes: tuple[str, ...] = ()
+
+
+Value = TypeVar("Value", bound=TrainingExample | PreferenceExample | RunSource | Note)
+
+
+def replace(value: Value, **changes: Any) -> Value:
+    """A copy of an example, a source or a note, with some fields changed.
+
+    Args:
+        value: What to copy. It stays as it is.
+        **changes: The fields to change.
+
+    Raises:
+        TypeError: There is no such field.
+
+    Example:
+        >>> example = TrainingExample(line={"messages": []})
+        >>> replace(example, changes=("looked at",)).changes
+        ('looked at',)
+    """
+    return structs.replace(value, **changes)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, TypeGuard, TypeVar
 from uuid import UUID
 
 from langsmith_finetune._foundation.json_line import json_line
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.example import PreferenceExample, TrainingExample, replace
 from langsmith_finetune.examples.source import Note, RunSource
 
 Example = TypeVar("Example", bound=TrainingExample | PreferenceExample)

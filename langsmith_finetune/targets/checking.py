@@ -14,6 +14,7 @@ from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import line_json
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.example import replace as copied
 from langsmith_finetune.examples.sound import is_example, line_of, name_of
 from langsmith_finetune.targets.fix import fixed
 from langsmith_finetune.targets.line import is_preference, line_problems
@@ -152,7 +153,7 @@ def fix_examples(
                 on_skip(InvalidExampleError(where, first.field, first.found, first.how_to_fix))
                 continue
         if is_example(example):
-            yield replace(example, line=cast("Any", line), changes=(*example.changes, *changes))
+            yield copied(example, line=cast("Any", line), changes=(*example.changes, *changes))
         else:
             yield line
 
