@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 
-.PHONY: help walkthrough test fuzz extras golden lint types docs bench record clean
+.PHONY: help walkthrough test quick fuzz extras golden lint types docs bench record clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -15,6 +15,9 @@ walkthrough: .venv/walkthrough ## Run the notebook from runs to a tuned model, a
 test: .venv/dev ## Lint, types, and every test
 	$(MAKE) lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+quick: .venv/dev ## The tests that take no training, no process per request and no notebook
+	$(BIN)/python -m pytest -m "not slow"
 
 # Another search each time; the seed that it prints makes it the same search again: make fuzz SEED=...
 fuzz: SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from langsmith_finetune.runs.files.read import run_files
     from langsmith_finetune.runs.files.save import save_runs
     from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS
-    from langsmith_finetune.runs.langsmith.selection import Selection, SelectionState
+    from langsmith_finetune.runs.langsmith.selection import Selection
+    from langsmith_finetune.runs.langsmith.selection_state import SelectionState
     from langsmith_finetune.runs.lists import (
         ListedRuns,
         runs_from_annotation_queue,
@@ -36,7 +37,8 @@ else:
             "langsmith_finetune.runs.files.read": ["run_files"],
             "langsmith_finetune.runs.files.save": ["save_runs"],
             "langsmith_finetune.runs.langsmith.read_apis": ["RUN_FIELDS"],
-            "langsmith_finetune.runs.langsmith.selection": ["Selection", "SelectionState"],
+            "langsmith_finetune.runs.langsmith.selection": ["Selection"],
+            "langsmith_finetune.runs.langsmith.selection_state": ["SelectionState"],
             "langsmith_finetune.runs.lists": [
                 "ListedRuns",
                 "runs_from_annotation_queue",

@@ -19,7 +19,8 @@ from langsmith_finetune.runs.langsmith.by_id import IdLookup
 from langsmith_finetune.runs.langsmith.projects import ExampleSources, QueueItems
 from langsmith_finetune.runs.langsmith.query import checked_limit, selection_of
 from langsmith_finetune.runs.langsmith.read_apis import PAGE_SIZE
-from langsmith_finetune.runs.langsmith.selection import Selection, SelectionState
+from langsmith_finetune.runs.langsmith.selection import Selection
+from langsmith_finetune.runs.langsmith.selection_state import SelectionState
 from langsmith_finetune.runs.langsmith.transport import RequestPlan, aconnected, aexecute, connected, execute
 from langsmith_finetune.runs.langsmith.window_reader import place_of
 from langsmith_finetune.runs.role_filter import several

@@ -10,7 +10,8 @@ from typing import Any
 import langsmith
 
 from langsmith_finetune.runs.langsmith.query import selection_of
-from langsmith_finetune.runs.langsmith.selection import Selection, SelectionState
+from langsmith_finetune.runs.langsmith.selection import Selection
+from langsmith_finetune.runs.langsmith.selection_state import SelectionState
 from langsmith_finetune.runs.roles import AgentType
 
 

@@ -24,8 +24,10 @@ from langsmith_finetune.runs.files.read import run_files
 from langsmith_finetune.runs.files.run_file import FIELDS, JSON_COLUMNS
 from langsmith_finetune.runs.files.save import save_runs
 from tests.support import bulk_export, corpus
-from tests.support.exports import BIG, NOON, OTHER, PROJECT, TIMES, a_run, pa, pq, put
+from tests.support.exports import BIG, NOON, OTHER, PROJECT, TIMES, a_run, pa, pq, put, s3
 from tests.support.strategies import scaled
+
+__all__ = ["s3"]  # a fixture
 
 
 def ids(runs) -> list[int]:
