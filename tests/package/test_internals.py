@@ -22,7 +22,7 @@ import openai
 import pytest
 import tiktoken.load
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, convert_to_openai_messages
+from langchain_core.messages import SystemMessage, convert_to_openai_messages
 from langsmith.schemas import Run as RunOfV1
 from langsmith.types.run import Run as RunOfV2
 from packaging.requirements import Requirement
@@ -154,14 +154,6 @@ def langchain_keeps_the_developer_in_additional_kwargs():
     assert convert_to_openai_messages([message]) == [{"role": "developer", "content": "x"}]
 
 
-def langchain_messages_are_plain_pydantic_models():
-    for message in (HumanMessage("x"), AIMessage("x"), SystemMessage("x")):
-        assert message.__dict__.keys() == type(message).model_fields.keys()
-        assert message.__pydantic_private__ is None
-        assert message.__pydantic_extra__ == {}
-        assert message.__pydantic_fields_set__ == {"content"}
-
-
 def langchain_asks_chat_models_for_their_parameters():
     asked = inspect.signature(BaseChatModel._get_ls_params).parameters
     assert list(asked) == ["self", "stop", "kwargs"]
@@ -223,12 +215,6 @@ INTERNALS = [
     ),
     Internal(
         "langchain-core",
-        "__pydantic_fields_set__",
-        "sessions.py",
-        langchain_messages_are_plain_pydantic_models,
-    ),
-    Internal(
-        "langchain-core",
         "_get_ls_params",
         "providers/local/chat.py",
         langchain_asks_chat_models_for_their_parameters,
@@ -263,7 +249,7 @@ def test_every_private_name_of_others_has_a_row():
             ours |= names_made_by(node)
             for name in private_names_in(node):
                 used.setdefault(name, path.relative_to(LIBRARY).as_posix())
-    known = {internal.name for internal in INTERNALS} | {"__pydantic_extra__", "__pydantic_private__"}
+    known = {internal.name for internal in INTERNALS}
     assert {name: path for name, path in used.items() if name not in ours | known} == {}
     assert used["_api_key_provider"] == "providers/openai/client.py"
 

@@ -32,6 +32,8 @@ from tests.support.standins.openai import OpenAIStandIn
 from tests.support.standins.server import Cut, Drop, Response
 from tests.support.standins.together import TogetherStandIn
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 KEY = "made-up-key-0123456789"
 
 
@@ -340,7 +342,7 @@ def capabilities_table():
         return f"{count >> 30} GB" if count >= 1 << 30 else f"{count >> 20} MB"
 
     rows = [
-        "| | methods | tools | weights | least lines | largest file | suffix | finds jobs | pauses | deletes jobs "
+        "| | methods | tools | weights | minimum lines | largest file | suffix | finds jobs | pauses | deletes jobs "
         "| what comes out |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]

@@ -6,7 +6,7 @@ import pytest
 
 from langsmith_finetune.errors import InvalidExampleError, NotSupportedError, ProviderError
 from langsmith_finetune.providers.fireworks import FireworksProvider
-from langsmith_finetune.providers.fireworks import provider as fireworks
+from langsmith_finetune.providers.fireworks import files as fireworks
 from langsmith_finetune.providers.fireworks.answers import STATUSES, job_status_from_answer
 from langsmith_finetune.testing import ProviderContract
 from tests.support.by_hand import created, uploaded

@@ -22,6 +22,8 @@ from langsmith_finetune.providers.values import JobRequest
 from langsmith_finetune.targets import registry as targets
 from tests.support.providers import KINDS, MODELS, plain, stand_in
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 LINES = [plain(n) for n in range(10)]
 _opened: list[str] | None = None
 

@@ -19,6 +19,8 @@ from tests.support.standins.fireworks import FireworksStandIn
 from tests.support.standins.huggingface import HuggingFaceStandIn
 from tests.support.standins.server import Response
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 make = ProviderContract().job_request
 
 
@@ -404,7 +406,7 @@ def test_create_refuses_a_file_that_changes_while_it_is_sent(host, running, crea
 @pytest.mark.parametrize("name", ["openai", "together", "fireworks"])
 def test_a_large_file_that_changes_on_its_way_does_not_arrive(tmp_path, monkeypatch, name):
     host = HOSTS[name]
-    monkeypatch.setattr("langsmith_finetune.providers.fireworks.provider._LARGEST_FORM", 10)
+    monkeypatch.setattr("langsmith_finetune.providers.fireworks.files._LARGEST_FORM", 10)
     with host.running() as (server, provider):
         if name == "openai":
             provider._files._largest_upload, provider._files._part_bytes = 10, 20_000

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langsmith_finetune._foundation.clock import clock as clock_in_use
 from langsmith_finetune.runs.langsmith.rate_limit import RateLimit
 from langsmith_finetune.runs.langsmith.read_apis import V1, V2
 from langsmith_finetune.runs.langsmith.transport import QUERIES
-from langsmith_finetune.testing import fake_clock
 from langsmith_finetune.testing.clock import FakeClock
 from tests.support.paths import ROOT
 
@@ -21,14 +21,13 @@ def waited(limit: RateLimit, clock: FakeClock) -> None:
 
 @given(st.lists(st.floats(0, 4), min_size=1, max_size=60), st.integers(1, 5))
 def test_the_server_never_sees_more_than_the_limit_in_any_span(times_to_answer, most):
-    seen = []
-    with fake_clock(start=0) as clock:
-        limit = RateLimit(most, seconds=10)
-        for seconds in times_to_answer:
-            waited(limit, clock)
-            clock.sleep(seconds)  # on its way for all that time: the server sees it at the very end
-            seen.append(clock.now())
-            limit.give_back()
+    clock, seen = clock_in_use(), []
+    limit = RateLimit(most, seconds=10)
+    for seconds in times_to_answer:
+        waited(limit, clock)
+        clock.sleep(seconds)  # on its way for all that time: the server sees it at the very end
+        seen.append(clock.now())
+        limit.give_back()
     assert all(late - early >= 10 - 1e-9 for early, late in zip(seen, seen[most:], strict=False))
 
 

@@ -154,7 +154,7 @@ def test_dripping_answer_ends_without_a_deadline_too(client, monkeypatch):
     monkeypatch.setattr(transport, "LONGEST_ANSWER_SECONDS", 0.2)
     with host(head(content_length=1000), *[b" "] * 1000, pause=0.02) as (url, _):
         with pytest.raises(httpx2.ReadTimeout):
-            client.get(url)
+            client.get(url, timeout=0.2)
 
 
 CHUNKED = head(transfer_encoding="chunked")
@@ -181,7 +181,7 @@ def test_answer_that_drips_outside_of_its_body_ends_without_a_deadline_too(clien
     monkeypatch.setattr(transport, "LONGEST_ANSWER_SECONDS", 0.2)
     with host(drip[0], *[drip[1]] * 400, pause=0.02) as (url, _):
         with pytest.raises(httpx2.ReadTimeout):
-            client.get(url)
+            client.get(url, timeout=0.2)
 
 
 def test_download_may_take_longer_than_an_answer(client, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -12,9 +13,11 @@ from typing import Any
 
 import langsmith
 
+from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune.runs.langsmith.read_apis import V1, V2
 from langsmith_finetune.runs.select import select_runs
 from langsmith_finetune.testing import fake_clock
+from langsmith_finetune.testing.clock import FakeClock
 from tests.support.standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -90,13 +93,19 @@ def runs_of(moment: Callable[[int, int, Random], float], count: int) -> list[dic
     return runs
 
 
+def _fake_clock() -> AbstractContextManager[FakeClock]:
+    """The fake clock in use, or one for this case."""
+    in_use = clock()
+    return nullcontext(in_use) if isinstance(in_use, FakeClock) else fake_clock()
+
+
 def queries(case: Case) -> int:
     """How many run queries a selection takes. All its runs are compared with those there are."""
     runs = runs_of(TRAFFIC[case.traffic], case.count)
     offers = V1_ONLY if case.api == "v1" else {"v1": False}
     with (
-        fake_clock() as clock,
-        LangSmith(runs, clock=clock, ordered=case.ordered, always_ordered=False, **offers) as server,
+        _fake_clock() as fake,
+        LangSmith(runs, clock=fake, ordered=case.ordered, always_ordered=False, **offers) as server,
     ):
         with langsmith.Langsmith(api_key=KEY, base_url=server.url) as client:
             found = [run.id for run in select_runs(client, project_id=PROJECT_ID, limit=case.limit)]
