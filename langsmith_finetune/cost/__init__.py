@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 from langsmith_finetune._foundation.doors import door
 
 if TYPE_CHECKING:
+    from langsmith_finetune.cost.counters import TokenCount, TokenCounter
     from langsmith_finetune.cost.prices import CostEstimate, estimate_cost
-    from langsmith_finetune.cost.tokens import TokenCount, TokenCounter, count_tokens, token_counter
+    from langsmith_finetune.cost.tokens import count_tokens, token_counter
 else:
     __getattr__, __dir__ = door(
         __name__,
         {
+            "langsmith_finetune.cost.counters": ["TokenCount", "TokenCounter"],
             "langsmith_finetune.cost.prices": ["CostEstimate", "estimate_cost"],
-            "langsmith_finetune.cost.tokens": ["TokenCount", "TokenCounter", "count_tokens", "token_counter"],
+            "langsmith_finetune.cost.tokens": ["count_tokens", "token_counter"],
         },
     )
 

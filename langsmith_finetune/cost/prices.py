@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune.cost.tokens import TokenCount
+from langsmith_finetune.cost.counters import TokenCount
 
 _TABLE = Path(__file__).with_name("prices.toml")
 _OLDEST_DAYS = 365

@@ -18,12 +18,8 @@ from langsmith_finetune._foundation.doors import door
 
 if TYPE_CHECKING:
     from langsmith_finetune.dataset.dedupe import drop_duplicates
-    from langsmith_finetune.dataset.describe import (
-        Description,
-        Distribution,
-        describe_examples,
-        describe_runs,
-    )
+    from langsmith_finetune.dataset.describe import Description, describe_examples, describe_runs
+    from langsmith_finetune.dataset.distribution import Distribution
     from langsmith_finetune.dataset.fold import fold_traces
     from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
     from langsmith_finetune.dataset.length import fit_length
@@ -45,12 +41,8 @@ else:
         __name__,
         {
             "langsmith_finetune.dataset.dedupe": ["drop_duplicates"],
-            "langsmith_finetune.dataset.describe": [
-                "Description",
-                "Distribution",
-                "describe_examples",
-                "describe_runs",
-            ],
+            "langsmith_finetune.dataset.describe": ["Description", "describe_examples", "describe_runs"],
+            "langsmith_finetune.dataset.distribution": ["Distribution"],
             "langsmith_finetune.dataset.fold": ["fold_traces"],
             "langsmith_finetune.dataset.hf": ["examples_from_hf", "to_hf_dataset"],
             "langsmith_finetune.dataset.length": ["fit_length"],

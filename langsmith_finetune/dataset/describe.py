@@ -1,8 +1,6 @@
 """Counts what is in many runs or examples, in one pass and constant memory.
 
-Numbers are kept as they are below 64, and beyond that in bins of which 32 cover each doubling: counts, sums,
-means, least and most are exact, and a quantile is at most 3 percent too low. Names are counted up to a
-thousand of each sort; further ones are counted together.
+Names are counted up to a thousand of each sort; further ones are counted together.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._printable import printable, printable_line
 from langsmith_finetune.cost.tokens import token_counter
+from langsmith_finetune.dataset.distribution import Distribution
 from langsmith_finetune.dialects.read import conversation_from_run
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.sound import check_form, is_example, line_of, name_of
@@ -33,54 +32,6 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 1000
 _OTHERS = "(others)"
-
-
-class Distribution:
-    """Many whole numbers, in little memory. See the module for what is exact.
-
-    Example:
-        >>> spread = Distribution([1, 2, 3, 1000])
-        >>> spread.count, spread.mean, spread.least, spread.most, spread.quantile(0.5)
-        (4, 251.5, 1, 1000, 2)
-    """
-
-    def __init__(self, values: Iterable[int] = ()) -> None:
-        self.count = self.total = 0
-        self.least: int | None = None
-        self.most: int | None = None
-        self.bins: Counter[int] = Counter()
-        """How many values fall into the bin that begins at each of these."""
-        for value in values:
-            self.add(value)
-
-    def add(self, value: int) -> None:
-        """Take in one more, which is not negative."""
-        self.count += 1
-        self.total += value
-        self.least = value if self.least is None else min(value, self.least)
-        self.most = value if self.most is None else max(value, self.most)
-        shift = max(value.bit_length() - 6, 0)
-        self.bins[value >> shift << shift] += 1
-
-    @property
-    def mean(self) -> float | None:
-        """The average, or None of nothing."""
-        return self.total / self.count if self.count else None
-
-    def quantile(self, share: float) -> int | None:
-        """The number that this share of them does not exceed: 0.5 for the median. None of nothing."""
-        left = share * self.count
-        for start in sorted(self.bins):
-            left -= self.bins[start]
-            if left <= 0:
-                return start if self.least is None else max(start, self.least)
-        return self.most
-
-    def to_dict(self) -> dict[str, int | float | None]:
-        """The numbers that tell of it, as plain JSON values."""
-        quantiles = {f"p{round(100 * share)}": self.quantile(share) for share in (0.5, 0.9, 0.99)}
-        ends = {"least": self.least, "most": self.most, "mean": self.mean}
-        return {"count": self.count, "total": self.total, **ends, **quantiles}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,7 +72,7 @@ class Description:
         }
 
     def to_pandas(self) -> pd.DataFrame:
-        """A table with a row a name: `kind`, `name`, `count`, and its `share` of all of that kind.
+        """A table with one row per name: `kind`, `name`, `count`, and its `fraction` of all of that kind.
 
         Raises:
             ImportError: pandas is not installed.
@@ -135,7 +86,7 @@ class Description:
             for kind, names in self.counts.items()
             for name, times in names.most_common()
         ]
-        return pd.DataFrame(rows, columns=["kind", "name", "count", "share"])
+        return pd.DataFrame(rows, columns=["kind", "name", "count", "fraction"])
 
     def plot(self) -> Figure:
         """A figure with a panel for each thing that is counted or measured.
@@ -323,7 +274,7 @@ def _tally_role(found: Description, source: RunSource) -> None:
 def _sentence(spread: Distribution) -> str:
     figures = spread.to_dict()
     return (
-        f"{figures['least']:,} to {figures['most']:,}, mean {figures['mean']:,.1f}, median {figures['p50']:,}, "
+        f"{figures['min']:,} to {figures['max']:,}, mean {figures['mean']:,.1f}, median {figures['p50']:,}, "
         f"90% up to {figures['p90']:,}, 99% up to {figures['p99']:,}, {figures['total']:,} in all"
     )
 

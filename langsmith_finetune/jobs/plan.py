@@ -18,8 +18,8 @@ from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.values import JobRequest, Method, PreparedFile
 
 if TYPE_CHECKING:
+    from langsmith_finetune.cost.counters import TokenCount, TokenCounter
     from langsmith_finetune.cost.prices import CostEstimate
-    from langsmith_finetune.cost.tokens import TokenCount, TokenCounter
     from langsmith_finetune.providers.lifecycle import Lifecycle
     from langsmith_finetune.targets.report import CheckReport
 

@@ -16,7 +16,7 @@ from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.values import JobRequest, PreparedFile
 
 if TYPE_CHECKING:
-    from langsmith_finetune.cost.tokens import TokenCount, TokenCounter
+    from langsmith_finetune.cost.counters import TokenCount, TokenCounter
     from langsmith_finetune.targets.report import CheckReport
 
 
@@ -131,7 +131,7 @@ class _Preparation:
 
             yield from ((number, line, data) for number, data, line in sound(lines, self.path.name))
             return
-        from langsmith_finetune.targets.checking import Checker  # noqa: PLC0415
+        from langsmith_finetune.targets.checker import Checker  # noqa: PLC0415
 
         checker = Checker(self.rules, is_written_anew=self.provider.converts_files)
         checker.size(self.path.stat().st_size)

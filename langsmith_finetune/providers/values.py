@@ -14,7 +14,7 @@ from langsmith_finetune._foundation.json_values import numbers_from
 from langsmith_finetune._foundation.masking import host_words
 
 if TYPE_CHECKING:
-    from langsmith_finetune.cost.tokens import TokenCount
+    from langsmith_finetune.cost.counters import TokenCount
     from langsmith_finetune.targets.report import CheckReport
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from langsmith_finetune.cost import prices
+from langsmith_finetune.cost.counters import TokenCount
 from langsmith_finetune.cost.prices import estimate_cost
-from langsmith_finetune.cost.tokens import TokenCount
 
 DAY = date(2026, 11, 23)
 TABLE = tomllib.loads(Path(prices.__file__).with_name("prices.toml").read_text(encoding="utf-8"))["price"]

@@ -9,7 +9,8 @@ import pytest
 import tiktoken
 
 from langsmith_finetune import PreferenceExample, TrainingExample
-from langsmith_finetune.cost.tokens import TokenCount, count_tokens, token_counter
+from langsmith_finetune.cost.counters import TokenCount
+from langsmith_finetune.cost.tokens import count_tokens, token_counter
 from langsmith_finetune.runs import RunSource
 from tests.support.messages import CALL, HELLO
 
@@ -313,4 +314,4 @@ def test_a_folder_without_a_tokenizer_is_an_error(tmp_path):
 
 
 def test_a_counter_says_how_it_counts():
-    assert repr(token_counter(TINY)) == "<_ByTiktoken: tiktoken's tiny, with OpenAI's 3 tokens a message>"
+    assert repr(token_counter(TINY)) == "<ByTiktoken: tiktoken's tiny, with OpenAI's 3 tokens a message>"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from langsmith_finetune import PreferenceExample, TrainingExample
 from langsmith_finetune.cost.tokens import token_counter
-from langsmith_finetune.dataset.describe import Distribution, describe_examples, describe_runs
+from langsmith_finetune.dataset.describe import describe_examples, describe_runs
+from langsmith_finetune.dataset.distribution import Distribution
 from langsmith_finetune.runs import RunSource
 from tests.support.messages import CALL, HELLO
 from tests.support.payloads import langchain_run, vercel_run, wrap_openai_run
@@ -20,7 +21,7 @@ from tests.support.payloads import langchain_run, vercel_run, wrap_openai_run
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=60))
 def test_a_spread_is_exact_but_for_its_quantiles_which_are_close(values):
     spread = Distribution(values)
-    assert (spread.count, spread.total, spread.least, spread.most) == (
+    assert (spread.count, spread.total, spread.min, spread.max) == (
         len(values),
         sum(values),
         min(values),
@@ -43,7 +44,7 @@ def test_the_memory_of_a_spread_does_not_grow_with_what_it_takes_in():
 
 def test_an_empty_spread_says_nothing():
     assert Distribution().to_dict() == {
-        "count": 0, "total": 0, "least": None, "most": None, "mean": None, "p50": None, "p90": None, "p99": None
+        "count": 0, "total": 0, "min": None, "max": None, "mean": None, "p50": None, "p90": None, "p99": None
     }  # fmt: skip
 
 
@@ -201,7 +202,7 @@ def test_it_is_a_table_where_pandas_is_installed(monkeypatch):
     frame = found.to_pandas()
     models = frame[frame["kind"] == "models"]
     assert list(models["name"]) == ["gpt-4o-mini", "(not told)"]
-    assert list(models["share"]) == [0.75, 0.25]
+    assert list(models["fraction"]) == [0.75, 0.25]
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(
         ImportError, match=r'^a table needs pandas: pip install "langsmith-finetune\[notebook\]"$'
