@@ -356,7 +356,7 @@ def test_a_repository_that_never_answers_is_given_up(monkeypatch, tmp_path, form
                 ends.wait(20)
             return answer
 
-    monkeypatch.setattr("langsmith_finetune.providers.huggingface.provider._LONGEST_SECONDS", 0.3)
+    monkeypatch.setattr("langsmith_finetune.providers.huggingface.account._LONGEST_SECONDS", 0.3)
     with Silent("http://host.invalid", form) as server:
         provider = HuggingFaceProvider(api=HfApi(endpoint=server.url, token=TOKEN))
         found = failure(lambda: created(provider, make(tmp_path, **QWEN)))

@@ -10,8 +10,8 @@ from typing import Any
 
 from langsmith_finetune._foundation.json_values import id_from, text_from
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.fireworks.account import FireworksAccount
 from langsmith_finetune.providers.fireworks.answers import deployment_from_answer
-from langsmith_finetune.providers.fireworks.client import FireworksAccount
 from langsmith_finetune.providers.http.client import status_of
 from langsmith_finetune.providers.values import DeploymentInfo
 

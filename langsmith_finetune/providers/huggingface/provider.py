@@ -5,24 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from io import BufferedReader
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._foundation.json_values import id_from, object_from, time_from, word_from
-from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
-from langsmith_finetune._foundation.retry import retry_after_seconds
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.api_key import ApiKey
 from langsmith_finetune.providers.http.pages import Page, read_pages
-from langsmith_finetune.providers.http.sending import Sending, Stretch
-from langsmith_finetune.providers.http.transport import AnswerRefusedError
 from langsmith_finetune.providers.huggingface import train as remote
 from langsmith_finetune.providers.huggingface.answers import (
     STATUSES,
@@ -31,7 +25,7 @@ from langsmith_finetune.providers.huggingface.answers import (
     stage_of,
 )
 from langsmith_finetune.providers.huggingface.client import JobsApi, seconds_of
-from langsmith_finetune.providers.huggingface.patience import within
+from langsmith_finetune.providers.huggingface.files import HuggingFaceFiles
 from langsmith_finetune.providers.huggingface.request import (
     code_archive,
     request_json,
@@ -48,7 +42,6 @@ from langsmith_finetune.providers.values import (
     JobInfo,
     JobRequest,
     ModelInfo,
-    PreparedFile,
 )
 from langsmith_finetune.targets.local import HUGGINGFACE
 
@@ -57,19 +50,14 @@ if TYPE_CHECKING:
     from huggingface_hub import JobInfo as HubJob
     from langchain_core.language_models import BaseChatModel
 
-T = TypeVar("T")
-
 LABEL = "langsmith-finetune"
-_REPO = "langsmith-finetune"
 _SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
-_LONGEST_SECONDS = 120.0
-_NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout"}
 _MOST_LINES = 100_000
 
 
-class HuggingFaceProvider(Provider):
+class HuggingFaceProvider(HuggingFaceFiles):
     """Trains on Hugging Face Jobs, with the trainer and the parameters of `LocalProvider`.
 
     The training file, this library's own code and the request go to a private dataset repository,
@@ -137,23 +125,6 @@ class HuggingFaceProvider(Provider):
         jobs = self._jobs(label=f"{LABEL}={tag}")
         found = [self._status(job) for job in jobs if _is_of(request, job)]
         return sorted(found, key=lambda job: str(job.created_at), reverse=True)
-
-    def upload(
-        self,
-        file: PreparedFile,
-        *,
-        memory: MutableMapping[str, Any],  # noqa: ARG002 - a file is found by its path
-        on_progress: Callable[[int, int], None],
-    ) -> FileInfo:
-        """Put a file into the repository unless it is there already."""
-        path = f"files/{file.sha256[:32]}.jsonl"
-        repo = self._repository()
-        self._ask_hub(lambda: self._api.create_repo(repo, repo_type="dataset", private=True, exist_ok=True))
-        with Sending(self.name, file, lambda _sent, _size: None) as sending:
-            # Read more than once on its way; told only when it is there.
-            self._commit({path: sending.stretch()}, f"file {file.sha256[:32]}")
-        on_progress(file.size_bytes, file.size_bytes)
-        return FileInfo(id=path, name=path, size_bytes=file.size_bytes)
 
     def create_job(
         self,
@@ -302,31 +273,6 @@ class HuggingFaceProvider(Provider):
         for _ in rows_of_line(line, where):
             pass
 
-    def _repository(self) -> str:
-        return f"{self._user()}/{_REPO}"
-
-    def _commit(self, contents: Mapping[str, bytes | Stretch], message: str) -> None:
-        """Add the files that are not there yet, or of another size, in one commit: bytes, or an open file, by path."""
-        from huggingface_hub import CommitOperationAdd  # noqa: PLC0415
-
-        repo = self._repository()
-        found = self._ask_hub(lambda: self._api.get_paths_info(repo, list(contents), repo_type="dataset"))
-        there = {(info.path, getattr(info, "size", None)) for info in found}
-        operations = [
-            CommitOperationAdd(
-                path_in_repo=path,
-                path_or_fileobj=content
-                if isinstance(content, bytes)
-                else cast("BinaryIO", BufferedReader(content)),
-            )
-            for path, content in contents.items()
-            if (path, len(content) if isinstance(content, bytes) else content.size) not in there
-        ]
-        if operations:
-            self._ask(
-                lambda: self._api.create_commit(repo, operations, commit_message=message, repo_type="dataset")
-            )
-
     def _job(self, job_id: str) -> HubJob:
         if not _ID.fullmatch(job_id):
             raise ProviderError(self.name, f"there is no job {job_id!r}")
@@ -351,77 +297,6 @@ class HuggingFaceProvider(Provider):
                 self.name, "the answer shows a job without an id", temporary=not creates, ambiguous=creates
             )
         return job_status_from_info(job, reason)
-
-    def _user(self) -> str:
-        if self._namespace is None:
-            name = id_from(object_from(self._ask(self._jobs_api.user)).get("name"))
-            if name is None:
-                raise ProviderError(self.name, "the token belongs to nobody with a name; give namespace=")
-            self._namespace = name
-        return self._namespace
-
-    def _token(self) -> str | None:
-        from huggingface_hub import get_token  # noqa: PLC0415
-
-        return self._api.token if isinstance(self._api.token, str) else get_token()
-
-    def _ask_hub(self, ask: Callable[[], T]) -> T:
-        """Ask for something small by `HfApi`, which has no time limit."""
-        return self._ask(lambda: within(_LONGEST_SECONDS, ask))
-
-    def _ask(self, ask: Callable[[], T], *, creates: bool = False) -> T:
-        """Ask once, and turn whatever goes wrong into a `ProviderError`."""
-        if self._key is not None:
-            self._api.token = self._key()
-        import httpx2  # noqa: PLC0415 - huggingface_hub runs on it
-        from huggingface_hub.errors import (  # noqa: PLC0415
-            HfHubHTTPError,
-            HFValidationError,
-            LocalTokenNotFoundError,
-        )
-
-        try:
-            return ask()
-        except HfHubHTTPError as error:
-            failure = self._refusal(error, creates=creates)
-        except (HFValidationError, LocalTokenNotFoundError) as error:
-            failure = ProviderError(self.name, f"{str(error).splitlines()[0]}")
-        except AnswerRefusedError as error:
-            text = f"the answer of {printable_address(self._api.endpoint)} {host_words(str(error))}"
-            failure = ProviderError(self.name, text, ambiguous=creates)
-        except httpx2.HTTPError as error:
-            kind, timed_out = type(error).__name__, isinstance(error, httpx2.TimeoutException)
-            sent = kind not in _NEVER_SENT
-            failure = ProviderError(
-                self.name,
-                f"{'no answer in time' if timed_out else 'the connection failed'} ({kind})",
-                # After a time-out they may still be at work on it: sent again it could be paid for twice.
-                temporary=not (timed_out and sent and creates),
-                ambiguous=creates and sent,
-            )
-            failure.__cause__ = fault_of(error)
-        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            # Their client reads an answer without checking it first.
-            failure = ProviderError(
-                self.name,
-                f"the answer cannot be read ({type(error).__name__})",
-                temporary=not creates,
-                ambiguous=creates,
-            )
-        raise failure  # here, since their errors hold the request and the answer
-
-    def _refusal(self, error: Any, *, creates: bool) -> ProviderError:
-        response = error.response
-        code = response.status_code if response is not None else 0
-        remember_key(self._token())
-        message = str(error.server_message or "no message").strip()
-        return ProviderError(
-            self.name,
-            f"HTTP {code}: {host_words(message)}",
-            temporary=code in {408, 425, 429} or (code >= 500 and code != 501),
-            ambiguous=creates and (code == 408 or code >= 500),
-            retry_after_seconds=retry_after_seconds(response.headers) if response is not None else None,
-        )
 
 
 def _is_of(request: JobRequest, job: HubJob) -> bool:

@@ -1,0 +1,105 @@
+"""An account at Hugging Face: whose it is, and how it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from langsmith_finetune._foundation.json_values import id_from, object_from
+from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
+from langsmith_finetune._foundation.retry import retry_after_seconds
+from langsmith_finetune._printable import printable_address
+from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.http.api_key import ApiKey
+from langsmith_finetune.providers.http.transport import AnswerRefusedError
+from langsmith_finetune.providers.huggingface.client import JobsApi
+from langsmith_finetune.providers.huggingface.patience import within
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+T = TypeVar("T")
+
+_LONGEST_SECONDS = 120.0
+_NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout"}
+
+
+class HuggingFaceAccount(Provider):
+    """What the parts of `HuggingFaceProvider` ask with."""
+
+    _api: HfApi
+    _jobs_api: JobsApi
+    _key: ApiKey | None
+    _namespace: str | None
+
+    def _user(self) -> str:
+        if self._namespace is None:
+            name = id_from(object_from(self._ask(self._jobs_api.user)).get("name"))
+            if name is None:
+                raise ProviderError(self.name, "the token belongs to nobody with a name; give namespace=")
+            self._namespace = name
+        return self._namespace
+
+    def _token(self) -> str | None:
+        from huggingface_hub import get_token  # noqa: PLC0415
+
+        return self._api.token if isinstance(self._api.token, str) else get_token()
+
+    def _ask_hub(self, ask: Callable[[], T]) -> T:
+        """Ask for something small by `HfApi`, which has no time limit."""
+        return self._ask(lambda: within(_LONGEST_SECONDS, ask))
+
+    def _ask(self, ask: Callable[[], T], *, creates: bool = False) -> T:
+        """Ask once, and turn whatever goes wrong into a `ProviderError`."""
+        if self._key is not None:
+            self._api.token = self._key()
+        import httpx2  # noqa: PLC0415 - huggingface_hub runs on it
+        from huggingface_hub.errors import (  # noqa: PLC0415
+            HfHubHTTPError,
+            HFValidationError,
+            LocalTokenNotFoundError,
+        )
+
+        try:
+            return ask()
+        except HfHubHTTPError as error:
+            failure = self._refusal(error, creates=creates)
+        except (HFValidationError, LocalTokenNotFoundError) as error:
+            failure = ProviderError(self.name, f"{str(error).splitlines()[0]}")
+        except AnswerRefusedError as error:
+            text = f"the answer of {printable_address(self._api.endpoint)} {host_words(str(error))}"
+            failure = ProviderError(self.name, text, ambiguous=creates)
+        except httpx2.HTTPError as error:
+            kind, timed_out = type(error).__name__, isinstance(error, httpx2.TimeoutException)
+            sent = kind not in _NEVER_SENT
+            failure = ProviderError(
+                self.name,
+                f"{'no answer in time' if timed_out else 'the connection failed'} ({kind})",
+                # After a time-out they may still be at work on it: sent again it could be paid for twice.
+                temporary=not (timed_out and sent and creates),
+                ambiguous=creates and sent,
+            )
+            failure.__cause__ = fault_of(error)
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            # Their client reads an answer without checking it first.
+            failure = ProviderError(
+                self.name,
+                f"the answer cannot be read ({type(error).__name__})",
+                temporary=not creates,
+                ambiguous=creates,
+            )
+        raise failure  # here, since their errors hold the request and the answer
+
+    def _refusal(self, error: Any, *, creates: bool) -> ProviderError:
+        response = error.response
+        code = response.status_code if response is not None else 0
+        remember_key(self._token())
+        message = str(error.server_message or "no message").strip()
+        return ProviderError(
+            self.name,
+            f"HTTP {code}: {host_words(message)}",
+            temporary=code in {408, 425, 429} or (code >= 500 and code != 501),
+            ambiguous=creates and (code == 408 or code >= 500),
+            retry_after_seconds=retry_after_seconds(response.headers) if response is not None else None,
+        )
