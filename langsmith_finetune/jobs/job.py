@@ -17,6 +17,7 @@ from langsmith_finetune.jobs.creation import JobCreation, usable_journal
 from langsmith_finetune.jobs.identity import expect_id
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.log import frame_of, metrics_of, plot_of, save_log
+from langsmith_finetune.jobs.looking import Looking
 from langsmith_finetune.jobs.model import FineTunedModel
 from langsmith_finetune.jobs.options import AttachOptions, CreateOptions, signature_of
 from langsmith_finetune.jobs.plan import JobPlan, planned, refuse_above
@@ -450,7 +451,7 @@ class FineTuneJob:
         """
         with JobProgress(enabled=progress) as line:
             try:
-                for delay in self._poll(timeout, poll_seconds, line, on_change):
+                for delay in self._delays(timeout, poll_seconds, line, on_change):
                     clock().sleep(delay)
             except KeyboardInterrupt as stop:
                 how = f'job {self.id} goes on: FineTuneJob.attach("{self.id}", provider=...).wait() returns to it'
@@ -469,7 +470,7 @@ class FineTuneJob:
     ) -> FineTunedModel:
         """`wait` without blocking the event loop. `await job` is the same with its defaults."""
         with JobProgress(enabled=progress) as line:
-            delays = self._poll(timeout, poll_seconds, line, on_change)
+            delays = self._delays(timeout, poll_seconds, line, on_change)
             while (delay := await asyncio.to_thread(next, delays, None)) is not None:
                 await clock().asleep(delay)
         return self._outcome()
@@ -477,69 +478,22 @@ class FineTuneJob:
     def __await__(self) -> Generator[Any, None, FineTunedModel]:
         return self.await_().__await__()
 
-    def _poll(
+    def _delays(
         self,
         timeout: float | None,
         poll_seconds: float | None,
         line: JobProgress,
         on_change: Callable[[JobInfo], object] | None,
     ) -> Generator[float, None, None]:
-        last: tuple[str, str] | None = None
-
-        def look() -> bool:
-            nonlocal last
-            self.refresh()
-            if line.enabled:
-                shown = self._with_newest_metrics()
-                tokens, usd = self._so_far(shown)
-                line.show(shown, tokens=tokens, usd=usd)
-            now = (self.status, self.info.provider_status)
-            if on_change is not None and now != last:
-                try:
-                    on_change(self.info)
-                except Exception as error:  # noqa: BLE001 - a message that is not sent must not end the wait
-                    logger.warning("on_change raised %s; the waiting goes on", type(error).__name__)
-            last = now
-            return self.status in ENDED
-
+        looking = Looking(self.provider, self._journal, line, on_change)
         return poll(
-            look,
+            lambda: looking.has_ended(self.refresh()),
             first_poll_seconds=self.provider.poll_seconds,
             timeout=timeout,
             poll_seconds=poll_seconds,
             on_silence=line.note,
             on_timeout=lambda waited: JobTimeoutError(self.info, waited),
         )
-
-    def _with_newest_metrics(self) -> JobInfo:
-        """The status, with the newest step and losses from the events where the status has none."""
-        if self.info.step is not None or self.status != "running":
-            return self.info
-        try:
-            events = self.provider.job_events(self.id, newest=20)
-        except (ProviderError, NotSupportedError):
-            return self.info  # only a display: never a reason to stop waiting
-        for event in reversed(events):
-            if event.metrics:
-                return dataclasses.replace(
-                    self.info, step=event.step, total_steps=event.total_steps, metrics=event.metrics
-                )
-        return self.info
-
-    def _so_far(self, job: JobInfo) -> tuple[int | None, float | None]:
-        """Tokens trained on and dollars spent: the provider's figures, or the plan's share of the steps done."""
-        tokens, usd = job.trained_tokens, job.cost_usd
-        record = self._journal.of_job(self.provider, self.id)
-        if record is None or record.tokens is None:
-            return tokens, usd
-        done = 1.0 if job.status == "succeeded" else 0.0
-        if job.step is not None and job.total_steps:
-            done = max(done, min(1.0, job.step / job.total_steps))
-        if tokens is None and done:
-            tokens = round(record.tokens * done)
-        if usd is None and record.usd is not None and done:
-            usd = record.usd * done
-        return tokens, usd
 
     def _outcome(self) -> FineTunedModel:
         if self.status != "succeeded" or self.info.fine_tuned_model is None:
