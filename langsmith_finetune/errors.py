@@ -2,7 +2,7 @@
 
 FineTuneError
 ├ RunNotUsableError   (ValueError)           run_id, reason, detail
-├ InvalidExampleError (ValueError)           where, field, reason, fix
+├ InvalidExampleError (ValueError)           where, field, reason, how_to_fix
 ├ ProviderError       (RuntimeError)         provider; the SDK's error is chained
 ├ NotSupportedError   (NotImplementedError)  provider, what
 ├ JobFailedError      (RuntimeError)         job
@@ -56,7 +56,7 @@ RunReason: TypeAlias = Literal[
   that are objects.
 - `too_deep`: nested deeper than any real payload.
 - `too_large`: contains more values than LangSmith accepts in one run (usually a payload that refers to itself).
-- `unwanted_note`: the run has a note of a kind that the caller refuses.
+- `unwanted_note`: the run has a note of a kind that `skip_notes=` names.
 - `not_found`: LangSmith has no such run, or it has passed its retention.
 """
 
