@@ -48,7 +48,7 @@ def test_the_old_tutorial_s_lines_run_unchanged():
     assert [json.loads(line) for line in my_file.getvalue().splitlines()] == [HELLO, HELLO]
 
 
-def test_the_drop_in_keeps_tool_calls_and_warns_once_that_tools_are_lost():
+def test_drop_in_keeps_calls_and_warns_once_of_lost_tools():
     sessions = LangSmithRunChatLoader(runs=[langchain_run(CALL), wrap_openai_run(CALL)]).lazy_load()
     with pytest.warns(UserWarning, match="tool definitions") as warned:
         dialogs = convert_messages_for_finetuning(sessions)
@@ -59,7 +59,7 @@ def test_the_drop_in_keeps_tool_calls_and_warns_once_that_tools_are_lost():
     ]
 
 
-def test_the_drop_in_leaves_out_sessions_without_an_assistant_message():
+def test_drop_in_leaves_out_sessions_without_an_answer():
     assert convert_messages_for_finetuning([{"messages": [HumanMessage("Hi")], "functions": None}]) == []
 
 
@@ -72,7 +72,7 @@ def test_edited_messages_are_read_as_they_stand():
     assert example.line["messages"][-1]["tool_calls"][0]["function"]["arguments"] == '{"city":"Rome"}'
 
 
-def test_a_whole_legacy_exchange_becomes_tools_with_ids_that_match():
+def test_legacy_exchange_becomes_tools_with_matching_ids():
     function = {"name": "f", "arguments": '{"a": 1}'}
     line = line_of(
         HumanMessage("Go"),
@@ -92,7 +92,7 @@ def test_a_whole_legacy_exchange_becomes_tools_with_ids_that_match():
 
 
 @given(conversations())
-def test_training_on_the_answer_alone_gives_the_history_no_weight(line):
+def test_train_on_last_gives_the_history_no_weight(line):
     sessions = LangSmithRunChatLoader(runs=[wrap_openai_run(line)]).lazy_load()
     (example,) = training_examples(sessions, train_on="last")
     turns = [message for message in example.line["messages"] if message["role"] == "assistant"]
@@ -109,7 +109,7 @@ def test_an_example_made_into_a_run_again_is_the_same_example(line):
     assert once.line == twice.line == line
 
 
-def test_chat_messages_and_null_functions_of_other_loaders_are_welcome():
+def test_chat_messages_and_null_functions_are_taken():
     line = line_of(ChatMessage("Hi", role="user"), AIMessage("Hello!"), functions=None)
     assert line == HELLO
 

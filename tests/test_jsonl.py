@@ -47,7 +47,7 @@ def test_half_a_surrogate_pair_survives(tmp_path):
     assert list(read_jsonl(tmp_path / "train.jsonl")) == [line]
 
 
-def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_interrupted_write_leaves_the_old_file_alone(tmp_path):
     path = tmp_path / "train.jsonl"
     write_jsonl([HELLO], path)
 

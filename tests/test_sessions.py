@@ -26,7 +26,7 @@ from tests.support.messages import CALL, HELLO, WEATHER
 from tests.support.payloads import langchain_run, wrap_openai_run
 
 
-def test_a_session_holds_real_messages_with_their_calls_and_tools():
+def test_session_holds_messages_with_calls_and_tools():
     answered = {
         **CALL,
         "messages": [
@@ -51,7 +51,7 @@ def test_a_session_holds_real_messages_with_their_calls_and_tools():
     assert "functions" not in session
 
 
-def test_arguments_that_are_no_json_object_travel_as_invalid_calls():
+def test_arguments_without_an_object_are_invalid_calls():
     line = {
         "messages": [
             {"role": "user", "content": "Hi"},
@@ -90,13 +90,13 @@ def test_each_load_counts_afresh():
         assert loader.skipped.total == 1
 
 
-def test_only_the_first_thousand_skipped_runs_are_kept_but_all_are_counted():
+def test_skipped_runs_are_all_counted_and_a_thousand_kept():
     loader = LangSmithRunChatLoader(runs=({"id": str(i), "run_type": "chain"} for i in range(1200)))
     assert list(loader.lazy_load()) == []
     assert (len(loader.skipped), loader.skipped.total) == (1000, 1200)
 
 
-def test_loading_is_lazy_over_an_endless_stream_and_keeps_nothing():
+def test_loader_reads_an_endless_stream_lazily():
     class Run(dict):
         pass
 
@@ -125,7 +125,7 @@ async def test_async_loading_takes_sync_and_async_iterables():
         assert loader.skipped[0].reason == "not_llm"
 
 
-async def test_an_async_iterable_given_to_the_sync_door_is_told_the_right_one():
+async def test_async_runs_at_the_sync_door_name_the_right_one():
     async def runs():
         yield wrap_openai_run(HELLO)
 
@@ -171,7 +171,7 @@ async def test_a_chat_dataset_loads_with_its_tools_and_functions():
     assert len([session async for session in loader.alazy_load()]) == 3
 
 
-async def test_ids_among_runs_are_fetched_by_the_page_and_keep_their_place():
+async def test_ids_among_runs_are_fetched_in_their_place():
     ids = [str(uuid.UUID(int=n)) for n in range(150)]
     runs = [*ids[:120], wrap_openai_run(HELLO), *ids[120:], "gone"]
     expected = [*ids[:120], wrap_openai_run(HELLO)["id"], *ids[120:]]
@@ -210,7 +210,7 @@ def agent_trace():
     return root, call
 
 
-def test_what_a_run_lacks_is_looked_up_in_its_trace_through_both_doors():
+def test_missing_context_is_looked_up_in_the_trace():
     root, call = agent_trace()
     loader = LangSmithRunChatLoader(runs=[call], trace_runs=[root, call])
     (session,) = loader.load()
@@ -231,7 +231,7 @@ def test_the_run_above_is_found_for_runs_of_the_v2_api_too():
     assert session["tools"] == [WEATHER]
 
 
-def test_runs_with_an_unwanted_note_are_refused_through_both_doors():
+def test_unwanted_note_skips_a_run_through_both_doors():
     _, call = agent_trace()
     loader = LangSmithRunChatLoader(runs=[call], skip_notes={"tools_missing"})
     assert loader.load() == []
@@ -259,7 +259,7 @@ def test_what_is_no_iterable_of_runs_is_refused_at_once(runs, text):
     assert str(caught.value) == text
 
 
-async def test_the_runs_above_are_fetched_on_request_once_for_calls_that_share_them():
+async def test_parent_runs_are_fetched_once_on_request():
     root, call = agent_trace()
     stamp = "20261122T085121002087Z"
     call["dotted_order"] = f"{stamp}{root['id']}.{stamp}{call['id']}"
@@ -304,7 +304,7 @@ async def test_fetching_the_runs_above_reads_each_run_once(monkeypatch):
     assert len(read) == 4
 
 
-def test_a_run_that_is_refused_after_fetching_is_skipped_with_its_reason():
+def test_fetched_run_that_is_refused_is_skipped_with_reason():
     root, call = agent_trace()
 
     class Client:
@@ -345,7 +345,7 @@ def test_a_run_whose_ids_are_no_ids_never_ends_the_stream(broken):
 @pytest.mark.parametrize(
     ("role", "kind"), [("user", HumanMessage), ("assistant", AIMessage), ("system", SystemMessage)]
 )
-def test_a_message_of_text_alone_is_what_langchain_itself_would_make(role, kind):
+def test_text_message_equals_that_of_langchain(role, kind):
     line = {"messages": [{"role": role, "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
     one, other = (LangSmithRunChatLoader([wrap_openai_run(line)]).load()[0]["messages"][0] for _ in range(2))
     made = kind("Hi")

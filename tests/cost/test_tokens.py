@@ -63,7 +63,7 @@ ESTIMATED = {
 
 
 @pytest.mark.parametrize(("beside", "more", "what"), ESTIMATED.values(), ids=ESTIMATED)
-def test_what_openai_does_not_document_makes_an_estimate_that_says_so(beside, more, what):
+def test_undocumented_count_of_openai_is_called_an_estimate(beside, more, what):
     line = {"messages": [*LINE["messages"][:2], LINE["messages"][2] | more], **beside}
     count = count_tokens(line, TINY)
     assert not count.exact
@@ -79,7 +79,7 @@ def test_parts_of_text_are_counted_as_their_text():
     )
 
 
-def test_a_preference_is_two_conversations_and_learns_the_answers_alone():
+def test_preference_counts_as_two_conversations():
     line = {
         "input": {"messages": [*LINE["messages"]]},
         "preferred_output": [{"role": "assistant", "content": "Hello"}],
@@ -132,7 +132,7 @@ def test_a_model_of_the_hub_that_is_not_here_is_estimated():
 @pytest.mark.parametrize(
     ("package", "name"), [("tiktoken", "gpt-4.1"), ("transformers", "nobody/has-this-model")]
 )
-def test_a_missing_package_makes_an_estimate_that_names_the_extra(monkeypatch, package, name):
+def test_missing_tokenizer_gives_an_estimate_naming_the_extra(monkeypatch, package, name):
     monkeypatch.setitem(sys.modules, package, None)
     assert count_tokens(LINE, name).how == (
         f'estimated by characters: counting needs {package}: pip install "langsmith-finetune[tokens]"'
@@ -164,7 +164,7 @@ def test_o200k_base_counts_as_openais_cookbook_prints():
     assert token_counter("gpt-4o")({"messages": messages}) == 124 - 3
 
 
-def test_what_the_provider_counted_is_taken_where_no_tokenizer_is_at_hand():
+def test_provider_count_is_used_without_a_tokenizer():
     source = RunSource(run_id="r", model="claude", prompt_tokens=100, completion_tokens=7)
     count = count_tokens(TrainingExample(line=HELLO, source=source), "together")
     assert count == TokenCount(
@@ -173,7 +173,7 @@ def test_what_the_provider_counted_is_taken_where_no_tokenizer_is_at_hand():
     assert count_tokens(TrainingExample(line=HELLO, source=source), TINY).how.startswith("tiktoken")
 
 
-def test_what_the_provider_counted_is_shared_out_where_more_than_the_answer_is_learned():
+def test_provider_count_is_shared_among_trained_messages():
     source = RunSource(run_id="r", prompt_tokens=100, completion_tokens=7)
     line = {"messages": [*HELLO["messages"], *HELLO["messages"]]}
     count = count_tokens(TrainingExample(line=line, source=source))
@@ -269,7 +269,7 @@ def test_an_open_model_is_counted_as_its_template_renders_it(folder):
     assert token_counter(tokenizer)(CALL) == count.total
 
 
-def test_the_trained_tokens_are_those_of_the_answers_and_their_end(folder):
+def test_trained_tokens_are_those_of_answers_and_their_end(folder):
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)

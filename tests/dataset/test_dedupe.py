@@ -45,7 +45,7 @@ def renamed(line, prefix):
 
 
 @given(st.lists(conversations(), max_size=4))
-def test_other_ids_of_calls_and_another_order_of_keys_make_no_other_line(lines):
+def test_duplicate_ignores_call_ids_and_order_of_keys(lines):
     backwards = [dict(reversed(renamed(line, "x_").items())) for line in lines]
     found = [e.line for e in drop_duplicates(TrainingExample(line=line) for line in lines + backwards)]
     expected = []

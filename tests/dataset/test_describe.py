@@ -36,7 +36,7 @@ def test_a_spread_is_exact_but_for_its_quantiles_which_are_close(values):
         assert true >= 64 or told == true
 
 
-def test_the_memory_of_a_spread_does_not_grow_with_what_it_takes_in():
+def test_distribution_keeps_constant_memory():
     spread = Distribution(range(200_000))
     assert len(spread.bins) < 64 + 32 * 12
     assert spread.quantile(0.5) == pytest.approx(100_000, rel=1 / 32)
@@ -133,7 +133,7 @@ def runs():
     return [scored, chained, failed, {"id": "x", "run_type": "chain", "inputs": {}, "outputs": {}}]
 
 
-def test_runs_are_counted_by_where_they_are_from_and_what_they_are_good_for():
+def test_describe_runs_counts_producers_and_uses():
     found = describe_runs(iter(runs()))
     assert found.count == 4
     assert found.counts["models"] == {"gpt-4o-mini": 3, "(not told)": 1}

@@ -76,7 +76,7 @@ def agents(draw):
 
 
 @given(agents())
-def test_every_answer_is_trained_once_and_every_call_is_in_one_example(calls):
+def test_fold_trains_every_answer_once(calls):
     def place(example, end):
         tools = str(example.line.get("tools"))
         source = example.source

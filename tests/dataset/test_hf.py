@@ -74,7 +74,7 @@ def test_it_survives_being_saved(tmp_path, monkeypatch, how):
     assert list(examples_from_hf(back)) == examples
 
 
-def test_arguments_of_different_tools_get_no_nulls_from_each_other():
+def test_arguments_of_several_tools_get_no_arrow_nulls():
     lines = [call("weather", '{"city":"Paris"}'), call("add", '{"n":1,"m":null}')]
     dataset = to_hf_dataset(lines)
     assert dataset[0]["messages"] == lines[0]["messages"]  # as a trainer reads it, too
@@ -97,7 +97,7 @@ def test_numbers_and_half_surrogate_pairs_survive():
     assert next(examples_from_hf(to_hf_dataset([odd]))).line == odd
 
 
-def test_a_dataset_that_others_made_is_read_without_the_nulls_of_arrow():
+def test_foreign_dataset_is_read_without_arrow_nulls():
     dataset = datasets.Dataset.from_list(
         [{"messages": HELLO["messages"]}, {"messages": [{"role": "user", "content": None, "name": "ann"}]}]
     )
@@ -106,7 +106,7 @@ def test_a_dataset_that_others_made_is_read_without_the_nulls_of_arrow():
     assert second == [{"role": "user", "content": None, "name": "ann"}]
 
 
-def test_parts_and_calls_that_others_made_lose_the_nulls_of_arrow():
+def test_foreign_parts_and_calls_lose_arrow_nulls():
     image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
     messages = [
         {"role": "user", "content": [{"type": "text", "text": "See"}, image]},

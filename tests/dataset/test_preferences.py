@@ -113,7 +113,7 @@ def test_weights_are_no_part_of_a_preference():
     assert "weight" not in str(pair.line)
 
 
-def test_prompts_with_other_ids_are_the_same_and_with_other_tools_are_not():
+def test_prompts_are_equal_by_tools_not_by_call_ids():
     def example(call_id, said, score, **settings):
         call = {"id": call_id, "type": "function", "function": {"name": "f", "arguments": "{}"}}
         messages = [
@@ -182,7 +182,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
-def test_of_the_candidates_of_one_call_the_best_goes_with_the_worst(make):
+def test_candidates_of_one_call_pair_best_with_worst(make):
     def judge(prompt, answer):
         assert prompt == INPUT
         return len(answer["content"])
@@ -196,7 +196,7 @@ def test_of_the_candidates_of_one_call_the_best_goes_with_the_worst(make):
     assert not list(preferences_from_candidates(runs, judge, margin=100))
 
 
-def test_captured_candidates_are_read_each_and_equal_ones_make_no_pair():
+def test_captured_candidates_pair_unless_equal():
     different = {"f244e829-f65f-4c7d-93f3-bb12cbdf3fd5"}
     runs = corpus.everything()
     several = [
@@ -225,7 +225,7 @@ PRODUCERS = {
 
 
 @pytest.mark.parametrize("make", PRODUCERS.values(), ids=PRODUCERS)
-def test_a_correction_is_preferred_to_what_was_said_whoever_posted_it(make):
+def test_correction_is_preferred_for_every_producer(make):
     better = {**LINE, "messages": [*INPUT["messages"], {"role": "assistant", "content": "Better"}]}
     for correction in ("Better", make(better)["outputs"], {"role": "assistant", "content": "Better"}):
         [pair] = preferences_from_corrections([make(LINE)], [feedback(correction, user_id="u1")])

@@ -58,7 +58,7 @@ def test_the_rule_is_the_hash_of_the_group_alone():
         )
 
 
-def test_the_shares_come_out_about_right_and_another_seed_divides_anew():
+def test_split_shares_hold_and_seed_divides_anew():
     examples = [example(f"{n}", thread_id=f"{n}") for n in range(2000)]
     for seed in (None, 2):
         _, validation = train_validation_split(examples, seed=seed)
@@ -81,7 +81,7 @@ LACKING = {
 
 
 @pytest.mark.parametrize("by", BY)
-def test_an_example_that_lacks_the_group_goes_by_the_next_smaller(by):
+def test_split_without_the_group_uses_the_next_smaller(by):
     for seed in range(10):
         sides = {
             split_side(example(f"{n}", **source), group_by=by, seed=seed, validation_size=0.5)
@@ -106,7 +106,7 @@ def test_a_function_may_name_the_group():
     assert not {e.source.model for e in train} & {e.source.model for e in validation}
 
 
-def test_sides_are_read_in_any_order_and_only_the_other_one_waits():
+def test_split_sides_are_read_in_any_order():
     def stream():
         for number in range(100):
             read.append(number)

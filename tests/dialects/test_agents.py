@@ -88,7 +88,7 @@ def test_names_are_told_where_the_chat_model_sends_them(provider, sdk, name):
     assert called.get("name") == name
 
 
-def test_outputs_that_repeat_the_inputs_are_told_once_though_their_copy_has_a_name():
+def test_outputs_repeating_named_inputs_are_read_once():
     def chat(role, content, **more):
         return {"role": role, "content": content, **more}
 
@@ -187,14 +187,14 @@ def test_calls_of_other_parts_stay_apart_though_they_begin_alike(parts):
         assert [len(trained(example)) for example in folded] == [1, 1]
 
 
-def test_calls_of_a_trace_that_take_turns_fold_when_it_is_read_alone():
+def test_interleaved_calls_of_one_trace_fold():
     examples = examples_of("sub_agents")
     [alone] = [[*fold_traces(examples, grouped=True)]]
     assert [example.line for example in alone] == [example.line for example in fold_traces(examples)]
     assert len(alone) == 2
 
 
-def test_the_names_of_assistants_make_no_difference_to_duplicates_and_preferences():
+def test_assistant_names_do_not_split_duplicates_or_pairs():
     from langsmith_finetune.dataset import drop_duplicates, preferences_from_scores
 
     [hi, said] = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
@@ -482,7 +482,7 @@ def test_runs_of_files_are_chosen_by_role(tmp_path, kind, decode, wanted, expect
     assert [run["id"] for run in found] == sorted(runs[name]["id"] for name in expected)
 
 
-def test_names_that_json_can_write_in_two_ways_are_found_in_parquet(tmp_path):
+def test_parquet_finds_names_that_json_escapes(tmp_path):
     runs = [run for run in chosen_from().values() if run["id"] == number(0)]
     for name in ("Über/uns", 'say "hi"', "研究", "a.b"):
         for ascii_only in (True, False):

@@ -346,7 +346,7 @@ def test_what_a_line_leaves_out_is_noted(run, kind):
     assert kinds == {kind}
 
 
-def test_the_kinds_of_notes_are_a_closed_list_and_each_is_reached():
+def test_note_kinds_are_closed_and_each_is_reached():
     elsewhere = {
         "answer_in_request", "answer_repeated", "arguments_missing", "found_in_trace", "history_missing",
         "other_inputs", "reasoning_mixed", "system_missing", "compaction_call", "middleware_call", "title_call",
@@ -365,7 +365,7 @@ def test_a_run_with_a_note_that_the_caller_refuses_is_refused():
     assert refused.value.detail == "it has notes that skip_notes= names: redacted"
 
 
-def test_the_system_prompt_of_a_claude_agent_is_found_in_its_trace():
+def test_claude_agent_finds_system_prompt_in_its_trace():
     trace = traces("claude_agent_sdk", "claude_agent")
     run = next(run for run in trace if run["run_type"] == "llm")
     conversation, source = conversation_from_run(run, trace_runs=trace)
@@ -444,7 +444,7 @@ def test_anthropic_s_way_to_forbid_parallel_calls_is_openai_s():
     assert example.source.notes == ()
 
 
-def test_answers_of_tools_and_what_the_user_adds_keep_their_order():
+def test_tool_results_and_user_text_keep_their_order():
     results = [
         {"type": "tool_result", "tool_use_id": "call_1", "content": [{"type": "text", "text": "sunny"}]},
         {"type": "text", "text": "And tomorrow?"},
@@ -495,7 +495,7 @@ def test_gemini_s_answer_gets_an_id_that_no_call_before_it_has():
     assert kinds == {"ids_made"}
 
 
-def test_a_config_with_a_system_instruction_is_gemini_s_whoever_posted_it():
+def test_system_instruction_in_config_means_gemini():
     run = changed(wrap_gemini_run(HELLO), ["extra"], {"metadata": {}})
     run["inputs"]["config"] = {
         "systemInstruction": {"parts": [{"text": "Be terse."}]}
@@ -515,7 +515,7 @@ def test_a_config_with_a_system_instruction_is_gemini_s_whoever_posted_it():
         ({"type": "execution-denied", "reason": "no"}, "no"),
     ],
 )
-def test_the_ai_sdk_s_outputs_of_tools_are_read_as_its_provider_sends_them(output, text):
+def test_ai_sdk_tool_outputs_are_read_as_sent(output, text):
     block = {"type": "tool-result", "toolCallId": "call_1", "toolName": "f", "output": output}
     messages, _ = read(asked(VERCEL, {"role": "tool", "content": [block]}))
     assert messages[0] == {"role": "tool", "content": text, "tool_call_id": "call_1"}
@@ -547,7 +547,7 @@ def test_the_ai_sdk_s_files_are_what_its_provider_sends(data, part):
     assert messages[0]["content"] == [part, {"type": "text", "text": "See"}]
 
 
-def test_outputs_that_repeat_the_inputs_do_not_double_the_history():
+def test_outputs_repeating_inputs_do_not_double_history():
     run = changed(WRAPPED, ["outputs"], {"messages": HELLO["messages"]})
     assert read(run)[0] == HELLO["messages"]
 
@@ -576,7 +576,7 @@ def test_an_answer_is_read_in_every_documented_form(outputs):
 
 
 @pytest.mark.parametrize("extra", [None, {}, {"metadata": {}}])
-def test_a_langchain_run_exported_without_its_settings_says_that_tools_may_be_missing(extra):
+def test_langchain_run_without_settings_notes_missing_tools(extra):
     _, source = conversation_from_run(LANGCHAIN | {"extra": extra})
     (note,) = source.notes
     assert note.kind == "tools_missing"
@@ -596,12 +596,12 @@ def test_the_chunks_of_a_stream_that_nobody_joined_are_joined():
     assert kinds == {"other_candidates", "tools_missing"}
 
 
-def test_a_request_of_one_message_that_an_agent_posts_bare_is_read():
+def test_bare_single_message_of_an_agent_is_read():
     run = changed(openai_agents_run(HELLO), ["inputs"], HELLO["messages"][0])
     assert read(run) == (HELLO["messages"], {"tools_missing"})
 
 
-def test_instructions_among_langchain_s_settings_are_the_system_prompt():
+def test_langchain_instructions_are_the_system_prompt():
     messages, _ = read(changed(LANGCHAIN, ["extra", "invocation_params", "instructions"], "Be terse."))
     assert messages[0] == {"role": "system", "content": "Be terse."}
 
@@ -699,7 +699,7 @@ def test_a_hostile_payload_is_refused_quickly(make, reason):
     assert "a prompt" not in str(refused.value)
 
 
-def test_an_object_that_raises_is_named_by_its_error_s_type_alone():
+def test_raising_object_is_named_by_its_error_type_alone():
     with pytest.raises(RunNotUsableError, match=r"\(malformed\): reading it raised ValueError$"):
         conversation_from_run(Raising())
 

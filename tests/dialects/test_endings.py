@@ -112,7 +112,7 @@ def test_quick_way_knows_every_place_that_tells_an_ending():
     assert {*ENDINGS} <= {*plain._Facts.__struct_fields__}
 
 
-def test_ending_of_one_of_several_answers_is_not_noted_of_another():
+def test_ending_is_noted_of_its_own_answer_only():
     run = changed(langchain_run(HELLO), ("outputs", "llm_output"), {"stop_reason": "max_tokens"})
     run["outputs"]["generations"][0] *= 2
     assert by_loader(run)[2] == ["other_candidates"]

@@ -49,7 +49,7 @@ def test_what_is_read_the_quick_way_is_what_the_readers_read():
     assert len(quick) > 20
 
 
-def test_the_common_runs_of_langchain_and_openai_are_read_the_quick_way():
+def test_fast_path_takes_common_langchain_and_openai_runs():
     names = {name for name, run, _ in wire.cases("") if read_fast(run) is not None}
     assert names == {
         "jslc_plain[0]", "jslc_stream[0]", "jswo_plain[0]", "lc2024_others[2]", "lc2025_others[2]", "lc_async[0]", "lc_plain[0]", "lc_stream[0]",
@@ -58,7 +58,7 @@ def test_the_common_runs_of_langchain_and_openai_are_read_the_quick_way():
 
 
 @pytest.mark.parametrize("producer", producers())
-def test_a_run_reads_the_same_from_an_object_from_its_text_and_from_a_row_of_an_export(producer):
+def test_run_reads_the_same_from_object_text_and_row(producer):
     for _, run in captured(producer):
         assert told(json.dumps(run).encode()) == told(run)
         assert told(as_row(run)) == told(run)
@@ -66,7 +66,7 @@ def test_a_run_reads_the_same_from_an_object_from_its_text_and_from_a_row_of_an_
         assert told(encoded) == told(run)
 
 
-def test_langsmiths_own_objects_are_read_the_quick_way_and_others_by_what_they_answer():
+def test_fast_path_takes_langsmith_objects():
     run = langchain_run(HELLO) | {"id": str(uuid.UUID(int=1)), "trace_id": str(uuid.UUID(int=2))}
     v1 = Run(**{"name": "x", "start_time": "2026-11-01T00:00:00", "dotted_order": "x"} | run)
     v2 = RunV2.model_validate(run | {"run_type": "LLM", "status": "SUCCESS"})
@@ -128,7 +128,7 @@ def test_a_run_that_is_a_little_odd_reads_the_same_both_ways(words, of_langchain
         assert told(as_row(run)) == told(run)
 
 
-def test_no_setting_that_the_readers_look_at_goes_unseen_the_quick_way():
+def test_fast_path_sees_every_setting_of_the_readers():
     assert {*plain._Inputs.__struct_fields__} == context.HARMLESS | {"messages", "extra_body"}
     envelope = {
         "token_usage",
@@ -143,7 +143,7 @@ def test_no_setting_that_the_readers_look_at_goes_unseen_the_quick_way():
     assert {*plain._Facts.__struct_fields__} == looked_at | envelope
 
 
-def test_text_that_is_no_json_is_refused_by_place_and_never_quoted():
+def test_text_without_json_is_refused_by_place_unquoted():
     cases = {
         b'{"id": "secret': "the run is not JSON at column 8",
         b"[1]": "the run is a JSON list, not an object",

@@ -121,7 +121,7 @@ def test_parameters_are_as_the_ai_sdk_sends_them_to_google():
     "inner",
     [{"$ref": "#/$defs/x"}, {"anyOf": [{"type": "null"}]}, {"type": ["string", "null"]}, {"enum": [1]}, True],
 )
-def test_parameters_that_versions_of_the_ai_sdk_send_differently_are_noted(inner):
+def test_ai_sdk_parameters_that_differ_by_version_are_noted(inner):
     for schema in (
         {"type": "object", "properties": {"x": inner}},
         {"type": "object", "properties": {"x": {"items": inner}}},
@@ -129,7 +129,7 @@ def test_parameters_that_versions_of_the_ai_sdk_send_differently_are_noted(inner
         assert of_google(schema) == (schema, ["schema_changed"])
 
 
-def test_provider_of_the_ai_sdk_is_told_by_the_answer_or_by_the_runs_name():
+def test_ai_sdk_provider_is_known_by_answer_or_run_name():
     run = copy.deepcopy(CASES["jsai_providers[0]"])
     names = [m.get("name") for m in conversation_from_run(run)[0].messages if m["role"] == "tool"]
     assert names == ["get_weather", "get_weather"]

@@ -157,7 +157,7 @@ def test_what_a_server_sent_in_one_piece_is_what_the_model_said():
         conversation_from_run(run)
 
 
-def test_what_langchain_was_sent_in_one_piece_is_what_the_model_said():
+def test_langchain_answer_in_one_piece_is_what_was_said():
     run = langchain_run(line("get_weather", TWO))
     run["events"] = [{"name": "start"}, {"name": "end"}]
     assert conversation_from_run(run)[0].messages[1]["tool_calls"][0]["function"]["arguments"] == TWO
@@ -181,7 +181,7 @@ def test_joined_call_in_the_history_was_sent_so_and_stays():
 
 
 @pytest.mark.parametrize("name", ["wrap_openai_stream_same_index", "wrap_openai_0_1_stream_same_index"])
-def test_stream_that_an_older_wrapper_joined_is_lost_at_the_source(name):
+def test_stream_joined_by_an_older_wrapper_is_lost_at_source(name):
     with pytest.raises(RunNotUsableError, match=r"lost_at_source.*the arguments of two"):
         conversation_from_run(older.run(name))
 
@@ -230,7 +230,7 @@ def test_calls_of_raw_chunks_are_told_apart_by_id_and_name(pieces, calls):
     assert source.notes == ()
 
 
-def test_raw_chunks_that_cannot_be_told_apart_are_lost_at_the_source():
+def test_indistinguishable_raw_chunks_are_lost_at_source():
     run = chunks(piece("a", "get_weather", PARIS), piece("a", None, ROME))
     with pytest.raises(RunNotUsableError, match="lost_at_source"):
         conversation_from_run(run)
@@ -258,7 +258,7 @@ def test_legacy_call_of_raw_chunks_is_kept():
     }
 
 
-def test_thinking_of_raw_chunks_is_noted_or_kept_with_what_else_they_hold():
+def test_raw_chunks_thinking_is_noted_or_kept():
     run = deltas(
         {"reasoning_content": "Hm, "}, {"reasoning_content": "well."}, {"content": "Hi", "audio": {"id": "a"}}
     )
@@ -301,14 +301,14 @@ def test_lost_arguments_of_a_tool_that_requires_none_are_noted():
 
 @pytest.mark.parametrize("arguments", ["", "{}", "{ }"])
 @pytest.mark.parametrize("make", [openai_stream, langchain_stream, anthropic_stream])
-def test_empty_arguments_of_a_stream_are_lost_where_some_are_required(make, arguments):
+def test_streamed_empty_arguments_are_lost_if_required(make, arguments):
     with pytest.raises(RunNotUsableError, match="lost_at_source"):
         conversation_from_run(make(line("get_weather", arguments, schema=REQUIRED)))
     assert conversation_from_run(make(line("get_weather", arguments)))[1].notes == ()
 
 
 @pytest.mark.parametrize("make", [wrap_openai_run, langchain_run])
-def test_empty_arguments_in_one_piece_are_noted_where_some_are_required(make):
+def test_whole_empty_arguments_are_noted_if_some_are_required(make):
     run = copy.deepcopy(make(line("get_weather", "{}", schema=REQUIRED)))
     notes: list[Any] = []
     (example,) = examples_from_runs([run], on_note=notes.append)

@@ -114,7 +114,7 @@ SAME = [
 
 
 @pytest.mark.parametrize("names", SAME)
-def test_the_same_call_gives_the_same_line_whoever_traced_it_and_streamed_or_not(names):
+def test_same_call_gives_same_line_for_every_producer(names):
     lines = captured_lines()
     first, *others = names.split()
     for other in others:

@@ -48,7 +48,7 @@ def refusal(run) -> RunNotUsableError:
 
 
 @given(conversations())
-def test_a_conversation_traced_by_any_producer_gives_the_same_line(line):
+def test_conversation_gives_same_line_for_every_producer(line):
     assert example(wrap_openai_run(line)).line == line
     assert example(wrap_openai_streamed_run(line)).line == line
     assert example(langchain_run(line)).line == line
@@ -103,7 +103,7 @@ def outcome(run):
 
 
 @pytest.mark.parametrize("producer", producers())
-def test_every_captured_run_is_read_or_refused_for_its_known_reason(producer):
+def test_captured_run_is_read_or_refused_as_known(producer):
     turns = Counter()
     for case, run in captured(producer):
         what, notes, _ = outcome(run)
@@ -141,7 +141,7 @@ def test_calls_repeated_as_content_blocks_are_kept_once():
     assert [call["id"] for call in answer["tool_calls"]] == ["call_0"]
 
 
-def test_a_content_block_that_tells_a_call_nobody_else_tells_is_refused():
+def test_call_told_by_a_content_block_alone_is_refused():
     run = langchain_run(HELLO)
     message = run["outputs"]["generations"][0][0]["message"]["kwargs"]
     message["content"] = [{"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}]
@@ -178,7 +178,7 @@ def test_feedback_comes_along_as_scores():
     assert example(run).source.scores == {"user_score": 0.5}
 
 
-def test_legacy_functions_become_tools_and_fill_the_session_s_functions():
+def test_legacy_functions_become_tools_of_the_session():
     run = legacy_functions_run(CALL)
     (session,) = LangSmithRunChatLoader([run]).lazy_load()
     assert session["functions"] == [WEATHER["function"]]

@@ -42,7 +42,7 @@ def thinking_runs():
     return found
 
 
-def test_every_captured_thought_is_kept_on_request_and_nothing_else_changes():
+def test_captured_reasoning_is_kept_on_request_alone():
     runs = thinking_runs()
     assert len(runs) > 10
     for dropped, kept in zip(examples(runs), examples(runs, keep_reasoning=True), strict=True):

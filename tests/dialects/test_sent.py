@@ -50,7 +50,7 @@ def test_text_beside_calls_is_kept_where_langchain_js_sends_it(metadata, told, s
     assert kinds(run) == []
 
 
-def test_text_beside_calls_is_noted_where_the_version_is_not_told():
+def test_text_beside_calls_is_noted_without_a_version():
     run = changed("jslc_texts_unsent[0]", {}, {"model_provider": "openai"})
     notes: list[Any] = []
     (example,) = examples_from_runs([run], on_note=notes.append)
@@ -66,7 +66,7 @@ def test_text_beside_calls_is_kept_in_python():
     assert beside_calls(run) == "Let me see."
 
 
-def test_thoughts_are_noted_where_old_ollama_joins_them_to_the_answer():
+def test_old_ollama_thoughts_joined_to_answer_are_noted():
     run = changed("jslc_unsent_calls[0]", {})
     assert kinds(run) == ["unsent"]
     run["extra"]["invocation_params"]["think"] = True
@@ -86,7 +86,7 @@ def test_system_messages_are_parts_of_one_where_the_api_has_one(provider):
     assert [message["content"] for message in conversation_from_run(run)[0].messages[:2]] == ["One.", "Two."]
 
 
-def test_message_without_content_is_refused_unless_its_blocks_stand_elsewhere():
+def test_message_without_content_or_blocks_is_refused():
     run = copy.deepcopy(CASES["jslc_blocks[0]"])
     fields = run["inputs"]["messages"][0][0]["kwargs"]
     fields["contentBlocks"] = fields.pop("content_blocks")
@@ -118,7 +118,7 @@ def test_integers_that_javascript_may_have_rounded_are_noted(written, noted):
     assert kinds(run) == []
 
 
-def test_integers_are_exact_where_the_text_of_the_arguments_is_kept():
+def test_integers_are_exact_where_arguments_stay_text():
     run = copy.deepcopy(CASES["jslc_rounded[0]"])
     fields = run["outputs"]["generations"][0][0]["message"]["kwargs"]
     call = fields["tool_calls"][0]
@@ -128,7 +128,7 @@ def test_integers_are_exact_where_the_text_of_the_arguments_is_kept():
     assert kinds(run) == []
 
 
-def test_pieces_of_a_streamed_text_are_joined_but_not_with_a_text_of_its_own():
+def test_streamed_pieces_join_but_not_with_whole_texts():
     run = copy.deepcopy(CASES["jslc_pieces[1]"])
     fields = run["outputs"]["generations"][0][0]["message"]["kwargs"]
     fields["content"] = [
@@ -143,7 +143,7 @@ def test_pieces_of_a_streamed_text_are_joined_but_not_with_a_text_of_its_own():
     assert [part["text"] for part in parts] == ["4", "2", "!"]
 
 
-def test_system_prompt_that_old_gemini_joined_to_the_user_is_noted():
+def test_old_gemini_system_joined_to_user_is_noted():
     run = copy.deepcopy(CASES["jslc_old_gemini[0]"])
     assert kinds(run) == ["turns_joined"]
     assert kinds(CASES["jslc_old_gemini[1]"]) == []  # of 2025
@@ -154,7 +154,7 @@ def test_system_prompt_that_old_gemini_joined_to_the_user_is_noted():
     assert kinds(run) == []
 
 
-def test_answers_in_blocks_are_json_text_in_the_responses_api_from_javascript():
+def test_javascript_responses_blocks_are_json_text():
     run = copy.deepcopy(CASES["jslc_answers_json[0]"])
     answer = run["inputs"]["messages"][0][2]["kwargs"]
     answer["content"] = [{"type": "text", "text": "北京"}]

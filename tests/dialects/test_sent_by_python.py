@@ -40,7 +40,7 @@ def test_two_system_messages_are_the_parts_of_one(model):
     assert request(run) == [("system", TEXTS), ("user", "?")]
 
 
-def test_two_messages_of_the_user_to_anthropic_are_the_parts_of_one():
+def test_two_user_messages_to_anthropic_are_parts_of_one():
     assert request(asked("anthropic-chat", ("user", "one"), ("user", "two"))) == [("user", TEXTS)]
 
 
@@ -80,7 +80,7 @@ def test_json_of_a_tools_answer_that_is_none_is_refused():
     assert refused.value.detail == "the content of a tool's answer is no JSON"
 
 
-def test_an_answer_that_ended_in_a_call_which_is_not_there_is_noted():
+def test_ending_in_a_missing_call_is_noted():
     line = {"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "I look."}]}
     for word in ("tool_calls", "tool_use", "FinishReason.TOOL_CALLS", "tool_callstool_calls"):
         run = wrap_openai_run(line)
@@ -122,7 +122,7 @@ def test_a_stream_left_early_is_noted_on_both_ways():
         assert [note.kind for note in read(run)[1].notes] == ["answer_cut_off"]
 
 
-def test_the_system_prompt_of_early_gemini_is_what_the_user_says_first():
+def test_early_gemini_system_prompt_is_first_user_text():
     run = asked("chat-google-generative-ai", ("system", "one"), ("user", "two"))
     run["serialized"] = {"kwargs": {"convert_system_message_to_human": True}}
     assert request(run) == [("user", TEXTS)]
@@ -130,7 +130,7 @@ def test_the_system_prompt_of_early_gemini_is_what_the_user_says_first():
     assert request(run) == [("system", "one"), ("user", "two")]
 
 
-def test_a_schema_of_protocol_buffers_loses_nothing_but_what_is_empty():
+def test_protobuf_schema_loses_only_what_is_empty():
     empty = {
         "format_": "",
         "description": "",
@@ -202,7 +202,7 @@ def test_a_plan_that_is_not_what_the_answer_says_is_noted():
     assert [note.kind for note in conversation_from_run(run)[1].notes] == ["keys_dropped"]
 
 
-def test_runs_that_do_not_tell_the_provider_are_told_by_their_model():
+def test_provider_is_known_by_model_where_run_is_silent():
     names = {name: WIRE[name] for name in ("lc2024_may[0]", "lc2024_may[1]", "lc2024_may[2]")}
     for run in names.values():
         assert "ls_provider" not in run["extra"]["metadata"]

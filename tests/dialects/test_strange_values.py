@@ -76,7 +76,7 @@ def strange_runs(run: dict[str, Any], value: Any) -> list[Any]:
 
 @pytest.mark.parametrize("name", STRANGE)
 @pytest.mark.parametrize("producer", RUNS)
-def test_a_run_with_a_strange_value_is_read_or_skipped_alike_by_both_doors(producer, name):
+def test_run_with_strange_value_is_alike_by_both_doors(producer, name):
     runs = strange_runs(RUNS[producer], STRANGE[name]())
     loader = LangSmithRunChatLoader(run for strange in runs for run in (strange, GOOD))
     by_sessions = list(training_examples(loader.lazy_load(), on_skip=pytest.fail))
@@ -95,7 +95,7 @@ NO_IDS = [name for name, make in STRANGE.items() if not issubclass(type(make()),
 
 
 @pytest.mark.parametrize("name", NO_IDS)
-def test_a_strange_value_in_place_of_a_run_is_skipped_and_the_stream_goes_on(name):
+def test_strange_value_for_a_run_is_skipped(name):
     value = STRANGE[name]()
     loader = LangSmithRunChatLoader([value, GOOD], trace_runs=[value], fetch_trace=True)
     assert len(loader.load()) == loader.skipped.total == 1
@@ -105,7 +105,7 @@ def test_a_strange_value_in_place_of_a_run_is_skipped_and_the_stream_goes_on(nam
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_a_strange_run_is_described_paired_or_saved_or_refused_by_name(name, tmp_path):
+def test_strange_run_is_handled_or_refused_by_name(name, tmp_path):
     for strange in strange_runs(GOOD, STRANGE[name]()):
         assert describe_runs([strange, GOOD]).count == 2
         given = {"run_id": "good", "correction": {"content": "Better."}}
@@ -130,7 +130,7 @@ def test_runs_are_paired_by_id_whatever_form_they_come_in():
         assert pair.line["preferred_output"] == [{"role": "assistant", "content": "Better."}]
 
 
-def test_what_cannot_be_read_of_feedback_is_reported_by_its_place():
+def test_unreadable_feedback_is_reported_by_place():
     report = DatasetReport()
     list(preferences_from_corrections([GOOD], [STRANGE["raises attributes"]()], report=report))
     [change] = report.changes["preferences_from_corrections"]
@@ -141,7 +141,7 @@ def test_what_cannot_be_read_of_feedback_is_reported_by_its_place():
     )
 
 
-def test_trace_runs_may_be_json_text_and_bad_ones_take_nothing_from_others():
+def test_trace_runs_skip_bad_ones_and_read_json_text():
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
     above = {"id": "up", "trace_id": "t", "run_type": "chain", "inputs": {"tools": tools}}
     run = {

@@ -46,7 +46,7 @@ def test_tools_with_values_that_python_holds_equal_stay_apart(values):
         assert repr(default_of(tools_from("tools", offering(value), Notes()))) == repr(value)
 
 
-def test_tools_that_hold_no_json_are_refused_after_others_like_them():
+def test_tools_without_json_are_refused_after_equal_ones():
     tools_from("tools", offering(None), Notes())
     for value in (float("nan"), {1: 2}, b"x", {"x"}, object()):
         for _ in range(2):

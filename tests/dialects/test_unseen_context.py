@@ -73,7 +73,7 @@ PLACES = [
     ("name", "value"),
     [("cached_content", CACHE), ("cachedContent", CACHE), ("previous_response_id", "resp_1")],
 )
-def test_context_that_the_provider_keeps_is_refused_wherever_it_is_named(place, name, value):
+def test_context_kept_by_provider_is_refused_everywhere(place, name, value):
     if (place, name) == ("extra.metadata", "cachedContent"):
         name = "cached_content"
     assert outcome(with_setting(place, name, value)) == "kept_elsewhere"
@@ -88,7 +88,7 @@ def test_stored_prompt_is_refused_wherever_it_is_named(place):
     assert outcome(with_setting(place, "conversation", {"id": "conv_1"})) == "kept_elsewhere"
 
 
-def test_what_a_model_was_made_with_is_asked_for_and_seen_in_runs_of_both_apis():
+def test_model_settings_are_seen_in_runs_of_both_apis():
     assert "MANIFEST" in RUN_FIELDS
     made_with = {"lc": 1, "type": "constructor", "id": ["x", "ChatX"], "kwargs": {"cached_content": CACHE}}
     ids = {"id": str(uuid.UUID(int=1)), "trace_id": str(uuid.UUID(int=2))}
@@ -152,7 +152,7 @@ HOSTED = [
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(("name", "value"), HOSTED)
-def test_search_at_the_provider_is_noted_wherever_it_is_asked_for(place, name, value):
+def test_search_at_provider_is_noted_everywhere(place, name, value):
     assert outcome(with_setting(place, name, value)) == {"server_tool_dropped"}
 
 
@@ -237,7 +237,7 @@ def test_further_text_of_a_traced_function_is_noted(name, value):
         ("deployment", "gpt-4o"), ("prompt_cache_key", "a b c"), ("context", ""), ("context", []), ("system_prompt", None),
     ],
 )  # fmt: skip
-def test_argument_that_is_no_text_or_is_in_the_messages_is_not_noted(name, value):
+def test_argument_known_from_messages_is_not_noted(name, value):
     run = wrap_openai_run(HELLO)
     run["inputs"][name] = value
     assert outcome(run) == set()
@@ -252,7 +252,7 @@ def test_system_prompt_that_is_read_as_one_is_not_noted():
     assert outcome(run) == set()
 
 
-def test_earlier_turns_of_a_claude_agent_s_session_are_noted_as_missing():
+def test_claude_agent_notes_missing_earlier_turns():
     for _, run in captured("claude_agent_sdk"):
         kinds = {note.kind for note in conversation_from_run(run)[1].notes}
         assert {"history_missing", "system_missing", "tools_missing"} <= kinds

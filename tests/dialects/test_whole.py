@@ -430,7 +430,7 @@ def test_events_that_make_no_message_refuse_the_run(event):
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_pieces_beside_a_whole_message_of_anthropics_are_passed_by(door):
+def test_pieces_beside_whole_anthropic_message_are_ignored(door):
     for line in (HELLO, {**CALLED, "messages": CALLED["messages"][:2]}):
         run = wrap_anthropic_run(line)
         run["outputs"] |= {"output": ["Hel", "lo!"], "stop_reason": "end_turn"}
@@ -457,7 +457,7 @@ def test_workflow_node_of_dify_is_read(door):
 @pytest.mark.parametrize(
     "said", ["Hello!", {"role": "assistant", "content": "Hello!"}, ["assistant", "Hello!"]]
 )
-def test_traced_function_in_javascript_is_read_by_what_it_returned(said, door):
+def test_javascript_traced_function_is_read_by_its_result(said, door):
     assert only_line(door, run_of({"messages": HELLO["messages"][:1]}, {"outputs": said})) == (HELLO, set())
 
 
@@ -498,7 +498,7 @@ def test_tools_of_googles_adk_keep_their_parameters(key):
     assert notes == set()
 
 
-def test_tools_that_langchain_could_not_write_are_missing_not_refused():
+def test_tools_langchain_could_not_write_count_as_missing():
     run = langchain_run(HELLO)
     unwritten = {"lc": 1, "type": "not_implemented", "id": ["langchain", "tools", "DynamicStructuredTool"]}
     run["extra"]["options"] = {"tools": [unwritten]}

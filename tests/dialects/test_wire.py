@@ -135,7 +135,7 @@ def test_what_the_run_has_lost_is_refused(name, reason):
 
 
 @pytest.mark.parametrize("name", sorted(LOSSY))
-def test_what_only_the_wire_shows_as_lost_is_not_passed_off_as_whole(name):
+def test_loss_that_only_the_wire_shows_is_not_hidden(name):
     loader = LangSmithRunChatLoader([CASES[name][0]])
     assert not list(loader.lazy_load()) or loader.notes.total
     assert loader.skipped.total or loader.notes.total

@@ -106,7 +106,7 @@ def test_write_killed_anywhere_leaves_the_old_pair_or_the_new(tmp_path):
     assert states[-1] == 2
 
 
-def test_write_without_ledger_killed_anywhere_leaves_no_ledger_of_other_lines(tmp_path):
+def test_killed_write_leaves_no_ledger_of_other_lines(tmp_path):
     path = tmp_path / "train.jsonl"
 
     def look():
@@ -181,7 +181,7 @@ def test_interrupted_pair_keeps_the_old_files(tmp_path):
     assert sorted((path.name, path.read_bytes()) for path in tmp_path.iterdir()) == [("a", b"1"), ("b", b"2")]
 
 
-def test_interruption_after_the_mark_is_finished_by_the_next_call(tmp_path, monkeypatch):
+def test_pair_interrupted_after_its_mark_is_finished_next(tmp_path, monkeypatch):
     first, second = tmp_path / "a", tmp_path / "b"
 
     def interrupted(*_):

@@ -97,7 +97,7 @@ def place(here):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_copies_of_a_killed_process_are_removed_and_those_of_a_living_one_stay(here, start, file, kind):
+def test_scratch_of_killed_process_alone_is_removed(here, start, file, kind):
     code = f"from pathlib import Path\nFILE = Path({str(file)!r})\n" + KINDS[kind]
     killed = start(code)
     (left,) = place(here).iterdir()

@@ -133,7 +133,7 @@ def test_a_job_that_only_the_journal_knows_is_returned_to(server, create):
     assert paid(server) == (1, 1)
 
 
-def test_a_job_that_is_not_there_any_more_is_not_paid_for_again_unasked(server, create):
+def test_vanished_job_is_not_paid_for_again_unasked(server, create):
     first = create()
     (record,) = FineTuneJob.list()
     del server.jobs[first.id]
@@ -177,16 +177,14 @@ def test_an_error_that_nobody_expects_leaves_the_creation_open(server, create, p
     assert FineTuneJob.list()[0].stage == "creating"
 
 
-def test_an_upload_that_the_journal_knows_is_used_where_no_list_is_had(server, create):
+def test_known_upload_is_used_without_a_list(server, create):
     create()
     server.fault("GET", FILES, error(404, "No."), times=9)
     create(seed=1)
     assert paid(server) == (1, 2)
 
 
-def test_a_journal_that_cannot_be_written_is_told_and_the_provider_asked_instead(
-    server, create, tmp_path, caplog
-):
+def test_unwritable_journal_warns_and_asks_the_provider(server, create, tmp_path, caplog):
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" / "journal"
     first = create(journal=folder)
@@ -196,7 +194,7 @@ def test_a_journal_that_cannot_be_written_is_told_and_the_provider_asked_instead
     assert "openai is asked for earlier jobs instead" in caplog.text
 
 
-def test_where_the_provider_cannot_be_asked_the_journal_must_be_written(server, create, connect, tmp_path):
+def test_unwritable_journal_without_a_list_refuses(server, create, connect, tmp_path):
     (tmp_path / "file").write_text("")
     folder = tmp_path / "file" / "journal"
     blind = connect(Blind)
@@ -298,7 +296,7 @@ def test_an_open_creation_is_looked_for_until_it_is_settled(  # noqa: PLR0917
 @pytest.mark.parametrize(
     ("minutes", "looked"), [(-60, 600), (0, 600), (5, 300), (11, 0), (60 * 24, 0)], ids=str
 )
-def test_the_age_of_an_open_creation_decides_how_long_it_is_looked_for(  # noqa: PLR0917
+def test_open_creation_is_looked_for_by_its_age(  # noqa: PLR0917
     server, create, provider, patch, clock, journal, minutes, looked
 ):
     record = died(create, provider, patch)
@@ -377,7 +375,7 @@ def spoil(journal):
     return path
 
 
-def test_a_host_that_lists_is_asked_for_the_job_of_a_spoiled_record(server, create, journal, caplog):
+def test_spoiled_record_asks_the_list_for_its_job(server, create, journal, caplog):
     job = create()
     path = spoil(journal)
     assert create().id == job.id
@@ -386,7 +384,7 @@ def test_a_host_that_lists_is_asked_for_the_job_of_a_spoiled_record(server, crea
     assert paid(server) == (1, 1)
 
 
-def test_a_spoiled_record_is_looked_behind_for_as_long_as_an_open_creation(  # noqa: PLR0917
+def test_spoiled_record_is_looked_up_like_an_open_creation(  # noqa: PLR0917
     server, create, provider, patch, clock, journal
 ):
     find_jobs = provider.find_jobs
@@ -397,7 +395,7 @@ def test_a_spoiled_record_is_looked_behind_for_as_long_as_an_open_creation(  # n
     assert paid(server) == (1, 1)
 
 
-def test_a_host_that_cannot_list_refuses_where_a_record_is_spoiled(server, create, connect, journal):
+def test_spoiled_record_without_a_list_refuses(server, create, connect, journal):
     blind = connect(Blind)
     job = create(provider=blind)
     path = spoil(journal)
@@ -418,7 +416,7 @@ def test_a_host_that_cannot_list_refuses_where_a_record_is_spoiled(server, creat
 # --- jobs of others ----------------------------------------------------------------------------------------
 
 
-def test_a_job_that_the_journal_knows_for_another_request_is_never_ours(server, create, provider, patch):
+def test_job_of_another_request_is_never_ours(server, create, provider, patch):
     other = create(seed=1)
     patch.setattr(provider, "find_jobs", lambda _: [other.info])  # a host that lost the metadata
     job = create()
@@ -426,7 +424,7 @@ def test_a_job_that_the_journal_knows_for_another_request_is_never_ours(server, 
     assert paid(server)[1] == 2
 
 
-def test_a_creation_answered_with_an_old_job_is_not_taken_for_a_new_one(server, create, provider, patch):
+def test_creation_answered_with_old_job_is_not_new(server, create, provider, patch):
     other = create(seed=1)
     patch.setattr(provider, "create_job", lambda *_, **__: other.info)
     with pytest.raises(
@@ -466,7 +464,7 @@ def test_a_long_id_is_the_same_job_as_its_last_part(create, provider, patch):
 # --- models that are folders -------------------------------------------------------------------------------
 
 
-def test_a_folder_that_has_the_model_s_name_by_chance_means_nothing(server, create, tmp_path, monkeypatch):
+def test_folder_named_like_the_model_means_nothing(server, create, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first = create()
     (tmp_path / MODEL).mkdir()
@@ -484,7 +482,7 @@ def test_an_empty_model_is_refused(server, create, model):
     assert server.requests == []
 
 
-def test_force_new_after_a_death_returns_to_the_job_that_it_forced(server, create, provider, patch):
+def test_force_new_after_a_death_returns_to_its_job(server, create, provider, patch):
     first = create()
     create_job = provider.create_job
     patch.setattr(provider, "create_job", lambda *a, **kw: (create_job(*a, **kw), die()))
@@ -520,7 +518,7 @@ def test_without_a_list_of_jobs_the_journal_returns_to_the_job(server, create, b
     assert paid(server) == (1, 2)
 
 
-def test_without_a_list_of_jobs_a_creation_that_died_is_left_to_the_user(server, create, blind, patch):
+def test_died_creation_without_a_list_is_left_to_the_user(server, create, blind, patch):
     patch.setattr(blind, "create_job", die)
     with pytest.raises(SystemExit):
         create(provider=blind)
@@ -540,7 +538,7 @@ def test_without_a_list_of_jobs_a_creation_that_died_is_left_to_the_user(server,
     assert paid(server) == (1, 1)
 
 
-def test_without_a_list_of_jobs_nothing_is_sent_twice_even_where_an_older_job_is_known(server, create, blind):
+def test_without_a_list_nothing_is_sent_twice(server, create, blind):
     server.script("failed")
     create(provider=blind).refresh()
     server.fault("POST", JOBS, Drop(), after=True)
@@ -725,7 +723,7 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(server, create, setti
     assert server.requests == []
 
 
-def test_what_a_provider_lacks_is_refused_before_anything_is_sent(server, create, connect, train):
+def test_missing_ability_is_refused_before_anything_is_sent(server, create, connect, train):
     size = train.stat().st_size
     small = connect(rules=replace(TARGETS["openai"], max_bytes=10), methods=frozenset({"supervised"}))
     with pytest.raises(ValueError, match="bytes") as caught:

@@ -219,7 +219,7 @@ def test_success_is_believed_only_with_a_model(server, create):
 
 
 @pytest.mark.parametrize("timeout", [0, 25, 3600])
-def test_a_wait_that_takes_too_long_ends_on_time_and_leaves_the_job(server, create, clock, timeout):
+def test_wait_timeout_ends_on_time_and_leaves_the_job(server, create, clock, timeout):
     server.script("running")
     job = create()
     with pytest.raises(JobTimeoutError) as caught:
@@ -431,7 +431,7 @@ LOST_ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
-def test_a_lost_answer_to_creation_finds_the_job_instead_of_paying_twice(server, create, answer):
+def test_lost_answer_to_creation_finds_the_job(server, create, answer):
     server.fault("POST", JOBS, answer, after=True)
     job = create()
     assert list(server.jobs) == [job.id]
@@ -503,7 +503,7 @@ def test_a_creation_that_may_still_be_carried_out_is_left_open(server, create, a
     assert paid(server) == (1, 1)
 
 
-def test_a_creation_is_left_open_when_nobody_can_be_asked_any_more(server, create):
+def test_creation_is_left_open_when_nobody_can_be_asked(server, create):
     # The first look, before the creation, is answered; none after it.
     original, lists = server.handle, 0
 
@@ -524,7 +524,7 @@ def test_a_creation_is_left_open_when_nobody_can_be_asked_any_more(server, creat
     assert paid(server) == (1, 1)
 
 
-def test_without_a_list_of_jobs_an_ambiguous_creation_is_left_open(server, create):
+def test_ambiguous_creation_without_a_list_is_left_open(server, create):
     server.fault("GET", JOBS, error(404, "Not found"), times=9)
     server.fault("POST", JOBS, Drop(), after=True)
     with pytest.raises(ProviderError, match="It is not known whether a job was created"):
@@ -685,7 +685,7 @@ def test_attaching_to_no_job_says_so(provider):
 
 
 @pytest.mark.parametrize("moment", ["before upload", "after upload", "before job", "after job"])
-def test_a_process_killed_at_any_point_leaves_one_upload_and_one_job(tmp_path, train, clock, moment):
+def test_kill_at_any_point_leaves_one_upload_and_one_job(tmp_path, train, clock, moment):
     when, _, what = moment.partition(" ")
     deadly = ("POST", FILES if what == "upload" else JOBS)
 
@@ -854,7 +854,7 @@ def test_what_the_provider_says_it_costs_is_shown():
     assert "tokens=1,234,567, cost=$12.35" in shown.getvalue() or "cost=$12.34" in shown.getvalue()
 
 
-def test_a_job_is_written_into_the_ledger_when_it_is_made_and_when_it_ends(create, provider, tmp_path):
+def test_ledger_records_a_job_at_its_start_and_end(create, provider, tmp_path):
     examples = [
         TrainingExample(
             line={"messages": [{"role": "user", "content": f"{n}"}, {"role": "assistant", "content": "Hi"}]},

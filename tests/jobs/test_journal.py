@@ -65,7 +65,7 @@ def test_what_is_written_is_read_in_the_next_kernel(journal):
     assert again.named(HOST, "bot") == again.of_job(HOST, "job-1") == read
 
 
-def test_the_jobs_of_a_request_are_numbered_and_the_newest_comes_first(journal):
+def test_jobs_of_a_request_are_numbered_newest_first(journal):
     first = journal.begin(HOST, request())
     second = journal.begin(HOST, request())
     other = journal.begin(HOST, request(seed=1))
@@ -276,7 +276,7 @@ def test_damaged_memory_is_kept_aside(journal, caplog):
     assert caplog.messages == [f"{path} is torn or was overwritten; kept aside as {path.name}.unreadable"]
 
 
-def test_records_of_a_request_are_ordered_by_number_when_the_clock_goes_back(journal):
+def test_records_are_ordered_by_number_if_clock_goes_back(journal):
     first = journal.begin(HOST, request(), names=("bot",))
     second = journal.begin(HOST, request(), names=("bot",))
     journal.write(second, created_at="2001-01-01T00:00:00+00:00", job_id="job-2")
@@ -285,7 +285,7 @@ def test_records_of_a_request_are_ordered_by_number_when_the_clock_goes_back(jou
     assert first.number == 1
 
 
-def test_two_processes_that_write_one_record_keep_each_other_s_fields(journal):
+def test_two_writers_of_a_record_keep_each_others_fields(journal):
     record = journal.begin(HOST, request(), names=("a",))
     journal.write(record, job_id="job-1", names=("a", "b"))
     written = journal.write(record, stage="created", names=("a", "c"))  # by one who knows the older record
@@ -476,7 +476,7 @@ def test_a_forked_process_does_not_inherit_the_lock(journal):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-def test_a_process_forked_by_a_holder_that_dies_leaves_the_lock_free(journal):
+def test_fork_of_a_dead_holder_leaves_the_lock_free(journal):
     if (parent := os.fork()) == 0:
         context = journal.lock("create", "x")
         context.__enter__()

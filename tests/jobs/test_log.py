@@ -55,7 +55,7 @@ def test_the_numbers_are_a_table_by_step(job):
     assert frame.loc[3, "train_loss"] == pytest.approx(1 / 3)
 
 
-def test_a_job_that_has_told_nothing_has_an_empty_table_and_no_plot(create):
+def test_job_without_metrics_has_empty_table_and_no_plot(create):
     job = create()
     assert job.metrics() == []
     assert job.metrics(as_frame=True).empty
@@ -157,7 +157,7 @@ def test_a_result_file_that_is_plain_stays_as_it_is(server, job, tmp_path, conte
     assert (job.save(tmp_path / "log") / "results/step_metrics.csv").read_bytes() == content
 
 
-def test_a_provider_without_checkpoints_and_files_is_saved_all_the_same(job, provider, monkeypatch, tmp_path):
+def test_save_works_without_checkpoints_and_files(job, provider, monkeypatch, tmp_path):
     def without(*_):
         raise NotSupportedError("openai", "it")
 

@@ -126,7 +126,7 @@ def test_without_a_list_the_journal_returns_to_the_deployment(server, model, dep
     assert len(server.deployments) == 1
 
 
-def test_without_a_list_a_deployment_that_died_is_left_to_the_user(server, model, deploying, monkeypatch):
+def test_died_deployment_without_a_list_is_left_to_the_user(server, model, deploying, monkeypatch):
     blind(deploying, monkeypatch)
 
     def die(*_):
@@ -147,7 +147,7 @@ def test_without_a_list_a_deployment_that_died_is_left_to_the_user(server, model
     assert model.deploy(force_new=True).id in server.deployments
 
 
-def test_waiting_for_a_deployment_survives_faults_and_shows_a_line(server, model):
+def test_deployment_wait_survives_faults_and_shows_a_line(server, model):
     deployment = model.deploy()
     server.fault("GET", f"{DEPLOYMENTS}/{deployment.id}", Drop(), times=2)
     with redirect_stderr(StringIO()) as shown:
@@ -184,7 +184,7 @@ def test_the_async_twins_do_the_same(server, model, deploying, tmp_path):
     assert len(server.deployments) == 1
 
 
-def test_where_a_model_is_served_already_there_is_nothing_to_deploy(create, tmp_path):
+def test_deploy_of_a_served_model_does_nothing(create, tmp_path):
     model = create().wait(progress=False)
     for ask, what in (
         (model.deploy, "deploying a model"),
@@ -235,7 +235,7 @@ def test_a_host_that_lists_no_models_lists_those_of_the_jobs(server, create, pro
 # --- lists that lag, and answers about others --------------------------------------------------------------
 
 
-def test_deploy_again_returns_to_the_deployment_that_the_list_lacks(server, model, deploying, monkeypatch):
+def test_deploy_again_finds_deployment_the_list_lacks(server, model, deploying, monkeypatch):
     monkeypatch.setattr(type(deploying), "list_deployments", lambda *_: [])
     first = model.deploy()
     assert [model.deploy().id for _ in range(3)] == [first.id] * 3
@@ -265,7 +265,7 @@ def test_a_known_deployment_that_nothing_shows_yet_is_waited_for(  # noqa: PLR09
     assert list(server.deployments) == [first.id]
 
 
-def test_a_known_deployment_that_was_deleted_elsewhere_is_made_anew_in_the_end(server, model, clock, caplog):
+def test_deployment_deleted_elsewhere_is_made_anew(server, model, clock, caplog):
     first, begun = model.deploy(), len(clock.slept)
     del server.deployments[first.id]
     second = model.deploy()
@@ -334,7 +334,7 @@ def test_a_provider_that_deploys_nothing_says_only_that(create, provider, caplog
 
 
 @pytest.mark.parametrize("seconds", [45, 590])
-def test_a_model_of_another_machine_is_deployed_once_where_the_list_lags(  # noqa: PLR0917
+def test_deploy_elsewhere_is_made_once_if_the_list_lags(  # noqa: PLR0917
     server, model, deploying, clock, monkeypatch, tmp_path, seconds
 ):
     here = replace(model, journal=Journal(tmp_path / "another machine"))

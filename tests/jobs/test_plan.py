@@ -36,7 +36,7 @@ def bad(tmp_path):
     return write(tmp_path / "bad.jsonl", lines)
 
 
-def test_a_line_that_the_target_refuses_is_known_before_anything_is_paid(server, create, bad):
+def test_plan_refuses_a_bad_line_before_anything_is_paid(server, create, bad):
     with pytest.raises(InvalidExampleError, match=r"^bad\.jsonl:7: messages\[1\]\.role: ") as caught:
         create(bad)
     (note,) = caught.value.__notes__

@@ -35,7 +35,7 @@ def job(job_id="ftjob-1", status="running", model=None):
     return JobInfo(id=job_id, status=status, provider_status=status, model="base", fine_tuned_model=model)
 
 
-def test_the_ledger_tells_of_each_line_in_its_order_and_closes_with_the_file(tmp_path):
+def test_ledger_has_each_line_in_order_and_its_file(tmp_path):
     source = RunSource(
         run_id="r1",
         trace_id="t1",
@@ -119,7 +119,7 @@ def test_by_default_only_what_knows_its_runs_gets_a_ledger(tmp_path):
     assert rows(ledger)[0]["sources"] == []
 
 
-def test_an_interrupted_write_leaves_file_and_ledger_as_they_were(tmp_path):
+def test_interrupted_write_leaves_file_and_ledger_unchanged(tmp_path):
     def interrupted():
         yield example("r2")
         raise KeyboardInterrupt
@@ -131,7 +131,7 @@ def test_an_interrupted_write_leaves_file_and_ledger_as_they_were(tmp_path):
     assert sorted(tmp_path.iterdir()) == [written.path, written.ledger]
 
 
-def test_it_answers_which_files_jobs_and_models_saw_a_run_a_trace_or_a_user(tmp_path):
+def test_exposure_names_files_jobs_and_models(tmp_path):
     (tmp_path / "deep").mkdir()
     train = write_jsonl(
         [example("r1", "ada"), example("r2"), example("r3", "ada", CALL)], tmp_path / "train.jsonl"
@@ -163,7 +163,7 @@ def test_it_answers_which_files_jobs_and_models_saw_a_run_a_trace_or_a_user(tmp_
     assert Ledger(train.ledger, train.path).seen(run_ids=["r1"]) == Ledger(train.path).seen(run_ids=["r1"])
 
 
-def test_a_model_is_still_named_after_its_lines_were_erased_from_the_file(tmp_path):
+def test_model_is_named_after_its_lines_were_erased(tmp_path):
     train = write_jsonl([example("r1", "ada"), example("r2", line=CALL)], tmp_path / "train.jsonl")
     Ledger.record_job(train.path, job(status="succeeded", model="ft:old"), provider="openai")
     erased = Ledger.erase(train.path, user_ids=["ada"])
@@ -195,7 +195,7 @@ def test_copies_of_a_file_are_both_named(tmp_path):
     assert [file.path for file in seen.files] == [tmp_path / f / "train.jsonl" for f in ("a", "b")]
 
 
-def test_models_tuned_further_from_one_that_saw_a_user_saw_them_too(tmp_path):
+def test_exposure_follows_models_tuned_further(tmp_path):
     first = write_jsonl([example("r1", "ada")], tmp_path / "first.jsonl").path
     second = write_jsonl([example("r2", "bob", CALL)], tmp_path / "second.jsonl").path
     line = {"messages": [{"role": "assistant", "content": "Yes."}]}
@@ -231,9 +231,7 @@ def test_ids_may_hold_anything(tmp_path):
     bom=st.booleans(),
     crlf=st.booleans(),
 )
-def test_the_rebuilt_file_is_the_old_one_without_those_lines_byte_for_byte(
-    tmp_path_factory, users, bom, crlf
-):
+def test_erase_keeps_other_lines_byte_for_byte(tmp_path_factory, users, bom, crlf):
     folder = tmp_path_factory.mktemp("rebuild")
     examples = [
         example(f"r{i}", user, {"messages": [{"role": "assistant", "content": "ü" * i}]})
@@ -317,7 +315,7 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize(("tamper", "text"), TAMPERED.values(), ids=TAMPERED)
-def test_a_file_and_a_ledger_that_do_not_belong_together_are_noticed_and_left_alone(tmp_path, tamper, text):
+def test_ledger_of_another_file_is_left_alone(tmp_path, tamper, text):
     written = write_jsonl([example("r1"), example("r2", line=CALL)], tmp_path / "train.jsonl")
     tamper(written.path, written.ledger)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
@@ -400,7 +398,7 @@ def test_where_files_cannot_be_linked_the_ledger_is_copied(tmp_path, monkeypatch
     assert kept.read_bytes() == written.ledger.read_bytes()
 
 
-def test_a_row_that_is_being_written_is_passed_over_and_a_whole_one_without_its_end_is_not(tmp_path):
+def test_unfinished_row_is_passed_over_but_a_whole_one_read(tmp_path):
     path = write_jsonl([example("r1")], tmp_path / "train.jsonl").path
     assert Ledger.record_job(path, job("one"), provider="openai")
     jobs = tmp_path / "train.jobs.jsonl"

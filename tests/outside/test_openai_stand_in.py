@@ -140,7 +140,7 @@ def test_the_stand_ins_lists_fit_the_description(answers):
             assert list(Draft202012Validator(schema).iter_errors(body)) == []
 
 
-def test_the_stand_ins_jobs_have_the_keys_of_the_services_newest_jobs(answers):
+def test_stand_in_jobs_have_keys_of_the_newest_real_jobs(answers):
     newest = [t for p in kinds(["openai"], "fine_tuning.job") for t in p.values if "shared_with_openai" in t]
     assert newest
     for thing in (t for body in answers for t in things(body) if t["object"] == "fine_tuning.job"):
@@ -151,7 +151,7 @@ def test_the_stand_ins_jobs_have_the_keys_of_the_services_newest_jobs(answers):
             ), name
 
 
-def test_the_stand_ins_files_and_checkpoints_have_the_services_keys(answers):
+def test_stand_in_files_and_checkpoints_have_real_keys(answers):
     for kind in ("file", "fine_tuning.job.checkpoint", "fine_tuning.job.event"):
         real = [t.keys() for p in kinds(["openai"], kind) for t in p.values]
         ours = [t.keys() for body in answers for t in things(body) if t["object"] == kind]

@@ -156,7 +156,7 @@ def test_a_recorded_answer_comes_out_of_every_chat_model(number):
 
 
 @pytest.mark.parametrize("number", range(6))
-def test_a_recorded_stream_of_a_tool_call_comes_out_of_every_chat_model(number):
+def test_recorded_tool_call_stream_reaches_every_chat_model(number):
     recorded = interactions("providers/openai-chat-tool-call-stream.json")[0]["response"]["body"]
     with Chat(recorded) as server, httpx2.Client() as http:
         model = list(chat_providers(server.url, http))[number].chat_model("tuned")

@@ -84,7 +84,7 @@ def roots(runs):
     return [run for run in runs if run.get("parent_run_id") is None]
 
 
-def test_the_chain_answered_twenty_questions_and_failed_on_the_last(runs):
+def test_captured_chain_has_twenty_answers_and_a_failure(runs):
     *answered, failed = roots(runs)
     assert len(answered) == 20
     assert [root["inputs"] for root in answered] == [{"input": question["zh"]} for question in QUESTIONS]
@@ -106,7 +106,7 @@ def test_every_trace_is_whole_and_its_parents_come_first(runs):
     assert list(names.values()) == [steps] * 20 + [steps[:-1]]
 
 
-def test_only_its_trace_tells_that_the_last_llm_run_led_to_a_failure(runs):
+def test_captured_failure_is_known_from_the_trace_alone(runs):
     llm_runs = [run for run in runs if run["run_type"] == "llm"]
     assert len(llm_runs) == 21
     assert not any(run.get("error") for run in llm_runs)
@@ -184,9 +184,7 @@ WITHOUT_MULTIPART = {
     ],
     ids=["multipart", "batch", "one by one"],
 )
-def test_the_receiver_merges_what_the_client_posts_in_any_of_its_ways(
-    capture_runs, monkeypatch, settings, paths
-):
+def test_receiver_merges_every_way_of_posting(capture_runs, monkeypatch, settings, paths):
     monkeypatch.setenv("LANGSMITH_DISABLE_RUN_COMPRESSION", "true")
     receiver, seen, run_id = capture_runs.Receiver(), set(), uuid4()
 

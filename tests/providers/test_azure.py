@@ -197,7 +197,7 @@ def test_a_model_is_deployed_and_called_where_it_answers(server, tuned, base):
     assert deployment.id not in server.served
 
 
-def test_one_model_is_one_deployment_however_often_it_is_asked_for(server, tuned, caplog):
+def test_deploy_twice_gives_one_deployment(server, tuned, caplog):
     model = tuned()
     first = model.deploy()
     assert f"azure: deploying {model.id} at a price that is not known" in caplog.text
@@ -320,7 +320,7 @@ def test_an_answer_without_a_deployments_name_is_an_error(server, connect, answe
         {"properties": {"model": {"name": ["x"], "format": 3}}, "sku": {"name": None}},
     ],
 )
-def test_an_odd_answer_about_a_deployment_is_read_as_far_as_it_goes(server, connect, answer):
+def test_odd_deployment_answer_is_read_as_far_as_it_goes(server, connect, answer):
     server.fault("GET", f"{ACCOUNT}/deployments/x", Response(200, {"name": "x"} | answer))
     found = connect().retrieve_deployment("x")
     assert (found.id, found.model_id, found.status, found.serves_as) == ("x", "unknown", "unknown", "x")

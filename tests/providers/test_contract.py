@@ -125,7 +125,7 @@ class TestLocal(ProviderContract):
             LocalProvider(runs).cancel_job(run.name)
 
 
-def test_importing_the_test_doubles_imports_neither_pytest_nor_a_provider_sdk():
+def test_import_of_doubles_loads_no_pytest_and_no_sdk():
     code = (
         "import sys, langsmith_finetune.testing; "
         "print([m for m in ('pytest', 'openai', 'torch', 'together', 'huggingface_hub') if m in sys.modules])"
@@ -262,7 +262,7 @@ UPLOADS = {
     [pytest.param(name, place, id=" ".join([name, *place])) for name in UPLOADS for place in UPLOADS[name]],
     indirect=["harness"],
 )
-def test_whatever_happens_to_an_upload_one_whole_file_is_trained_on(harness, create, place, fault):
+def test_upload_faults_leave_one_whole_file(harness, create, place, fault):
     server, provider, clock, _, _, model = harness
     answer, after = FAULTS[fault]
     server.fault(*place, answer, after=after)
@@ -278,7 +278,7 @@ def test_whatever_happens_to_an_upload_one_whole_file_is_trained_on(harness, cre
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_happens_to_a_creation_there_is_one_job_and_one_upload(harness, create, fault):
+def test_creation_faults_leave_one_job_and_one_upload(harness, create, fault):
     server, provider, clock, creation, _, model = harness
     answer, after = FAULTS[fault]
     server.fault("POST", creation, answer, after=after)
@@ -305,7 +305,7 @@ def test_whatever_happens_to_a_look_the_waiting_goes_on(harness, create, fault):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_is_wrong_or_an_organization_that_is_locked_out_is_told_at_once(harness, create, status):
+def test_wrong_key_and_locked_organization_are_told_at_once(harness, create, status):
     server, provider, clock, creation, _, model = harness
     words = {"error": {"message": "Fine-tuning is no longer available to your organization."}}
     server.fault("POST", creation, Response(status, words))

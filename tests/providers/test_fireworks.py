@@ -55,7 +55,7 @@ def test_the_id_of_a_job_is_its_fingerprint(server, provider, tmp_path):
     assert created(provider, request).id == f"bot-lf{request.fingerprint[:16]}-1"
 
 
-def test_a_second_creation_of_the_same_number_gives_the_first_job(server, provider, tmp_path):
+def test_second_creation_of_a_number_gives_the_first_job(server, provider, tmp_path):
     request = make(tmp_path, **QWEN)
     first, second = created(provider, request), created(provider, request)
     assert first.id == second.id
@@ -334,7 +334,7 @@ def test_an_unknown_setting_of_a_deployment_is_refused(provider):
     )
 
 
-def test_models_and_datasets_are_listed_over_many_pages_and_deleted(server, provider, tmp_path):
+def test_models_and_datasets_are_paged_and_deleted(server, provider, tmp_path):
     for seed in range(5):
         done(provider, make(tmp_path, **QWEN, seed=seed))
     models = provider.list_models()
@@ -397,7 +397,7 @@ def test_their_errors_are_read(server, provider):
         )
 
 
-def test_the_address_stays_the_same_when_the_account_becomes_known(provider):
+def test_address_is_unchanged_when_the_account_is_known(provider):
     before = provider.home
     provider.list_files()
     assert provider.home == before

@@ -46,7 +46,7 @@ def failure(ask):
     return caught.value
 
 
-def test_a_job_runs_the_library_on_the_file_and_pushes_to_a_private_repository(server, provider, tmp_path):
+def test_job_trains_the_file_and_pushes_privately(server, provider, tmp_path):
     request = make(tmp_path, **QWEN, suffix="bot", seed=3, parameters={"n_epochs": 2})
     job = created(provider, request)
     (asked,) = server.asked
@@ -85,7 +85,7 @@ def test_what_is_uploaded_already_is_not_uploaded_again(server, provider, tmp_pa
     ]
 
 
-def test_the_code_that_travels_is_this_library_and_always_the_same_bytes():
+def test_travelling_code_is_this_library_byte_for_byte():
     archive = code_archive()
     assert archive == code_archive()
     names = zipfile.ZipFile(io.BytesIO(archive)).namelist()
@@ -269,7 +269,7 @@ def test_what_is_sent_trains_a_model(server, provider, tmp_path):
     assert job.id in server.jobs
 
 
-def test_the_address_stays_the_same_when_the_namespace_becomes_known(provider):
+def test_address_is_unchanged_when_the_namespace_is_known(provider):
     before = provider.home
     provider.list_models()
     assert provider.home == before
@@ -292,7 +292,7 @@ class Redirecting(HuggingFaceStandIn):
 
 
 @pytest.mark.parametrize("form", ["POST /api/jobs/me", "GET /api/whoami-v2", "GET /api/jobs/me"])
-def test_a_jobs_request_is_not_led_to_another_host_with_its_secrets(tmp_path, form):
+def test_redirect_takes_no_secrets_to_another_host(tmp_path, form):
     with HuggingFaceStandIn() as elsewhere, Redirecting(elsewhere.url, form) as server:
         provider = HuggingFaceProvider(api=HfApi(endpoint=server.url, token=TOKEN))
         request = make(tmp_path, **QWEN)
@@ -313,7 +313,7 @@ def test_a_jobs_request_is_not_led_to_another_host_with_its_secrets(tmp_path, fo
         "GET .*resolve.*",
     ],
 )
-def test_no_token_goes_along_where_their_client_follows_a_redirect(tmp_path, form):
+def test_redirect_of_their_client_takes_no_token(tmp_path, form):
     with HuggingFaceStandIn() as elsewhere, Redirecting(elsewhere.url, form) as server:
         provider = HuggingFaceProvider(api=HfApi(endpoint=server.url, token=TOKEN))
         server.repos["me/model"] = elsewhere.repos["me/model"] = {"config.json": b"{}"}

@@ -60,7 +60,7 @@ def test_every_entry_has_what_it_needs():
         assert entry.keys() == {"provider", "name", "methods"}
 
 
-def test_no_provider_is_named_as_living_of_which_the_end_of_all_jobs_is_known():
+def test_no_ended_provider_is_called_living():
     ended = {entry["provider"] for entry in DATA["end"] if entry["what"] == "jobs" and "models" not in entry}
     assert not ended & {entry["provider"] for entry in DATA["alive"]}
 
@@ -100,7 +100,7 @@ def test_what_is_gone_and_how_long_a_model_lives(*, provider, model, method, tod
     st.dates(date(2025, 1, 1), date(2029, 1, 1)),
     st.integers(0, 400),
 )
-def test_what_is_gone_stays_gone_and_nothing_lives_longer_by_waiting(provider, model, day, later):
+def test_ended_models_stay_ended_as_time_passes(provider, model, day, later):
     early = lifecycle_of(provider, model, "supervised", day)
     late = lifecycle_of(provider, model, "supervised", day + timedelta(days=later))
     assert set(early.gone) <= set(late.gone)
@@ -112,7 +112,7 @@ def test_what_is_gone_stays_gone_and_nothing_lives_longer_by_waiting(provider, m
 # --- the check ---------------------------------------------------------------------------------------------
 
 
-def test_a_job_shortly_before_the_end_is_warned_of_with_the_days_its_model_lives(silent_openai, caplog):
+def test_job_near_the_end_warns_with_its_models_days(silent_openai, caplog):
     found = check_lifecycle(silent_openai, MINI, "supervised", date(2027, 1, 5))
     assert found.days_to_live == 9
     (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]

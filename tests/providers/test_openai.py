@@ -136,7 +136,7 @@ def test_an_upload_is_streamed_from_disk(connect, tmp_path):
     assert peak < 4 << 20  # a 32 MiB file
 
 
-def test_a_look_does_not_wait_for_ten_minutes_where_the_caller_set_no_timeout(connect, make):
+def test_look_without_a_timeout_ends_within_ten_minutes(connect, make):
     seen = {}
 
     class Reader(httpx2.BaseTransport):
@@ -163,7 +163,7 @@ def test_a_file_that_is_there_is_used_again(connect, make):
 @pytest.mark.parametrize(
     "change", [{"status": "error"}, {"status": "deleted"}, {"bytes": 3}, {"filename": "x"}]
 )
-def test_a_file_that_is_not_the_same_or_not_usable_is_not_used_again(connect, make, change):
+def test_other_or_unusable_file_is_not_used_again(connect, make, change):
     request = make()
     with OpenAIStandIn() as server:
         provider = connect(server)
@@ -305,9 +305,7 @@ def test_a_job_without_metadata_is_known_by_its_upload_and_model(connect, make, 
         ({"seed": 1}, {}, True),
     ],
 )
-def test_a_job_without_metadata_is_another_one_if_its_settings_say_so(
-    connect, make, forgetful, *, made, asked, same
-):
+def test_job_without_metadata_is_told_by_its_settings(connect, make, forgetful, *, made, asked, same):
     provider = connect(forgetful)
     created(provider, make(**made))
     assert bool(provider.find_jobs(make(**asked))) is same
@@ -332,7 +330,7 @@ def test_a_dated_name_is_the_model_of_its_undated_one(connect, make, forgetful, 
     assert bool(provider.find_jobs(request)) is same
 
 
-def test_a_host_that_repeats_its_first_page_is_not_asked_for_ever(connect, make):
+def test_repeated_first_page_ends_the_listing(connect, make):
     calls = 0
 
     def answer(request):
@@ -350,7 +348,7 @@ def test_a_host_that_repeats_its_first_page_is_not_asked_for_ever(connect, make)
     assert calls == 2
 
 
-def test_a_host_that_repeats_itself_and_promises_nothing_has_said_all(connect, make):
+def test_repeated_page_without_a_promise_is_the_last(connect, make):
     data = [{"id": f"ftjob-{n}", "metadata": {"a": "b"}} for n in range(3)]
     transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json={"data": data}))
     assert connect(transport=transport).find_jobs(make()) == []
@@ -765,7 +763,7 @@ def test_the_chat_model_has_the_providers_key_and_address():
     assert KEY not in repr(model)
 
 
-def test_the_chat_model_at_openai_streams_its_usage_unless_told_otherwise():
+def test_chat_model_streams_usage_unless_told_otherwise():
     with openai.OpenAI(api_key=KEY, base_url="https://api.openai.com/v1") as client:
         provider = OpenAIProvider(client=client)
         assert provider.chat_model("ft:m").stream_usage

@@ -193,7 +193,7 @@ def test_lines_for_a_grader_keep_their_own_form(request_of):
         assert file.check is None
 
 
-def test_a_line_that_the_trainer_refuses_is_refused_before_it_is_paid_for(request_of):
+def test_line_the_trainer_refuses_is_refused_unpaid(request_of):
     request = request_of(encoded([*LINES, {"messages": [{"role": "assistant", "content": "Hi"}]}]))
     with (
         stand_in("huggingface", request.training_file.parent) as provider,

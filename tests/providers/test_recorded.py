@@ -120,7 +120,7 @@ def test_every_host_has_every_cassette_and_no_other():
 @pytest.mark.parametrize(
     "path", sorted(CASSETTES.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
 )
-def test_a_cassette_is_small_says_where_it_is_from_and_holds_no_secret(path):
+def test_cassette_is_small_sourced_and_without_secrets(path):
     text = path.read_text(encoding="utf-8")
     assert secrets_in(text) == []
     recorded = header_of(path)["recorded"]

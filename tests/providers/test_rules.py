@@ -105,7 +105,7 @@ def test_no_provider_is_left_out():
     assert {*concrete(Provider)} == {*KINDS.values()}
 
 
-def test_its_rules_have_its_name_and_are_those_that_check_applies(provider):
+def test_rules_are_those_that_check_applies(provider):
     assert provider.rules.name == provider.name
     if provider.name != "fake":
         assert TARGETS[provider.name] is provider.rules

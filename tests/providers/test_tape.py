@@ -137,7 +137,7 @@ def test_what_names_the_owner_is_not_kept():
 
 
 @pytest.mark.parametrize("name", HOSTS)
-def test_a_live_recording_replays_and_holds_neither_key_nor_account(name, tmp_path, monkeypatch):
+def test_recording_replays_and_holds_no_key_or_account(name, tmp_path, monkeypatch):
     host = HOSTS[name]
     # Stand-ins in the place of the hosts. Only the Hub's knows more than one account, and Azure's only one key.
     key = host.key if name == "azure" else "9f8e7d6c5b4a3928170611"
@@ -175,7 +175,7 @@ def test_a_live_recording_replays_and_holds_neither_key_nor_account(name, tmp_pa
     assert header["outcome"]["model"] == model
 
 
-def test_names_of_accounts_that_hosts_put_into_models_are_not_kept(tmp_path):
+def test_account_names_inside_models_are_not_kept(tmp_path):
     path = tmp_path / "tape.yaml"
     with OpenAIStandIn() as server, tape.recorded(path, {"from": "stand-in"}) as written:
         with openai.OpenAI(api_key="x", base_url=server.base_url) as client:

@@ -270,7 +270,7 @@ def test_a_row_without_a_step_or_numbers_is_no_event(row):
     assert metrics_event_from_answer(row, when) is None
 
 
-def test_a_lost_look_at_metrics_is_an_error_but_their_absence_is_not(server, provider, tmp_path):
+def test_lost_metrics_are_an_error_and_absent_ones_none(server, provider, tmp_path):
     job = created(provider, make(tmp_path, **QWEN))
     assert [event.message for event in provider.job_events(job.id)] == [
         "Fine tune request created",

@@ -150,7 +150,7 @@ def test_a_cancel_that_is_refused_while_the_job_runs_says_so(server, create):
         job.cancel()
 
 
-def test_a_job_that_fails_at_once_says_why_and_is_tried_again_when_asked(server, create):
+def test_job_failed_at_once_says_why_and_is_retried_on_demand(server, create):
     failed = {"status": "failed", "error": {"code": "server_error", "message": "Out of machines."}}
     server.script(failed)
     first = create()

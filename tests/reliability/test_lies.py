@@ -585,7 +585,7 @@ def test_nebius_serves_what_it_was_asked_to(answer, ask, text):
 
 
 @pytest.mark.parametrize("name", SHAPED)
-def test_a_creation_that_is_answered_with_another_job_is_looked_for(tmp_path, train, name):
+def test_creation_answered_with_another_job_is_looked_for(tmp_path, train, name):
     host = HOSTS[name]
     with host.running() as (server, provider):
 
@@ -627,7 +627,7 @@ def test_a_download_with_odd_names_leaves_the_folder(tmp_path, names, text):
         assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_file_that_together_shows_with_another_size_is_not_trained_on(tmp_path):
+def test_file_shown_with_another_size_is_not_trained_on(tmp_path):
     host = HOSTS["together"]
     with host.running() as (server, provider):
         lie(server, "GET", "", lambda _, answer: Response(200, copy_of(answer) | {"bytes": 7}))

@@ -80,7 +80,7 @@ TIMES = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-async def test_a_run_that_cannot_be_read_is_left_out_with_its_id_and_why(apis, kind):
+async def test_unreadable_run_is_left_out_with_its_id_and_reason(apis, kind):
     broken, why = BROKEN[kind]
     runs = [*hours(40), *trace(run_id=number(99), started=NOW - timedelta(hours=7), name="BROKEN")]
     with LangSmith(runs, **apis) as server:
@@ -100,7 +100,7 @@ async def test_a_run_that_cannot_be_read_is_left_out_with_its_id_and_why(apis, k
 
 
 @pytest.mark.parametrize("kind", TIMES)
-def test_a_run_without_a_time_that_can_stand_in_the_order_is_left_out(apis, kind):
+def test_run_without_a_sortable_time_is_left_out(apis, kind):
     time, why = TIMES[kind]
     runs = [*hours(300), *trace(run_id=number(999), started=NOW - timedelta(hours=7))]
 
@@ -170,7 +170,7 @@ def test_something_else_in_place_of_a_run_is_left_out(apis, row):
 @pytest.mark.parametrize(
     "body", [b"[]", b"null", b"7", b'"text"', b'{"items": 7, "runs": {}}', b"[" * 100_000]
 )
-def test_an_answer_of_another_form_is_an_error_with_langsmiths_name(apis, body):
+def test_answer_of_another_form_names_langsmith(apis, body):
     with LangSmith(hours(5), **apis) as server:
         tampering(server, lambda answer, _: Response(200, body))
         with pytest.raises(
@@ -187,7 +187,7 @@ def test_an_answer_of_another_form_is_an_error_with_langsmiths_name(apis, body):
     "body", [b"7", b'"text"', b'{"items": 7}', b'{"items": [7]}', b"[" * 200_000, b"\xff"]
 )
 @pytest.mark.parametrize("path", ["sessions", "annotation-queues", "datasets", "examples", "items"])
-def test_a_listing_of_another_form_is_an_error_with_langsmiths_name(body, path):
+def test_listing_of_another_form_names_langsmith(body, path):
     doors = {
         "sessions": lambda client: select_runs(client, project_name="support-bot"),
         "annotation-queues": lambda client: runs_from_annotation_queue(client, queue_name="q"),
@@ -205,7 +205,7 @@ def test_a_listing_of_another_form_is_an_error_with_langsmiths_name(body, path):
             list(doors[path](client_of(server)))
 
 
-def test_a_project_queue_or_dataset_of_another_name_is_not_taken_for_it():
+def test_project_queue_or_dataset_of_another_name_is_refused():
     now = datetime.now(UTC)
     projects = {"other": (number(8), now), "mine": (PROJECT_ID, now - timedelta(days=2))}
     with LangSmith(hours(2), projects=projects, sources={"d": []}, queues={"q": {}}) as server:
@@ -390,7 +390,7 @@ async def test_a_limit_holds_for_every_list():
             select(**{name: "a"}, limit=0)
 
 
-def test_a_server_that_gives_more_than_it_is_asked_for_does_not_move_the_limit(apis):
+def test_limit_holds_if_the_server_gives_more(apis):
     with LangSmith(hours(400), **apis) as server:
         for name in ("_query_v1", "_query_v2"):
             query = getattr(server, name)

@@ -42,14 +42,14 @@ def examples(runs) -> list[tuple]:
 
 
 @pytest.mark.parametrize("name", ["runs.jsonl", "runs.jsonl.gz", "runs.jsonl.zst"])
-def test_saved_runs_give_the_same_examples_as_the_runs_themselves(tmp_path, name):
+def test_saved_runs_give_the_same_examples(tmp_path, name):
     runs = corpus.everything()
     assert save_runs(runs, tmp_path / name) == len(runs)
     assert examples(run_files(tmp_path / name)) == examples(runs)
     assert len(examples(runs)) > 100
 
 
-def test_runs_of_both_versions_of_the_sdk_are_saved_as_their_dicts_are(tmp_path):
+def test_runs_of_both_sdk_versions_are_saved_like_dicts(tmp_path):
     as_dict = a_run(1)
     attached = {
         "presigned_url": "https://store/?signature=secret",
@@ -79,7 +79,7 @@ def test_only_what_the_library_reads_is_saved_and_read(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["runs.jsonl", "runs.jsonl.gz", "runs.jsonl.zst"])
-def test_a_saved_file_is_for_its_owner_alone_and_always_the_same_bytes(tmp_path, name):
+def test_saved_file_is_private_and_always_the_same_bytes(tmp_path, name):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         save_runs([a_run(1)], tmp_path / folder / name)
@@ -132,7 +132,7 @@ def test_payloads_come_back_as_they_were_saved(tmp_path, payload):
     assert found["outputs"] == run["outputs"]
 
 
-def test_runs_exported_by_the_command_line_go_by_the_names_of_the_api(tmp_path):
+def test_command_line_export_uses_the_names_of_the_api(tmp_path):
     run = a_run(1)
     line = {
         "run_id": run["id"],
@@ -242,7 +242,7 @@ def test_what_is_no_time_is_in_no_window(tmp_path):
     assert ids(run_files(tmp_path, start_time=NOON)) == [1]
 
 
-def test_a_condition_on_what_is_not_in_the_file_is_an_error_not_an_empty_answer(tmp_path):
+def test_condition_on_a_missing_column_is_an_error(tmp_path):
     run = a_run(1)
     del run["status"]
     (tmp_path / "runs.jsonl").write_text(json.dumps(run) + "\n")
@@ -341,7 +341,7 @@ def test_text_gives_the_same_examples_as_what_it_says(tmp_path):
     assert [session["messages"] for session in texts.lazy_load()] == sessions
 
 
-def test_an_export_is_found_in_its_folders_without_what_was_left_behind(tmp_path):
+def test_export_is_found_without_leftovers(tmp_path):
     for day in (2, 1):
         bulk_export.write(bulk_export.folder(tmp_path, project=PROJECT, day=day) / "0.parquet", [a_run(day)])
     bulk_export.write(bulk_export.folder(tmp_path, project=OTHER) / "0.parquet", [a_run(3, session_id=OTHER)])
@@ -353,7 +353,7 @@ def test_an_export_is_found_in_its_folders_without_what_was_left_behind(tmp_path
     assert ids(run_files(tmp_path, project_id=OTHER)) == [3]
 
 
-def test_the_project_is_taken_from_the_folder_where_the_column_was_not_exported(tmp_path):
+def test_project_is_taken_from_the_folder_without_a_column(tmp_path):
     for project in (PROJECT, OTHER):
         path = bulk_export.folder(tmp_path, project=project) / "0.parquet"
         path.parent.mkdir(parents=True)
@@ -538,7 +538,7 @@ def test_an_export_is_read_from_object_storage(tmp_path, s3, monkeypatch):
         list(run_files("s3://exports/none"))
 
 
-def test_a_file_that_vanishes_from_object_storage_is_never_taken_for_a_broken_one(tmp_path, s3):
+def test_vanished_object_is_not_called_broken(tmp_path, s3):
     store, _ = s3
     bulk_export.write(tmp_path / "0.parquet", [a_run(1)])
     for number in (0, 1):
@@ -553,7 +553,7 @@ def test_a_file_that_vanishes_from_object_storage_is_never_taken_for_a_broken_on
     assert not skipped
 
 
-def test_a_stream_that_breaks_in_object_storage_may_be_the_connection_and_raises(tmp_path, s3):
+def test_broken_stream_of_object_storage_raises(tmp_path, s3):
     store, _ = s3
     save_runs(map(a_run, range(3000)), tmp_path / "runs.jsonl.gz")
     (tmp_path / "runs.jsonl.gz").write_bytes((tmp_path / "runs.jsonl.gz").read_bytes()[:-2000])
@@ -585,7 +585,7 @@ def test_other_stores_are_reached_through_fsspec(tmp_path):
     assert ids(run_files("/exports", filesystem=memory)) == [1]
 
 
-def test_without_pyarrow_json_lines_are_read_and_parquet_says_what_is_missing(tmp_path):
+def test_missing_pyarrow_reads_json_lines_and_names_the_extra(tmp_path):
     save_runs([a_run(1)], tmp_path / "runs.jsonl.gz")
     code = (
         "import sys; sys.modules['pyarrow'] = None\n"

@@ -51,7 +51,7 @@ def test_a_long_queue_comes_page_by_page(apis):
         assert ids(stream) == [number(n) for n in range(150)]
 
 
-def test_llm_runs_that_failed_and_runs_of_other_branches_are_left_out(apis):
+def test_failed_runs_and_other_branches_are_left_out(apis):
     chain = trace(run_id=number(1), started=NOW)
     branch = {**chain[0], "id": number(50), "parent_run_id": chain[0]["id"]}
     branch["dotted_order"] = f"{chain[0]['dotted_order']}.20260101T000000000000Z{number(50)}"
@@ -94,7 +94,7 @@ def test_source_runs_that_are_gone_are_counted(apis):
         assert ids(runs_from_dataset(client_of(server), dataset_name="support")) == [number(1)]
 
 
-def test_an_experiment_gives_its_llm_runs_with_the_examples_of_their_roots(apis):
+def test_experiment_gives_llm_runs_with_their_root_examples(apis):
     runs = [
         run
         for n in range(120)

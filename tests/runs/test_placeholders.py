@@ -65,7 +65,7 @@ def test_placeholder_of_every_class_is_found_among_settings(name, form):
 
 
 @pytest.mark.parametrize("text", ["PydanticUndefined", "~?~unset~?~sentinel~?~", "<object object at 0xab>"])
-def test_placeholder_without_a_class_of_its_own_is_found_among_settings(text):
+def test_placeholder_without_a_class_is_found_in_settings(text):
     assert given({"a": {"b": text, "c": 1}}) == {"a": {"c": 1}}
 
 
@@ -135,7 +135,7 @@ def test_message_that_says_it_is_kept_word_for_word(make, text):
     assert conversation.tools[0]["function"]["parameters"] == schema
 
 
-def test_prompt_that_says_it_is_kept_unless_other_arguments_say_it_too():
+def test_prompt_repeated_by_another_argument_is_a_placeholder():
     answer = {"output": [{"type": "message", "role": "assistant", "content": "Hm?"}]}
     run = {"id": "r", "run_type": "llm", "status": "success", "outputs": answer}
     run["inputs"] = {"model": "m", "input": "NOT_GIVEN"}

@@ -50,7 +50,7 @@ def test_a_pause_holds_everybody(clock):
     assert limit.take() == 0.0
 
 
-def test_the_documentation_says_the_rate_that_pages_and_limit_give():
+def test_documented_rate_is_that_of_pages_and_limit():
     by_version = [api.page_size * QUERIES[0] / QUERIES[1] for api in (V1, V2)]
     assert by_version == [150, 1500]
     docs = ROOT / "docs"

@@ -91,7 +91,7 @@ async def test_async_doors_do_not_follow_it_either(code, kind, monkeypatch):
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_redirect_to_the_same_address_is_followed_with_the_same_question(code):
+def test_redirect_to_the_same_host_is_followed(code):
     with LangSmith(hours(300), v1=False) as server:
         handle = server.handle
 

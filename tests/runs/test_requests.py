@@ -69,7 +69,7 @@ def sizes(server: LangSmith) -> list[int]:
     return [r.json()["page_size"] for r in server.requests if r.path == V2_QUERY]
 
 
-def test_pages_are_as_large_as_the_server_allows_once_runs_prove_light():
+def test_pages_grow_to_the_servers_limit_for_light_runs():
     with LangSmith(hours(4000), v1=False) as server:
         assert len(list(select_runs(client_of(server), project_id=PROJECT_ID))) == 4000
         assert sizes(server)[0] == 250
@@ -111,7 +111,7 @@ def test_an_answer_that_is_too_large_is_asked_for_in_parts(monkeypatch, how):
     assert any(after > before for before, after in grown)
 
 
-def test_a_run_too_large_to_be_read_is_an_error_with_langsmiths_name(monkeypatch):
+def test_too_large_run_names_langsmith(monkeypatch):
     monkeypatch.setattr(wire, "LARGEST_ANSWER", 500)
     with (
         LangSmith(hours(3), v1=False) as server,
@@ -143,7 +143,7 @@ def test_cursors_that_are_never_good_cost_no_run():
     assert [run.id for run in runs] == [number(n) for n in range(3000)]
 
 
-def test_pages_that_are_in_order_but_not_the_newest_are_not_believed():
+def test_ordered_pages_that_are_not_the_newest_are_doubted():
     """A server that sorts within a page, and takes any runs for it."""
     with LangSmith(hours(3000), v1=False, ordered=False) as server:
         query = server._query_v2

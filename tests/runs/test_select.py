@@ -56,7 +56,7 @@ def test_every_api_gives_the_same_runs(apis):
     assert run.error is None
 
 
-def test_runs_of_failed_traces_failed_runs_and_chains_are_left_out(apis):
+def test_failed_traces_failed_runs_and_chains_are_left_out(apis):
     runs = [
         *trace(run_id=number(1), started=NOW),
         *trace(run_id=number(2), started=NOW, root_error="the tool raised"),
@@ -105,7 +105,7 @@ def test_runs_older_than_a_day_are_found_without_a_window(apis):
         assert len(list(select_runs(client_of(server), project_name="support-bot"))) == 2
 
 
-def test_nothing_is_asked_for_before_it_is_needed_and_no_more_than_a_few_pages_ahead(apis):
+def test_selection_asks_only_for_what_is_needed(apis):
     with LangSmith(hours(2000), **apis) as server:
         stream = iter(select_runs(client_of(server), project_name="support-bot"))
         assert server.requests == []
@@ -159,7 +159,7 @@ def test_selection_works_in_a_thread(apis):
     assert len(found) == 3
 
 
-def test_no_warning_of_langsmith_is_raised_even_where_warnings_are_not_errors(apis):
+def test_langsmith_raises_no_warning_of_its_own(apis):
     with LangSmith(hours(3), **apis) as server, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         list(select_runs(client_of(server), project_id=PROJECT_ID))
@@ -186,7 +186,7 @@ def test_a_passing_fault_loses_neither_the_place_nor_a_run(fault, offers, path):
         assert numbers([*runs, *stream]) == sorted(number(n) for n in range(600))
 
 
-def test_a_client_with_fewer_retries_is_given_more_without_being_changed():
+def test_client_with_few_retries_is_left_unchanged():
     with LangSmith(hours(1)) as server:
         client = client_of(server, max_retries=0)
         server.fault("POST", V2_QUERY, FAULTS["429"], times=4)
@@ -211,14 +211,14 @@ def test_an_api_that_vanishes_is_an_error_and_not_the_end():
             list(stream)
 
 
-def test_a_v2_endpoint_that_is_not_implemented_is_not_asked_for_half_a_minute():
+def test_missing_v2_endpoint_is_asked_once():
     with LangSmith(hours(1)) as server:
         server.fault("POST", V2_QUERY, Response(501, {"detail": "not implemented"}))
         assert len(list(select_runs(client_of(server), project_id=PROJECT_ID))) == 1
         assert server.count("POST", V2_QUERY) == 1
 
 
-def test_a_project_that_does_not_exist_is_named_with_what_to_check(apis):
+def test_missing_project_is_named_with_what_to_check(apis):
     with LangSmith(hours(1), **apis) as server:
         with pytest.raises(LangSmithNotFoundError) as named:
             list(select_runs(client_of(server), project_name="suport-bot"))
@@ -303,7 +303,7 @@ def test_without_a_key_the_error_names_the_variable():
     )
 
 
-def test_a_client_signed_in_otherwise_is_refused_with_the_way_out():
+def test_client_signed_in_otherwise_is_refused_with_a_remedy():
     client = tracing_client(api_url="http://127.0.0.1:1", api_key="")
     with pytest.raises(ValueError) as error:
         next(iter(select_runs(client, project_name="support-bot")))
@@ -336,7 +336,7 @@ async def test_a_sync_client_serves_the_async_functions_too():
             await anext(aiter(select_runs(client, project_name="nothing")))
 
 
-def test_a_selection_that_is_not_read_to_its_end_closes_the_client_it_made(monkeypatch):
+def test_selection_left_early_closes_its_own_client(monkeypatch):
     closed = []
     close = langsmith.Langsmith.close
     monkeypatch.setattr(langsmith.Langsmith, "close", lambda self: (closed.append(self), close(self)))
@@ -365,7 +365,7 @@ def test_runs_are_fetched_by_id_wherever_they_are(apis):
     assert pairs[1][1].inputs == runs[1]["inputs"]
 
 
-def test_many_ids_are_fetched_a_hundred_a_request_as_they_are_needed(apis):
+def test_ids_are_fetched_lazily_a_hundred_a_request(apis):
     given = []
 
     def ids():
@@ -386,7 +386,7 @@ def test_many_ids_are_fetched_a_hundred_a_request_as_they_are_needed(apis):
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_without_v1_every_project_is_searched_a_hundred_at_a_time(version):
+def test_ids_without_v1_search_projects_by_the_hundred(version):
     projects = {f"p{n}": (number(1000 + n), NOW) for n in range(250)}
     runs = trace(run_id=number(1), started=NOW, project_id=number(1249))
     with LangSmith(runs, projects=projects, v1=False, v2_projects=version == 2) as server:

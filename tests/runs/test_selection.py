@@ -540,7 +540,7 @@ def test_select_runs_refuses_a_condition_without_sense(wrong, text):
         ({"v2": False}, [1]),
     ],
 )
-def test_the_endpoint_that_knows_the_project_says_which_api_is_asked_first(offers, asked):
+def test_endpoint_that_knows_the_project_chooses_the_api(offers, asked):
     with LangSmith(hours(1), **offers) as server:
         assert len(list(select_runs(client_of(server), project_id=PROJECT_ID))) == 1
         queries = [r.path for r in server.requests if r.path.endswith("runs/query")]

@@ -204,7 +204,7 @@ def test_a_column_of_nulls_fits_no_window(tmp_path):
     assert len(list(run_files(path))) == 1
 
 
-def test_the_usage_of_an_exported_run_takes_no_other_fields_place(tmp_path):
+def test_exported_usage_takes_no_other_fields_place(tmp_path):
     run = a_run(1)
     run["run_id"] = run.pop("id")
     run["token_usage"] = {"prompt_tokens": 7, "id": "another", "inputs": {}}

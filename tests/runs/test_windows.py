@@ -75,7 +75,7 @@ def test_windows_take_few_requests_more_than_pages(traffic, shuffled):
     assert requests <= 100 * 1.3
 
 
-def test_more_runs_in_a_moment_than_a_page_holds_leave_a_window_that_cannot_be_divided():
+def test_window_of_one_moment_is_not_divided():
     moment = BEGIN + timedelta(days=3)
     found, requests = read([moment] * 90, page_size=10, ahead=2, shuffled=False)
     assert len(found) == 90

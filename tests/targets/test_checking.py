@@ -167,7 +167,7 @@ def test_a_line_that_is_too_long_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("target", "limit"), [("openai", 65_536), ("azure", 65_536), ("gemini", 131_072)])
-def test_without_a_counter_lengths_are_estimated_and_doubt_is_a_warning(target, limit, monkeypatch):
+def test_estimated_length_in_doubt_is_a_warning(target, limit, monkeypatch):
     monkeypatch.setitem(sys.modules, "tiktoken", None)  # as where it is not installed
     lines = [said(U, {**A, "content": "abcd" * int(limit * share)}) for share in (0.9, 1.1, 2.1)]
     report = check(lines, target, ignore=("too_few",))
@@ -373,13 +373,13 @@ def test_what_was_mended_passes(target, line):
     assert check([line] * 10, target, fix=True).errors == {}
 
 
-def test_calls_whose_answers_nobody_can_tell_apart_stay_without_ids():
+def test_indistinguishable_calls_stay_without_ids():
     line = tooled(U, asks(call(""), call("")), answer(""), A)
     assert check([line], "openai", fix=True).changes == {}
     assert check([line], "openai", fix=True).errors["call_id"] == 2
 
 
-def test_keywords_of_google_s_schemas_are_written_as_json_schema_s():
+def test_google_schema_keywords_become_json_schema():
     google = {
         "type": "OBJECT",
         "properties": {
@@ -446,7 +446,7 @@ def test_examples_that_would_be_refused_are_left_out_on_request():
     assert len([*fix_examples(examples, "openai")]) == 3
 
 
-def test_a_mended_file_keeps_every_line_and_the_bytes_of_sound_ones(tmp_path):
+def test_fixed_file_keeps_bytes_of_sound_lines(tmp_path):
     path, fixed = tmp_path / "train.jsonl", tmp_path / "fixed.jsonl"
     odd = b'{ "messages":[{"role":"user","content":"H\\u00ef"},{"role":"assistant","content":"Ho"}]}'
     developer = json.dumps(said({"role": "developer", "content": "x"}, U, A)).encode()
@@ -485,7 +485,7 @@ def deep(levels):
         (deep(5000), "is nested deeper than 100 levels (error: json). Leave the line out"),
     ],
 )  # fmt: skip
-def test_an_example_that_is_no_json_is_a_problem_and_no_exception(value, text):
+def test_example_without_json_is_a_problem_not_an_exception(value, text):
     line = said(U, A) | {"value": value}
     for fix in (False, True):
         assert f"line 1: {text}" in [str(problem) for problem in check([line], "trl", fix=fix).problems]

@@ -48,7 +48,7 @@ def test_together_reads_the_line_without_parallel_tool_calls():
     assert to_target(WEATHER, "together") == {k: v for k, v in WEATHER.items() if k != "parallel_tool_calls"}
 
 
-def test_trl_reads_prompt_and_completion_with_objects_for_arguments():
+def test_trl_row_has_objects_for_arguments():
     line = said(*WEATHER["messages"][:2], {**A, "weight": 0}, *WEATHER["messages"][1:], tools=TOOLS)
     asked = call("a"), call("b", args='{"city":"Rome"}')
     objects = [
@@ -68,7 +68,7 @@ def test_trl_reads_prompt_and_completion_with_objects_for_arguments():
     assert from_target(to_target(line, "trl"), "trl") == line
 
 
-def test_gemini_reads_contents_with_answers_in_the_order_of_calls():
+def test_gemini_row_has_results_in_the_order_of_calls():
     assert to_target(WEATHER, "gemini") == {
         "systemInstruction": {"parts": [{"text": "Be brief."}]},
         "contents": [
@@ -314,7 +314,7 @@ def test_lines_come_back_from_bedrock(line):
 
 
 @given(conversations(), st.sampled_from(sorted(TARGETS)))
-def test_what_passes_the_check_has_a_row_and_what_has_none_does_not_pass(line, target):
+def test_line_has_a_row_if_and_only_if_it_passes_the_check(line, target):
     before = copy.deepcopy(line)
     report = check(
         [line], target, fix=True, ignore=("too_few", "special_token", "forbidden_word", "image_size")

@@ -175,7 +175,7 @@ def test_a_line_with_a_strange_value_is_taken_or_refused_by_name(door, name, tmp
 
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_row_with_a_strange_value_is_read_back_or_refused_by_name(target, name):
+def test_row_with_strange_value_is_read_or_refused_by_name(target, name):
     row = to_target(PLAIN if target == "bedrock" else LINE, target)
     for strange in strange_values_in(row, STRANGE_IN_LINES[name]()):
         assert told(lambda row=strange: from_target(row, target, where="r-1")).startswith(("", "r-1:"))
@@ -215,7 +215,7 @@ def test_a_line_with_a_strange_value_is_checked_and_mended(target, name):
 
 
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
-def test_a_strange_value_beside_a_line_is_taken_or_refused_by_name(name, tmp_path):
+def test_strange_value_beside_a_line_is_refused_by_name(name, tmp_path):
     value = STRANGE_IN_LINES[name]()
     sources = [structs.replace(SOURCE, **{field: value}) for field in RunSource.__struct_fields__]
     sources += [value, structs.replace(SOURCE, scores={"k": value})]
@@ -239,7 +239,7 @@ def test_a_strange_value_beside_a_line_is_taken_or_refused_by_name(name, tmp_pat
 
 
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
-def test_a_strange_value_in_place_of_an_example_is_refused_by_its_place(name, tmp_path):
+def test_strange_value_for_an_example_is_refused_by_place(name, tmp_path):
     value = STRANGE_IN_LINES[name]()
     for step in STEPS.values():
         with pytest.raises(TypeError, match=r"^\w+ takes TrainingExample.*, but example 0 is a"):
@@ -263,7 +263,7 @@ def test_a_dataset_is_made_of_a_strange_line_or_refused_by_name(name):
 
 
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
-def test_a_session_with_a_strange_value_is_skipped_and_the_stream_goes_on(name):
+def test_session_with_strange_value_is_skipped(name):
     value = STRANGE_IN_LINES[name]()
     dicts = {key: LINE[key] for key in ("messages", "tools", "parallel_tool_calls")}
     sessions = [replaced(dicts, at, value) for at in places(dicts) if at]
@@ -298,7 +298,7 @@ class ChatDataset:
 
 
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
-def test_a_strange_line_of_a_dataset_is_skipped_and_the_stream_goes_on(name):
+def test_strange_line_of_a_dataset_is_skipped(name):
     lines = [line for strange in strange_lines(STRANGE_IN_LINES[name]()) for line in (strange, PLAIN)]
     loader = LangSmithDatasetChatLoader(dataset_name="chats", client=ChatDataset(lines))
     assert len(loader.load()) + loader.skipped.total == len(lines)
@@ -354,7 +354,7 @@ def test_what_only_looks_like_json_is_written_as_what_it_is(tmp_path):
     assert example.line == plain
 
 
-def test_a_dataset_of_others_that_cannot_be_read_is_named_by_its_row():
+def test_unreadable_foreign_dataset_is_named_by_row():
     datasets = pytest.importorskip("datasets")
     for column in (
         [["secret"]],

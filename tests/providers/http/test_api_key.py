@@ -58,7 +58,7 @@ def model_of(kind):
 
 
 @KINDS
-def test_a_job_is_planned_without_a_key_and_refused_before_anything_is_sent(kind, monkeypatch, train):
+def test_missing_key_allows_a_plan_and_refuses_a_job(kind, monkeypatch, train):
     provider = without_key(kind, monkeypatch)
     settings = {"model": model_of(kind), "provider": provider, "parameters": {"n_epochs": 3}}
     assert isinstance(FineTuneJob.plan(train, **settings), JobPlan)

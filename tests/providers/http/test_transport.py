@@ -169,7 +169,7 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
-def test_answer_that_drips_outside_of_its_body_ends_with_its_deadline(client, monkeypatch, drip):
+def test_answer_dripping_around_its_body_ends_at_the_deadline(client, monkeypatch, drip):
     monkeypatch.setattr(deadline, "_LEAST_SECONDS", 0.2)
     with host(drip[0], *[drip[1]] * 400, pause=0.02) as (url, _):
         with answers_within(0.2), pytest.raises(httpx2.ReadTimeout):
@@ -177,7 +177,7 @@ def test_answer_that_drips_outside_of_its_body_ends_with_its_deadline(client, mo
 
 
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
-def test_answer_that_drips_outside_of_its_body_ends_without_a_deadline_too(client, monkeypatch, drip):
+def test_answer_dripping_without_a_deadline_ends_too(client, monkeypatch, drip):
     monkeypatch.setattr(transport, "LONGEST_ANSWER_SECONDS", 0.2)
     with host(drip[0], *[drip[1]] * 400, pause=0.02) as (url, _):
         with pytest.raises(httpx2.ReadTimeout):

@@ -77,7 +77,7 @@ class TestTuned:
         chain = tuned.bind_tools([Calculator]) | PydanticToolsParser(tools=[Calculator], first_tool_only=True)
         assert chain.invoke(ASKED) == Calculator(**ARGUMENTS)
 
-    def test_streamed_and_whole_answers_are_the_same_and_no_markup_is_told_as_text(self, tuned):
+    def test_streamed_and_whole_answers_agree_without_markup(self, tuned):
         bound = tuned.bind_tools([TOOL])
         tokens = []
 
@@ -229,7 +229,7 @@ def test_arguments_written_as_json_text_are_read_once_more():
     assert (kind, call["args"]) == ("call", {"a": 1})
 
 
-def test_characters_of_several_tokens_and_spaces_in_the_middle_arrive_whole():
+def test_stream_keeps_long_characters_and_spaces_whole():
     text = "你好，世界 🙂\n\n  Grüße  "
     assert read(f"{text}<|im_end|>")[0] == text.strip()
     without_template = Generator(str(untrained()))
@@ -264,7 +264,7 @@ def test_an_error_while_generating_reaches_the_caller(monkeypatch):
         chat.invoke("hi")
 
 
-def test_a_prompt_beyond_the_context_and_an_image_are_refused_plainly():
+def test_chat_refuses_long_prompts_and_images():
     with pytest.raises(
         ContextOverflowError, match=r"^the prompt is \d+ tokens long, and the model takes 2048"
     ):
@@ -307,7 +307,7 @@ def any_family():
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_what_is_learned_in_the_template_of_a_known_family_is_read_back_as_the_same_call(any_family, family):
+def test_known_template_reads_back_the_learned_call(any_family, family):
     tokenizer = any_family.tokenizer
     template = Path(trl.__path__[0]) / "chat_templates" / f"{family}.jinja"
     tokenizer.chat_template, tokenizer.response_template = template.read_text(encoding="utf-8"), None

@@ -226,7 +226,7 @@ def test_a_file_that_a_crash_left_is_read_as_what_it_is(tmp_path, request_, brea
 
 
 @pytest.mark.parametrize("breaks", BROKEN)
-def test_a_process_that_cannot_be_read_is_over_and_no_process_is_stopped(tmp_path, request_, breaks):
+def test_unreadable_process_is_over_and_nothing_is_stopped(tmp_path, request_, breaks):
     provider = LocalProvider(tmp_path / "runs")
     run = run_folder(provider.runs_dir, request_, status="running")
     breaks(run.process_file)
@@ -270,7 +270,7 @@ def test_torn_lines_between_events_are_skipped_over(tmp_path, request_):
     assert provider.job_events(run.id) == []
 
 
-def test_a_training_that_lives_behind_an_unreadable_status_is_unknown_not_failed(tmp_path, request_):
+def test_living_training_with_spoiled_status_is_unknown(tmp_path, request_):
     provider = LocalProvider(tmp_path / "runs")
     run = run_folder(provider.runs_dir, request_)
     record_process(run, os.getpid(), starting=True)
@@ -278,7 +278,7 @@ def test_a_training_that_lives_behind_an_unreadable_status_is_unknown_not_failed
     assert provider.retrieve_job(run.id).status == "unknown"
 
 
-def test_the_next_job_takes_no_number_of_a_folder_that_cannot_be_read(tmp_path, train_file):
+def test_next_job_skips_number_of_an_unreadable_folder(tmp_path, train_file):
     provider = LocalProvider(tmp_path / "runs")
     job = FineTuneJob.create(train_file, model=untrained(), provider=provider, parameters={"max_steps": 9**6})
     job.cancel()

@@ -59,7 +59,7 @@ def wait_until_it_trains(job):
 
 
 @pytest.mark.slow
-def test_a_model_trained_on_twenty_questions_answers_each_with_the_right_call():
+def test_trained_model_answers_each_question_with_its_call():
     job, model = trained()
     chat = model.chat_model(temperature=0).bind_tools([line["tools"][0] for line in lines()[:1]])
     right = 0
@@ -93,7 +93,7 @@ def test_everything_in_a_run_folder_is_its_owners_alone():
     assert not [path for path in run.rglob("*") if path.suffix in {".bin", ".pt", ".pkl"}]
 
 
-def test_the_same_request_returns_to_the_job_and_cancelling_it_makes_room_for_another(provider, train_file):
+def test_same_request_returns_to_its_job_until_cancelled(provider, train_file):
     job = create(train_file, provider)
     wait_until_it_trains(job)
     again = create(train_file, provider)
@@ -120,7 +120,7 @@ def test_force_new_starts_a_second_job_beside_the_first(provider, train_file):
         assert job.cancel().status == "cancelled"
 
 
-def test_of_many_who_create_the_same_at_once_one_starts_it_and_all_get_it(provider, train_file):
+def test_many_creators_at_once_start_one_job(provider, train_file):
     untrained()
     others = [provider, LocalProvider(provider.runs_dir)]
     gate = threading.Barrier(6)
@@ -136,7 +136,7 @@ def test_of_many_who_create_the_same_at_once_one_starts_it_and_all_get_it(provid
     jobs[0].cancel()
 
 
-def test_a_killed_training_has_failed_and_says_where_its_last_words_are(provider, train_file):
+def test_killed_training_failed_and_names_its_log(provider, train_file):
     job = create(train_file, provider)
     wait_until_it_trains(job)
     os.kill(process_of(job)["pid"], signal.SIGKILL)
@@ -168,7 +168,7 @@ def test_a_training_outlives_the_kernel_that_started_it(provider, train_file):
     wait_until(lambda: job.refresh().status == "cancelled")
 
 
-def test_a_process_number_given_to_somebody_else_is_not_taken_for_the_training(provider, train_file):
+def test_reused_process_id_is_not_taken_for_the_training(provider, train_file):
     job = create(train_file, provider)
     record = process_of(job)
     job.cancel()
@@ -183,7 +183,7 @@ def test_a_process_number_given_to_somebody_else_is_not_taken_for_the_training(p
     assert job.refresh().status == "running"
 
 
-def test_a_folder_whose_maker_died_before_it_started_anything_is_a_failed_job(provider, train_file):
+def test_folder_of_a_dead_maker_is_a_failed_job(provider, train_file):
     job = create(train_file, provider)
     record = process_of(job)
     job.cancel()
@@ -206,7 +206,7 @@ def request_for(train_file, **changes):
     return JobRequest(**(settings | changes))
 
 
-def test_a_file_that_changes_while_the_job_is_created_is_not_trained_on(provider, train_file):
+def test_file_changed_during_creation_is_not_trained_on(provider, train_file):
     request = request_for(train_file)
     write_lines(train_file, lines()[:3])
     with pytest.raises(ProviderError) as caught:
@@ -215,7 +215,7 @@ def test_a_file_that_changes_while_the_job_is_created_is_not_trained_on(provider
     assert list(provider.runs_dir.iterdir()) == [provider.runs_dir / ".gitignore"]
 
 
-def test_a_line_that_cannot_be_trained_on_is_known_before_anything_is_started(provider, train_file):
+def test_bad_line_is_known_before_anything_is_started(provider, train_file):
     bad = {"messages": [{"role": "user", "content": "hi"}]}
     write_lines(train_file, [lines()[0], bad])
     with pytest.raises(InvalidExampleError, match=r"^train\.jsonl:2: messages: has no assistant message"):
@@ -240,7 +240,7 @@ def test_a_line_that_cannot_be_trained_on_is_known_before_anything_is_started(pr
         ({"lora": {"r": "8"}}, "parameters['lora']['r'] must be a positive number, got '8'"),
     ],
 )
-def test_a_parameter_that_is_unknown_or_of_the_wrong_kind_is_refused(provider, train_file, parameters, text):
+def test_unknown_or_mistyped_parameter_is_refused(provider, train_file, parameters, text):
     with pytest.raises(ValueError) as caught:
         create(train_file, provider, parameters)
     assert str(caught.value).startswith(text)
@@ -277,7 +277,7 @@ def test_a_new_object_creates_the_job_of_the_number_it_is_given(tmp_path, train_
     assert {path.name for path in runs.glob("ft-*")} == {second.id, third.id}
 
 
-def test_after_a_deleted_folder_the_next_job_takes_no_number_that_is_there(provider, train_file):
+def test_next_job_after_a_deletion_takes_a_free_number(provider, train_file):
     first, second = create(train_file, provider), create(train_file, provider, force_new=True)
     for job in (first, second):
         job.cancel()
@@ -290,14 +290,14 @@ def test_after_a_deleted_folder_the_next_job_takes_no_number_that_is_there(provi
 @pytest.mark.parametrize(
     "job_id", ["ft-0123456789abcdef-1", "../runs", "/etc", "", "ft-0123456789abcdef-1/.."]
 )
-def test_an_id_that_is_no_job_is_refused_and_no_path_is_made_of_it(provider, job_id):
+def test_foreign_id_is_refused_and_makes_no_path(provider, job_id):
     for ask in (provider.retrieve_job, provider.job_events, provider.cancel_job):
         with pytest.raises(ProviderError) as caught:
             ask(job_id)
         assert str(caught.value) == f"local: there is no job {job_id!r} in {provider.runs_dir}"
 
 
-def test_importing_loads_no_torch_and_a_missing_package_is_named_with_the_extra():
+def test_import_loads_no_torch_and_names_a_missing_extra():
     code = """
 import sys, importlib.abc
 class Blocked(importlib.abc.MetaPathFinder):

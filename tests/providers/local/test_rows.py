@@ -33,7 +33,7 @@ conversations = st.builds(
 
 
 @given(conversations)
-def test_each_message_to_learn_is_a_completion_exactly_once_and_all_before_it_is_its_prompt(messages):
+def test_each_trained_message_is_a_completion_once(messages):
     learned = [i for i, m in enumerate(messages) if m["role"] == "assistant" and m.get("weight", 1)]
     line = {"messages": messages}
     if not learned:
@@ -136,14 +136,14 @@ for arguments in ('{"secret": ', "[1]", '{"secret": NaN}', 7):
 
 
 @pytest.mark.parametrize(("line", "text"), BAD.values(), ids=BAD)
-def test_a_line_that_cannot_be_trained_on_is_named_with_field_reason_and_fix(line, text):
+def test_untrainable_line_names_field_reason_and_fix(line, text):
     with pytest.raises(InvalidExampleError) as caught:
         list(rows_of_line(line, "t.jsonl:1"))
     assert str(caught.value) == text
     assert "secret" not in text
 
 
-def test_a_file_is_read_line_by_line_and_a_bad_line_is_named_by_its_number(tmp_path: Path):
+def test_bad_line_of_a_file_is_named_by_its_number(tmp_path: Path):
     path = tmp_path / "copy.jsonl"
     good = json.dumps(lines()[0], ensure_ascii=False)
     path.write_text(f"\ufeff{good}\n{good}\n[1]\n", encoding="utf-8")

@@ -56,7 +56,7 @@ def learned_by(trainer, tokenizer):
     ]
 
 
-def test_the_loss_is_on_the_messages_to_learn_and_their_end_and_nowhere_else(tmp_path):
+def test_loss_is_on_trained_messages_and_their_end_alone(tmp_path):
     run = RunFolder(tmp_path)
     write_lines(run.training_file, [CONVERSATION])
     trainer = build_trainer(run, request())
@@ -75,7 +75,7 @@ def test_the_loss_is_on_the_messages_to_learn_and_their_end_and_nowhere_else(tmp
     )
 
 
-def test_tokens_and_labels_are_those_that_trl_makes_of_prompt_and_completion(tmp_path):
+def test_tokens_and_labels_equal_those_of_trl(tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(untrained())
     rows = [row for line in (CONVERSATION, *lines()) for row in rows_of_line(line, "x:1")]
     conversational = Dataset.from_list(
@@ -108,7 +108,7 @@ def test_numbers_beyond_64_bits_are_learned_as_they_are(tmp_path):
     assert '{"n": 123456789012345678901234567890}' in learned_by(trainer, trainer.processing_class)[0]
 
 
-def test_the_same_bytes_and_seed_give_the_same_losses_and_another_seed_others(tmp_path):
+def test_losses_follow_bytes_and_seed(tmp_path):
     def losses(name, seed):
         run = RunFolder(tmp_path / name)
         run.path.mkdir()
@@ -122,7 +122,7 @@ def test_the_same_bytes_and_seed_give_the_same_losses_and_another_seed_others(tm
     assert first == second != other
 
 
-def test_a_conversation_longer_than_the_model_takes_is_refused_by_line_and_never_cut():
+def test_too_long_conversation_is_refused_by_line_never_cut():
     tokenizer = AutoTokenizer.from_pretrained(untrained())
     (row, _) = rows_of_line(CONVERSATION, "train.jsonl:7")
     length = len(encode(row, tokenizer, None)["input_ids"])
@@ -135,7 +135,7 @@ def test_a_conversation_longer_than_the_model_takes_is_refused_by_line_and_never
     )
 
 
-def test_a_conversation_that_the_chat_template_refuses_is_named_by_line():
+def test_conversation_the_template_refuses_is_named_by_line():
     tokenizer = AutoTokenizer.from_pretrained(untrained())
     tokenizer.chat_template = "{{ raise_exception('no: ' + messages[0].content) }}"
     row = next(rows_of_line(CONVERSATION, "train.jsonl:7"))
@@ -173,7 +173,7 @@ def failure_of(run_path: Path, text: str, model: Path, **changes) -> str:
     return status["error"]
 
 
-def test_a_model_without_a_chat_template_fails_with_the_way_to_mend_it(tmp_path):
+def test_model_without_chat_template_fails_with_a_remedy(tmp_path):
     model = tiny_model(tmp_path / "tiny", lines()[:1])
     (model / "chat_template.jinja").unlink()
     assert failure_of(tmp_path / "run", json.dumps(lines()[0]), model) == (
@@ -182,14 +182,14 @@ def test_a_model_without_a_chat_template_fails_with_the_way_to_mend_it(tmp_path)
     )
 
 
-def test_a_folder_that_is_no_model_fails_with_the_librarys_own_words(tmp_path):
+def test_folder_without_a_model_fails_in_plain_words(tmp_path):
     (tmp_path / "model").mkdir()
     error = failure_of(tmp_path / "run", json.dumps(lines()[0]), tmp_path / "model")
     assert "while loading the model: " in error
     assert error.endswith(f"More is in {tmp_path / 'run' / 'log.txt'}")
 
 
-def test_a_lora_job_with_validation_leaves_an_adapter_that_answers(tmp_path):
+def test_lora_with_validation_leaves_a_working_adapter(tmp_path):
     job = FineTuneJob.create(
         write_lines(tmp_path / "train.jsonl"),
         model=untrained(),
@@ -249,7 +249,7 @@ def test_a_job_that_fails_says_why_through_wait(tmp_path):
     assert "secret" not in job.info.error
 
 
-def test_a_tiny_model_is_small_the_same_for_the_same_seed_and_fits_its_examples(tmp_path):
+def test_tiny_model_is_small_and_follows_its_seed(tmp_path):
     def weights(name, seed):
         return (tiny_model(tmp_path / name, lines(), seed=seed) / "model.safetensors").read_bytes()
 
