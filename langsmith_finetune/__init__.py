@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from langsmith_finetune.jobs.job import FineTuneJob
     from langsmith_finetune.jobs.model import FineTunedModel
     from langsmith_finetune.jsonl import read_jsonl, write_jsonl
+    from langsmith_finetune.loaders import LangSmithDatasetChatLoader, LangSmithRunChatLoader
     from langsmith_finetune.providers.base import Provider
     from langsmith_finetune.runs.files.read import run_files
     from langsmith_finetune.runs.files.save import save_runs
     from langsmith_finetune.runs.select import select_runs
-    from langsmith_finetune.sessions import LangSmithDatasetChatLoader, LangSmithRunChatLoader
     from langsmith_finetune.targets.checking import check
 else:
     __getattr__, __dir__ = door(
@@ -70,7 +70,7 @@ else:
             "langsmith_finetune.runs.files.read": ["run_files"],
             "langsmith_finetune.runs.files.save": ["save_runs"],
             "langsmith_finetune.runs.select": ["select_runs"],
-            "langsmith_finetune.sessions": ["LangSmithDatasetChatLoader", "LangSmithRunChatLoader"],
+            "langsmith_finetune.loaders": ["LangSmithDatasetChatLoader", "LangSmithRunChatLoader"],
             "langsmith_finetune.targets.checking": ["check"],
         },
         rooms=[

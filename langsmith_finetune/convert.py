@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Literal, cast
 from uuid import UUID
 
 from langchain_core.chat_sessions import ChatSession
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._printable import logger_of
@@ -18,18 +17,14 @@ from langsmith_finetune.chat_format import (
     TrainingLine,
     TrainingMessage,
 )
-from langsmith_finetune.dialects.checked import list_at
 from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.fast_path import offers_tools, read_fast
-from langsmith_finetune.dialects.langchain import KIND_OF_TYPE, message_from_fields
-from langsmith_finetune.dialects.notes import Notes, Unreadable
 from langsmith_finetune.dialects.read import read_full
-from langsmith_finetune.dialects.tools import function_from, tools_from
 from langsmith_finetune.dialects.trace import TraceRuns
-from langsmith_finetune.dialects.turns import Turns
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.examples.example import TrainingExample
-from langsmith_finetune.examples.source import Note, NoteKind, RunSource
+from langsmith_finetune.examples.source import Note, NoteKind
+from langsmith_finetune.sessions import NO_ANSWER, conversation_from_session, session_at
 
 logger = logger_of(__name__)
 
@@ -69,9 +64,9 @@ def training_examples(
     def made() -> Iterator[TrainingExample]:
         skipped = 0
         for index, given in enumerate(sessions):
-            where, session, source = _session(index, given)
+            where, session, source = session_at(index, given)
             try:
-                conversation = _conversation(where, session)
+                conversation = conversation_from_session(where, session)
             except InvalidExampleError as error:
                 skipped += 1
                 if on_skip is not None:
@@ -201,109 +196,8 @@ def _check_train_on(train_on: str) -> None:
 
 
 def _leave_out_if_no_answer(error: InvalidExampleError) -> None:
-    if error.reason != _NO_ANSWER:
+    if error.reason != NO_ANSWER:
         raise error
-
-
-_NO_ANSWER = "has no assistant message, so there is nothing to learn"
-
-
-def _session(index: int, given: Any) -> tuple[str, dict[str, Any], RunSource | None]:
-    """A session in the form of LangChain's, and what to call it: also a bare list of messages is one."""
-    session = _plain_session(given)
-    if session is None or "messages" not in session:
-        found = "one without" if session is not None else f"of type {type(given).__name__}"
-        raise TypeError(
-            f"session {index} is not a chat session, a dict with messages, but {found}. Runs "
-            "go through LangSmithRunChatLoader, or straight into examples_from_runs; a single session into a list"
-        )
-    source = session.get("source")
-    if type(source) not in (RunSource, type(None)):
-        raise TypeError(f"session {index}: source must be a RunSource, not {type(source).__name__}")
-    run_id = source.run_id if source is not None else None
-    return str(run_id) if type(run_id) in (str, UUID) else f"session {index}", session, source
-
-
-def _plain_session(given: Any) -> dict[str, Any] | None:
-    """The session as a dict, by the methods of the built-in types alone: others may raise anything."""
-    kind = type(given)
-    if issubclass(kind, dict):
-        return given if kind is dict else dict(dict.items(given))
-    if not issubclass(kind, (list, tuple)):
-        return None
-    messages = [*(list if issubclass(kind, list) else tuple).__iter__(given)]
-    is_pair = bool(messages) and issubclass(
-        type(messages[0]), str
-    )  # a role and a text: no session, a message
-    return None if is_pair else {"messages": messages}
-
-
-def _conversation(where: str, session: Mapping[str, Any]) -> Conversation:
-    """What a session's messages and tools say, as they stand."""
-    # The notes of the run were taken when it was read; what thinking the messages hold is there on request.
-    notes = Notes(keep_reasoning=True)
-    try:
-        conversation = Conversation(messages=_messages(session["messages"], notes))
-        if tools := session.get("tools"):
-            conversation.tools = tools_from("tools", tools, notes)
-        if functions := session.get("functions"):
-            conversation.functions = [
-                function_from(f"functions[{i}]", function, notes)
-                for i, function in enumerate(list_at("functions", functions))
-            ]
-    except Unreadable as why:
-        field, _, reason = why.detail.partition(" ")
-        raise InvalidExampleError(where, field, reason, "Fix the session or leave it out") from None
-    except Exception as error:  # noqa: BLE001 - values that are no JSON can raise anything
-        reason = f"reading it raised {type(error).__name__}"
-        raise InvalidExampleError(where, "messages", reason, "Fix the session or leave it out") from None
-    if all(message["role"] != "assistant" for message in conversation.messages):
-        raise InvalidExampleError(where, "messages", _NO_ANSWER, "Leave the session out")
-    parallel = session.get("parallel_tool_calls")
-    if type(parallel) is bool:
-        conversation.parallel_tool_calls = parallel
-    return conversation
-
-
-def _messages(given: Any, notes: Notes) -> list[Message]:
-    """The messages of a session: LangChain's, or `("user", "Hi")` and `{"role": "user", "content": "Hi"}`."""
-    turns = Turns(Notes(keep_reasoning=True))
-    for index, message in enumerate(list_at("messages", given)):
-        if isinstance(message, BaseMessage):
-            if plain := _plain(message):
-                turns.messages.append(plain)
-                continue
-            turns.messages.append(_read(index, message, notes))
-            turns.give_ids(f"messages[{index}]", turns.messages[-1])
-            continue
-        turns.add(f"messages[{index}]", message)
-        weighted = isinstance(message, dict) and message.get("weight") is not None
-        if weighted or turns.notes.kinds & {"keys_dropped", "reasoning_dropped"}:
-            raise Unreadable("malformed", f"messages[{index}] holds keys that a chat message does not have")
-    return turns.messages
-
-
-def _read(index: int, message: BaseMessage, notes: Notes) -> Message:
-    kind = KIND_OF_TYPE.get(message.type)
-    if kind is None:
-        raise Unreadable(
-            "malformed", f"messages[{index}] is a {type(message).__name__}, which no chat format has"
-        )
-    return message_from_fields(f"messages[{index}]", kind, message.__dict__, notes)
-
-
-def _plain(message: BaseMessage) -> Message | None:
-    """A message that holds text alone, as most do; read this way for speed, to the same result."""
-    fields = message.__dict__
-    role = _ROLE_OF_PLAIN.get(type(message))
-    if role is None or type(fields["content"]) is not str or fields["additional_kwargs"] or fields["name"]:
-        return None
-    if role == "assistant" and (fields["tool_calls"] or fields["invalid_tool_calls"]):
-        return None
-    return {"role": role, "content": fields["content"]}
-
-
-_ROLE_OF_PLAIN: dict[type, str] = {HumanMessage: "user", SystemMessage: "system", AIMessage: "assistant"}
 
 
 _PLAIN_ROLES = ("user", "assistant", "system")

@@ -1,21 +1,15 @@
-"""LangSmith runs and datasets as LangChain chat sessions."""
+"""A conversation as a LangChain chat session, and back."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
+    Mapping,
     Sequence,
 )
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 from uuid import UUID
 
-from langchain_core.chat_loaders import BaseChatLoader
 from langchain_core.chat_sessions import ChatSession
 from langchain_core.messages import (
     AIMessage,
@@ -26,27 +20,21 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.json_text import object_of
-from langsmith_finetune._foundation.tally import Tally
-from langsmith_finetune.chat_format import Content, Message, Tool
+from langsmith_finetune.chat_format import (
+    Content,
+    Message,
+    Tool,
+)
 from langsmith_finetune.dialects.checked import list_at, mapping_at
 from langsmith_finetune.dialects.conversation import Conversation
+from langsmith_finetune.dialects.langchain import KIND_OF_TYPE, message_from_fields
 from langsmith_finetune.dialects.notes import Notes, Unreadable
-from langsmith_finetune.dialects.read import Reading, begin_reading, conversation_from_run, refusal
+from langsmith_finetune.dialects.read import refusal
 from langsmith_finetune.dialects.tools import function_from, tools_from
-from langsmith_finetune.dialects.trace import TraceRuns
 from langsmith_finetune.dialects.turns import Turns
-from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.examples.source import Note, NoteKind, RunSource
-from langsmith_finetune.runs.ids import aids_replaced, aruns_found, ids_replaced, runs_found
-
-Run: TypeAlias = Any
-"""A langsmith v1 or v2 `Run`, a dict of either, or a run's id (str or UUID)."""
-
-_Read: TypeAlias = Reading | tuple[Conversation, RunSource] | RunNotUsableError
-
-T = TypeVar("T")
+from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.examples.source import RunSource
 
 
 class RunChatSession(ChatSession, total=False):
@@ -63,184 +51,6 @@ class RunChatSession(ChatSession, total=False):
 
     source: RunSource
     """Where the session came from."""
-
-
-class LangSmithRunChatLoader(BaseChatLoader):
-    """Chat sessions from LangSmith llm runs, one at a time.
-
-    A run that cannot be used never ends the stream: it is in `skipped`, with its id and the reason. What an
-    example does not say about its run is in `notes`. Both are reset on each load.
-
-    Args:
-        runs: Runs (langsmith's `Run` of the v1 or the v2 API, or dicts of either) or run ids, from any
-            iterable; `alazy_load` takes an async iterable too.
-        client: A langsmith client, to fetch runs by id. Without one, a client is made from the
-            environment when the first id arrives.
-        trace_runs: Other runs of the same traces. Some agent SDKs post the tools or the system prompt with
-            a run above the call only; they are then looked up here. Kept in memory.
-        fetch_trace: Fetch those runs through the client, for each run that lacks something and whose trace
-            is not among `trace_runs`: a request or two each.
-        skip_notes: Kinds of notes that are reason enough to skip a run, such as `redacted`.
-        keep_reasoning: Keep the model's thinking, where it is text, in
-            `additional_kwargs["reasoning_content"]`, and so in the training line; for targets that train on
-            it. By default it is left out and noted.
-        on_skip: Called with each run's `RunNotUsableError`.
-        on_note: Called with each `Note`.
-
-    Raises:
-        TypeError: `runs` is no iterable, or a single run.
-
-    Example:
-        >>> from langsmith_finetune import LangSmithRunChatLoader
-        >>> run = {
-        ...     "id": "d2a3", "run_type": "llm",
-        ...     "inputs": {"messages": [{"role": "user", "content": "Hi"}]},
-        ...     "outputs": {"choices": [{"message": {"role": "assistant", "content": "Hello!"}}]},
-        ... }
-        >>> loader = LangSmithRunChatLoader(runs=[run, {"id": "e7c1", "run_type": "chain"}])
-        >>> [message.content for session in loader.lazy_load() for message in session["messages"]]
-        ['Hi', 'Hello!']
-        >>> [(error.run_id, error.reason) for error in loader.skipped]
-        [('e7c1', 'not_llm')]
-    """
-
-    def __init__(
-        self,
-        runs: Iterable[Run] | AsyncIterable[Run],
-        client: Any = None,
-        *,
-        trace_runs: Iterable[Any] = (),
-        fetch_trace: bool = False,
-        skip_notes: Collection[NoteKind] = (),
-        keep_reasoning: bool = False,
-        on_skip: Callable[[RunNotUsableError], None] | None = None,
-        on_note: Callable[[Note], None] | None = None,
-    ) -> None:
-        _check_runs(runs)
-        check_many("trace_runs", trace_runs, "runs")
-        self.runs = runs
-        self.client = client
-        self.trace_runs = TraceRuns(trace_runs)
-        self.fetch_trace = fetch_trace
-        self.skip_notes = skip_notes
-        self.keep_reasoning = keep_reasoning
-        self.on_skip = on_skip
-        self.on_note = on_note
-        self._start_afresh()
-
-    def _start_afresh(self) -> None:
-        self.skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
-        self.notes: Tally[Note] = Tally(lambda note: note.kind)
-
-    def lazy_load(self) -> Iterator[RunChatSession]:
-        """Yield one session for each usable run, in the order of the runs.
-
-        Raises:
-            TypeError: The runs are an async iterable; `alazy_load` takes that.
-        """
-        if not isinstance(self.runs, Iterable):
-            raise TypeError("runs is an async iterable: use `async for session in loader.alazy_load()`")
-        self._start_afresh()
-        ids: list[str] = []
-        for run in ids_replaced(self.runs, self.client):
-            read = self._read(run)
-            # The calls of one agent lie under the same runs, which are fetched once.
-            if (wanted := _wanted(read)) and wanted != ids:
-                ids, above = wanted, runs_found(wanted, self.client)
-            if session := self._session(read, above if wanted else ()):
-                yield session
-
-    async def alazy_load(self) -> AsyncIterator[RunChatSession]:
-        """`lazy_load`, over an async iterable too, without blocking the event loop."""
-        self._start_afresh()
-        ids: list[str] = []
-        async for run in aids_replaced(self.runs, self.client):
-            read = self._read(run)
-            if (wanted := _wanted(read)) and wanted != ids:
-                ids = wanted
-                above = await aruns_found(wanted, self.client)
-            if session := self._session(read, above if wanted else ()):
-                yield session
-
-    def load(self) -> list[RunChatSession]:  # type: ignore[override]
-        """Every session, in a list."""
-        return list(self.lazy_load())
-
-    def _read(self, run: Any) -> _Read:
-        """What a run says; where runs may be fetched for what it lacks, it is left unfinished."""
-        if type(run) is RunNotUsableError:
-            return run
-        trace_runs, keep = self.trace_runs.of(run), self.keep_reasoning
-        try:
-            if self.fetch_trace:
-                return begin_reading(run, trace_runs, keep_reasoning=keep)
-            return conversation_from_run(run, trace_runs, skip_notes=self.skip_notes, keep_reasoning=keep)
-        except RunNotUsableError as error:
-            return error
-
-    def _session(self, read: _Read, above: Iterable[Any]) -> RunChatSession | None:
-        try:
-            if isinstance(read, RunNotUsableError):
-                raise read
-            if isinstance(read, Reading):
-                read.add_from_trace(above)
-                read = read.finish(self.skip_notes)
-        except RunNotUsableError as error:
-            self.skipped.add(error)
-            if self.on_skip is not None:
-                self.on_skip(error)
-            return None
-        conversation, source = read
-        session = session_from_conversation(conversation)
-        session["source"] = source
-        for note in source.notes:
-            self.notes.add(note)
-            if self.on_note is not None:
-                self.on_note(note)
-        return session
-
-
-def _wanted(read: _Read) -> list[str]:
-    return read.wanted if isinstance(read, Reading) else []
-
-
-class LangSmithDatasetChatLoader(BaseChatLoader):
-    """Chat sessions from a LangSmith dataset of the type "chat".
-
-    Args:
-        dataset_name: The dataset's name.
-        client: A `langsmith.Client` or a `langsmith.Langsmith`, or any object with a method
-            `read_dataset_openai_finetuning(dataset_name=)`. Without one, a client is made from the environment
-            when loading begins.
-    """
-
-    def __init__(self, *, dataset_name: str, client: Any = None) -> None:
-        self.dataset_name = dataset_name
-        self.client = client
-        self.skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
-
-    def lazy_load(self) -> Iterator[RunChatSession]:
-        """Yield one session for each example of the dataset. One that cannot be used is in `skipped`."""
-        self.skipped = Tally(lambda error: error.reason)
-        from langsmith_finetune.runs.langsmith.projects import fetch_dataset_lines  # noqa: PLC0415 - an HTTP client
-
-        for index, line in enumerate(fetch_dataset_lines(self.dataset_name, self.client)):
-            try:
-                yield _session_from_line(f"{self.dataset_name}[{index}]", line)
-            except RunNotUsableError as error:
-                self.skipped.add(error)
-
-    async def alazy_load(self) -> AsyncIterator[RunChatSession]:
-        """`lazy_load` without blocking the event loop."""
-        import asyncio  # noqa: PLC0415 - a tenth of what importing this module costs
-
-        sessions = self.lazy_load()
-        while (session := await asyncio.to_thread(next, sessions, None)) is not None:
-            yield session
-
-    def load(self) -> list[RunChatSession]:  # type: ignore[override]
-        """Every session, in a list."""
-        return list(self.lazy_load())
 
 
 def session_from_conversation(conversation: Conversation) -> RunChatSession:
@@ -306,7 +116,7 @@ def _langchain_content(content: Content) -> Any:
     return "" if content is None else content
 
 
-def _session_from_line(where: str, line: Any) -> RunChatSession:
+def session_from_line(where: str, line: Any) -> RunChatSession:
     """A chat session from an OpenAI training line, as LangSmith exports a chat dataset."""
     notes = Notes()
     try:
@@ -337,10 +147,102 @@ def _decoded(line: str) -> Any:
         raise Unreadable("malformed", "the line is not JSON, or nested too deeply to be read") from None
 
 
-def _check_runs(runs: Any) -> None:
-    if isinstance(runs, (str, UUID)):  # an id
+NO_ANSWER = "has no assistant message, so there is nothing to learn"
+
+
+def session_at(index: int, given: Any) -> tuple[str, dict[str, Any], RunSource | None]:
+    """A session in the form of LangChain's, and what to call it: also a bare list of messages is one."""
+    session = _plain_session(given)
+    if session is None or "messages" not in session:
+        found = "one without" if session is not None else f"of type {type(given).__name__}"
         raise TypeError(
-            f"runs must be an iterable of runs or ids, not a single {type(runs).__name__}: runs=[run]"
+            f"session {index} is not a chat session, a dict with messages, but {found}. Runs "
+            "go through LangSmithRunChatLoader, or straight into examples_from_runs; a single session into a list"
         )
-    if not isinstance(runs, AsyncIterable):
-        check_many("runs", runs, "runs or ids")
+    source = session.get("source")
+    if type(source) not in (RunSource, type(None)):
+        raise TypeError(f"session {index}: source must be a RunSource, not {type(source).__name__}")
+    run_id = source.run_id if source is not None else None
+    return str(run_id) if type(run_id) in (str, UUID) else f"session {index}", session, source
+
+
+def _plain_session(given: Any) -> dict[str, Any] | None:
+    """The session as a dict, by the methods of the built-in types alone: others may raise anything."""
+    kind = type(given)
+    if issubclass(kind, dict):
+        return given if kind is dict else dict(dict.items(given))
+    if not issubclass(kind, (list, tuple)):
+        return None
+    messages = [*(list if issubclass(kind, list) else tuple).__iter__(given)]
+    is_pair = bool(messages) and issubclass(
+        type(messages[0]), str
+    )  # a role and a text: no session, a message
+    return None if is_pair else {"messages": messages}
+
+
+def conversation_from_session(where: str, session: Mapping[str, Any]) -> Conversation:
+    """What a session's messages and tools say, as they stand."""
+    # The notes of the run were taken when it was read; what thinking the messages hold is there on request.
+    notes = Notes(keep_reasoning=True)
+    try:
+        conversation = Conversation(messages=_messages(session["messages"], notes))
+        if tools := session.get("tools"):
+            conversation.tools = tools_from("tools", tools, notes)
+        if functions := session.get("functions"):
+            conversation.functions = [
+                function_from(f"functions[{i}]", function, notes)
+                for i, function in enumerate(list_at("functions", functions))
+            ]
+    except Unreadable as why:
+        field, _, reason = why.detail.partition(" ")
+        raise InvalidExampleError(where, field, reason, "Fix the session or leave it out") from None
+    except Exception as error:  # noqa: BLE001 - values that are no JSON can raise anything
+        reason = f"reading it raised {type(error).__name__}"
+        raise InvalidExampleError(where, "messages", reason, "Fix the session or leave it out") from None
+    if all(message["role"] != "assistant" for message in conversation.messages):
+        raise InvalidExampleError(where, "messages", NO_ANSWER, "Leave the session out")
+    parallel = session.get("parallel_tool_calls")
+    if type(parallel) is bool:
+        conversation.parallel_tool_calls = parallel
+    return conversation
+
+
+def _messages(given: Any, notes: Notes) -> list[Message]:
+    """The messages of a session: LangChain's, or `("user", "Hi")` and `{"role": "user", "content": "Hi"}`."""
+    turns = Turns(Notes(keep_reasoning=True))
+    for index, message in enumerate(list_at("messages", given)):
+        if isinstance(message, BaseMessage):
+            if plain := _plain(message):
+                turns.messages.append(plain)
+                continue
+            turns.messages.append(_read(index, message, notes))
+            turns.give_ids(f"messages[{index}]", turns.messages[-1])
+            continue
+        turns.add(f"messages[{index}]", message)
+        weighted = isinstance(message, dict) and message.get("weight") is not None
+        if weighted or turns.notes.kinds & {"keys_dropped", "reasoning_dropped"}:
+            raise Unreadable("malformed", f"messages[{index}] holds keys that a chat message does not have")
+    return turns.messages
+
+
+def _read(index: int, message: BaseMessage, notes: Notes) -> Message:
+    kind = KIND_OF_TYPE.get(message.type)
+    if kind is None:
+        raise Unreadable(
+            "malformed", f"messages[{index}] is a {type(message).__name__}, which no chat format has"
+        )
+    return message_from_fields(f"messages[{index}]", kind, message.__dict__, notes)
+
+
+def _plain(message: BaseMessage) -> Message | None:
+    """A message that holds text alone, as most do; read this way for speed, to the same result."""
+    fields = message.__dict__
+    role = _ROLE_OF_PLAIN.get(type(message))
+    if role is None or type(fields["content"]) is not str or fields["additional_kwargs"] or fields["name"]:
+        return None
+    if role == "assistant" and (fields["tool_calls"] or fields["invalid_tool_calls"]):
+        return None
+    return {"role": role, "content": fields["content"]}
+
+
+_ROLE_OF_PLAIN: dict[type, str] = {HumanMessage: "user", SystemMessage: "system", AIMessage: "assistant"}

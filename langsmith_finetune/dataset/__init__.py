@@ -18,7 +18,8 @@ from langsmith_finetune._foundation.doors import door
 
 if TYPE_CHECKING:
     from langsmith_finetune.dataset.dedupe import drop_duplicates
-    from langsmith_finetune.dataset.describe import Description, describe_examples, describe_runs
+    from langsmith_finetune.dataset.describe import describe_examples, describe_runs
+    from langsmith_finetune.dataset.description import Description
     from langsmith_finetune.dataset.distribution import Distribution
     from langsmith_finetune.dataset.fold import fold_traces
     from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
@@ -41,7 +42,8 @@ else:
         __name__,
         {
             "langsmith_finetune.dataset.dedupe": ["drop_duplicates"],
-            "langsmith_finetune.dataset.describe": ["Description", "describe_examples", "describe_runs"],
+            "langsmith_finetune.dataset.describe": ["describe_examples", "describe_runs"],
+            "langsmith_finetune.dataset.description": ["Description"],
             "langsmith_finetune.dataset.distribution": ["Distribution"],
             "langsmith_finetune.dataset.fold": ["fold_traces"],
             "langsmith_finetune.dataset.hf": ["examples_from_hf", "to_hf_dataset"],

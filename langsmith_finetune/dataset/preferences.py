@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, cast
+from typing import Any
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.json_text import OBJECT, short_text
 from langsmith_finetune.chat_format import PreferenceInput, TrainingMessage
 from langsmith_finetune.convert import examples_from_runs
-from langsmith_finetune.dataset.dedupe import as_compared, digest_of
+from langsmith_finetune.dataset.pairs import BestAndWorst, input_of, pair_of, prompt_of, without_weight
 from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample, replace
@@ -51,9 +51,9 @@ def preferences_from_scores(
     """
     check_many("examples", examples, "training examples")
     step, report = "preferences_from_scores", report if report is not None else DatasetReport()
-    prompts: dict[Hashable, _BestAndWorst] = {}
+    prompts: dict[Hashable, BestAndWorst] = {}
     for value, example in _scored(report.reading_examples(step, examples), score, step, report):
-        prompts.setdefault(_prompt(example), _BestAndWorst()).add(value, example)
+        prompts.setdefault(prompt_of(example), BestAndWorst()).add(value, example)
     yield from report.writing(step, (pair for found in prompts.values() for pair in found.pairs(margin)))
 
 
@@ -82,7 +82,7 @@ def preferences_from_experiments(
         if example.source is None or example.source.example_id is None:
             report.add(DatasetChange(step=step, what="of no dataset example", example=name_of(example, 0)))
             continue
-        answers = asked.setdefault(example.source.example_id, {}).setdefault(_prompt(example), {})
+        answers = asked.setdefault(example.source.example_id, {}).setdefault(prompt_of(example), {})
         if example.source.project_id not in answers or value > answers[example.source.project_id][0]:
             answers[example.source.project_id] = (value, example)
 
@@ -91,7 +91,7 @@ def preferences_from_experiments(
             if len(prompts) > 1 and all(len(answers) == 1 for answers in prompts.values()):
                 report.add(DatasetChange(step=step, what="prompts differ", example=example_id))
             for answers in prompts.values():
-                found = _BestAndWorst()
+                found = BestAndWorst()
                 for value, example in answers.values():
                     found.add(value, example)
                 yield from found.pairs(margin)
@@ -119,7 +119,7 @@ def preferences_from_candidates(
 
     def pairs() -> Iterator[PreferenceExample]:
         for run in report.reading(step, runs):
-            found = _BestAndWorst()
+            found = BestAndWorst()
             candidates: list[dict[str, Any]] = []
             with suppress(Exception):  # one that cannot be read has no two answers to compare
                 run = opened(run)  # noqa: PLW2901 - its JSON text read
@@ -127,7 +127,7 @@ def preferences_from_candidates(
             if len(candidates) < 2:
                 continue
             for example in _examples((_Answered(run, outputs) for outputs in candidates), step, report):
-                found.add(judge(_input(example), _bare(example.line["messages"][-1])), example)
+                found.add(judge(input_of(example), without_weight(example.line["messages"][-1])), example)
             # Both are of one run, so there is no other one to name.
             yield from (replace(pair, rejected_source=None) for pair in found.pairs(margin))
 
@@ -229,7 +229,7 @@ def _corrected(
                 for better in _examples([_rerun(example, outputs, run_id)], step, report):
                     # More than one message more is no correction of one answer.
                     one = len(better.line["messages"]) == len(example.line["messages"])
-                    pair = _pair(replace(better, source=example.source), example) if one else None
+                    pair = pair_of(replace(better, source=example.source), example) if one else None
                     if pair is None:
                         report.add(DatasetChange(step=step, what="no other answer", example=run_id))
                     else:
@@ -265,55 +265,6 @@ def _scored(
             report.add(DatasetChange(step=step, what=what, example=name_of(example, index)))
         else:
             yield value, example
-
-
-class _BestAndWorst:
-    """Of the answers to one prompt, the one with the highest score and the one with the lowest."""
-
-    def __init__(self) -> None:
-        self._best: tuple[float, TrainingExample] | None = None
-        self._worst: tuple[float, TrainingExample] | None = None
-
-    def add(self, value: float, example: TrainingExample) -> None:
-        if self._best is None or value > self._best[0]:
-            self._best = (value, example)
-        if self._worst is None or value < self._worst[0]:
-            self._worst = (value, example)
-
-    def pairs(self, margin: float) -> Iterator[PreferenceExample]:
-        """One pair, or none."""
-        if self._best and self._worst and self._best[0] - self._worst[0] > margin:
-            pair = _pair(self._best[1], self._worst[1])
-            if pair is not None:
-                yield pair
-
-
-def _pair(better: TrainingExample, worse: TrainingExample) -> PreferenceExample | None:
-    """The preference for one answer over another; None where both are the same."""
-    preferred, other = (_bare(example.line["messages"][-1]) for example in (better, worse))
-    if as_compared([preferred]) == as_compared([other]):
-        return None
-    return PreferenceExample(
-        line={"input": _input(better), "preferred_output": [preferred], "non_preferred_output": [other]},
-        source=better.source,
-        rejected_source=worse.source,
-        changes=better.changes,
-    )
-
-
-def _prompt(example: TrainingExample) -> bytes:
-    asked = _input(example)
-    return digest_of({**asked, "messages": as_compared(asked["messages"])})
-
-
-def _input(example: TrainingExample) -> PreferenceInput:
-    line = {**example.line, "messages": [_bare(message) for message in example.line["messages"][:-1]]}
-    return cast("PreferenceInput", line)
-
-
-def _bare(message: TrainingMessage) -> TrainingMessage:
-    """The message without a weight, which means nothing here."""
-    return cast("TrainingMessage", {key: value for key, value in message.items() if key != "weight"})
 
 
 def _candidates(run: Any) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,8 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 from langsmith.anonymizer import create_anonymizer, create_secret_anonymizer
 
 from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.json_text import compact_json
-from langsmith_finetune.chat_format import TrainingMessage
+from langsmith_finetune.dataset.redacted_values import PLACEHOLDERS, Finder, RedactedValues
 from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample, replace
 from langsmith_finetune.examples.sound import name_of
@@ -108,7 +106,7 @@ def _redacted(
     tools: bool,
 ) -> Iterator[Example]:
     for index, example in enumerate(examples):
-        values = _Values(finders, example.line, drop_media=drop_media)
+        values = RedactedValues(finders, example.line, drop_media=drop_media)
         line: Any = values.line(example.line, tools=tools)
         if not values.counts:
             yield example
@@ -116,9 +114,6 @@ def _redacted(
         change = ", ".join(f"{name} {count}" for name, count in values.counts.items())
         report.add(DatasetChange(step=_STEP, what="redacted", example=name_of(example, index), detail=change))
         yield replace(example, line=line, changes=(*example.changes, f"redacted {change}"))
-
-
-Finder: TypeAlias = "Callable[[str, _Values], str]"
 
 
 def _finder(redactor: Redactor) -> Finder:
@@ -149,19 +144,16 @@ def _rule(name: Any, pattern: Any) -> tuple[str, re.Pattern[str]]:
     raise TypeError("a redactor's rule must be a name and a regular expression, both of text")
 
 
-def _by_rules(rules: list[tuple[str, re.Pattern[str]]], text: str, values: _Values) -> str:
+def _by_rules(rules: list[tuple[str, re.Pattern[str]]], text: str, values: RedactedValues) -> str:
     for name, pattern in rules:
         # Every second piece is a placeholder, and no text to search.
-        pieces = _PLACEHOLDERS.split(text)
+        pieces = PLACEHOLDERS.split(text)
         pieces[::2] = [pattern.sub(lambda found: values.name(name, found[0]), piece) for piece in pieces[::2]]  # noqa: B023
         text = "".join(pieces)
     return text
 
 
-_PLACEHOLDERS = re.compile(r"(<[A-Z][A-Z0-9_]*_\d+>)")
-
-
-def _by_function(function: Callable[[str], Any], text: str, values: _Values) -> str:
+def _by_function(function: Callable[[str], Any], text: str, values: RedactedValues) -> str:
     if len(pieces := _unclosed_keys_apart(text)) > 1:
         return "".join(_by_function(function, piece, values) for piece in pieces)
     found = function(text)
@@ -225,122 +217,3 @@ def _between(kept: list[str], text: str) -> list[str] | None:
         found.append(text[at:next_at])
         at = next_at + len(piece)
     return [*found, text[at:end]]
-
-
-class _Values:
-    """The private values of one example, each with its placeholder."""
-
-    def __init__(self, finders: list[Finder], line: Mapping[str, Any], *, drop_media: bool) -> None:
-        self.counts: Counter[str] = Counter()
-        self._finders = finders
-        self._drop_media = drop_media
-        self._names: dict[tuple[str, str], str] = {}
-        # Numbers that stand in the text already would be taken for ours.
-        self._taken = set(_PLACEHOLDERS.findall(compact_json(line)))
-
-    def name(self, label: str, value: str, *, counted_as: str = "") -> str:
-        """The placeholder of a value: the same one for the same value, however it is written."""
-        self.counts[counted_as or label] += 1
-        plain = value.casefold() if "@" in value else re.sub(r"[\W_]+", "", value).casefold()
-        if (label, plain) not in self._names:
-            number = 1
-            while f"<{label}_{number}>" in self._taken:
-                number += 1
-            self._names[label, plain] = f"<{label}_{number}>"
-            self._taken.add(f"<{label}_{number}>")
-        return self._names[label, plain]
-
-    def text(self, text: str) -> str:
-        for finder in self._finders:
-            text = finder(text, self)
-        return text
-
-    def line(self, line: Mapping[str, Any], *, tools: bool) -> dict[str, Any]:
-        copy = {**line}
-        if "input" in copy:
-            copy["input"] = self.line(copy["input"], tools=tools)
-        for key in ("messages", "preferred_output", "non_preferred_output"):
-            if key in copy:
-                copy[key] = [self._message(message) for message in copy[key]]
-        if tools and "tools" in copy:
-            copy["tools"] = self._described(copy["tools"])
-        return copy
-
-    def _message(self, message: TrainingMessage) -> dict[str, Any]:
-        copy: dict[str, Any] = {**message}
-        content = message.get("content")
-        if isinstance(content, str):
-            copy["content"] = self.text(content)
-        elif content is not None:
-            copy["content"] = [self._part(part) for part in content]
-        if "name" in copy and copy["role"] != "tool":  # the name of a tool is a function's
-            named = self.text(copy["name"])
-            if named != copy["name"]:
-                copy["name"] = re.sub(r"[^\w-]+", "", named, flags=re.ASCII)  # all that names may hold
-        for key in ("reasoning_content", "refusal"):
-            if key in copy:
-                copy[key] = self.text(copy[key])
-        if "tool_calls" in copy:
-            copy["tool_calls"] = [
-                {
-                    **call,
-                    "function": {
-                        **call["function"],
-                        "arguments": self._arguments(call["function"]["arguments"]),
-                    },
-                }
-                for call in copy["tool_calls"]
-            ]
-        return copy
-
-    def _part(self, part: dict[str, Any]) -> dict[str, Any]:
-        label = _MEDIA.get(part.get("type", ""))
-        if label and self._drop_media:
-            return {"type": "text", "text": self.name(label, compact_json(part))}
-        texts = {key: self.text(part[key]) for key in ("text", "refusal") if isinstance(part.get(key), str)}
-        return {**part, **texts}
-
-    def _arguments(self, text: Any) -> Any:
-        """The arguments, redacted; as they stand where there is nothing to redact."""
-        if not isinstance(text, str):
-            return self._value(text)  # an object, as some targets take it
-        try:
-            before = json.loads(text)
-            after = self._value(before)
-            return text if after == before else compact_json(after)
-        except (ValueError, RecursionError):
-            return self.text(text)  # models do write arguments that are no JSON
-
-    def _value(self, value: Any, key: str = "") -> Any:
-        if isinstance(value, str):
-            alone = self.text(value)
-            if alone != value or not key:
-                return alone
-            beside = self.text(f"{key}: {value}")
-            return beside.removeprefix(f"{key}: ") if beside.startswith(f"{key}: ") else value
-        if isinstance(value, list):
-            return [self._value(item, key) for item in value]
-        if isinstance(value, dict):
-            renamed: dict[str, Any] = {}
-            for name, item in value.items():
-                named = self.text(name)
-                while named in renamed:  # never lose one to another
-                    named += "_"
-                renamed[named] = self._value(item, name)
-            return renamed
-        return value
-
-    def _described(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self._described(item) for item in value]
-        if isinstance(value, dict):
-            return {
-                key: self.text(item)
-                if key == "description" and isinstance(item, str)
-                else self._described(item)
-                for key, item in value.items()
-            }
-        return value
-
-
-_MEDIA = {"image_url": "IMAGE", "input_audio": "AUDIO", "file": "FILE"}

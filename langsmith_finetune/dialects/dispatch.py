@@ -8,25 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 from langsmith_finetune._foundation.json_text import OBJECT
-from langsmith_finetune.chat_format import Message, nameless
 from langsmith_finetune.dialects import gemini, langchain, ollama, openai_chat, openai_responses, vercel
 from langsmith_finetune.dialects import stream_events as events
-from langsmith_finetune.dialects.checked import list_at, malformed, mapping_at, text_at
+from langsmith_finetune.dialects.assembly import (
+    answer_from_message,
+    conversation_of,
+    message_of,
+    read_request,
+    read_trajectory,
+    text_answer,
+)
+from langsmith_finetune.dialects.checked import list_at, mapping_at, text_at
 from langsmith_finetune.dialects.content import kind_of
 from langsmith_finetune.dialects.conversation import Conversation
-from langsmith_finetune.dialects.endings import ENDINGS, note_ending
+from langsmith_finetune.dialects.endings import note_ending
 from langsmith_finetune.dialects.losses.lost_media import is_repr
 from langsmith_finetune.dialects.notes import Notes, Unreadable
 from langsmith_finetune.dialects.openai_chunks import message_of_chunks
 from langsmith_finetune.dialects.sent.langchain import as_sent
-from langsmith_finetune.dialects.sent.langchain_python import fields_as_sent, messages_as_sent, note_lost_text
+from langsmith_finetune.dialects.sent.langchain_fields import fields_as_sent
+from langsmith_finetune.dialects.sent.langchain_python import messages_as_sent, note_lost_text
 from langsmith_finetune.dialects.sent.langchain_tools import tools_as_sent
 from langsmith_finetune.dialects.sent.vercel import provider_of
-from langsmith_finetune.dialects.tools import add_request_settings, note_missing_calls, note_missing_tools
+from langsmith_finetune.dialects.tools import note_missing_calls, note_missing_tools
 from langsmith_finetune.dialects.turns import Turns
 from langsmith_finetune.runs.fields import RunPayload
 
@@ -37,25 +44,25 @@ def read_choices(run: RunPayload, notes: Notes) -> Conversation:
     """A chat completion: `wrap_openai`, LiteLLM, a `@traceable` function that returns one."""
     choices = run.outputs["choices"]
     if not isinstance(choices, list) and isinstance(choices, OBJECT):  # Dify's one choice is the message
-        turns = _request(run, notes)
-        said = _answer("outputs.choices", choices, turns)
-        return _conversation(run, notes, turns, [said])
+        turns = read_request(run, notes)
+        said = answer_from_message("outputs.choices", choices, turns)
+        return conversation_of(run, notes, turns, [said])
     answer = openai_chat.answer_from(run, notes)  # first: it tells a completion model
     if answer[0]["content"] == "redacted-by-litellm":
         raise Unreadable("hidden", "LiteLLM was told to leave messages out of its logs")
-    return _conversation(run, notes, _request(run, notes), answer, whole_request=True)
+    return conversation_of(run, notes, read_request(run, notes), answer, whole_request=True)
 
 
 def read_generations(run: RunPayload, notes: Notes) -> Conversation:
     """A chat model of LangChain's, in Python or JavaScript, of any age."""
     answer = langchain.answer_from(run, notes)
     run = fields_as_sent(run, notes)
-    turns = _request(run, notes)
+    turns = read_request(run, notes)
     instructions = run.invocation("instructions")  # a setting of the Responses API
     if instructions:
         said = text_at("invocation_params.instructions", instructions)
         turns.messages.insert(0, {"role": "system", "content": said})
-    conversation = _conversation(run, notes, turns, answer, whole_request=True)
+    conversation = conversation_of(run, notes, turns, answer, whole_request=True)
     asked = messages_as_sent(conversation.messages[:-1], run, notes)
     conversation.messages = [*as_sent(asked, run, notes), conversation.messages[-1]]
     tools_as_sent(conversation, run, notes)
@@ -71,14 +78,14 @@ def read_generations(run: RunPayload, notes: Notes) -> Conversation:
 
 def read_messages(run: RunPayload, notes: Notes) -> Conversation:
     """`messages` as the answer: one message, or all that came of the call, with the tools' answers."""
-    return _trajectory("outputs.messages", run.outputs["messages"], run, notes)
+    return read_trajectory("outputs.messages", run.outputs["messages"], run, notes)
 
 
 def read_named_message(run: RunPayload, notes: Notes) -> Conversation:
     """`message` as the answer."""
-    turns = _request(run, notes)
+    turns = read_request(run, notes)
     message = mapping_at("outputs.message", run.outputs["message"])
-    return _conversation(run, notes, turns, [_answer("outputs.message", message, turns)])
+    return conversation_of(run, notes, turns, [answer_from_message("outputs.message", message, turns)])
 
 
 def read_llm_output(run: RunPayload, notes: Notes) -> Conversation:
@@ -86,14 +93,14 @@ def read_llm_output(run: RunPayload, notes: Notes) -> Conversation:
     operation = run.metadata.get("ai.operationId")
     if isinstance(operation, str) and not operation.endswith((".doGenerate", ".doStream")):
         raise Unreadable("not_llm", "the exporter posts the run around the model's calls as one of them")
-    turns = _request(run, notes)
+    turns = read_request(run, notes)
     message = mapping_at("outputs.llm_output", run.outputs["llm_output"])
-    answer = _answer("outputs.llm_output", message, turns)
+    answer = answer_from_message("outputs.llm_output", message, turns)
     if "tool_calls" in answer and not answer["content"]:
         notes.add(
             "text_missing", "LangSmith's exporter for the AI SDK posts calls without the text beside them"
         )
-    return _conversation(run, notes, turns, [answer], whole_request=True)
+    return conversation_of(run, notes, turns, [answer], whole_request=True)
 
 
 def read_candidates(run: RunPayload, notes: Notes) -> Conversation:
@@ -120,8 +127,8 @@ def read_response(run: RunPayload, notes: Notes) -> Conversation:
 
 def read_text(run: RunPayload, notes: Notes) -> Conversation:
     """`text` as the answer: the model's node in a workflow of Dify's."""
-    said = _said(text_at("outputs.text", run.outputs["text"]), notes)
-    return _conversation(run, notes, _request(run, notes), [said])
+    said = text_answer(text_at("outputs.text", run.outputs["text"]), notes)
+    return conversation_of(run, notes, read_request(run, notes), [said])
 
 
 def read_output(run: RunPayload, notes: Notes) -> Conversation:
@@ -137,7 +144,7 @@ def read_output(run: RunPayload, notes: Notes) -> Conversation:
             raise Unreadable(
                 "lost_at_source", "outputs.output is what Python calls an object, not what it holds"
             )
-        conversation = _conversation(run, notes, _request(run, notes), [_said(output, notes)])
+        conversation = conversation_of(run, notes, read_request(run, notes), [text_answer(output, notes)])
         note_missing_calls(conversation, notes)
         return conversation
     return _read_list(list_at("outputs.output", output), run, notes)
@@ -148,13 +155,13 @@ def _read_list(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conversa
     first = output[0] if output else {}
     if isinstance(first, OBJECT):
         return _read_objects(output, run, notes)
-    turns = _request(run, notes)
+    turns = read_request(run, notes)
     if len(output) == 2 and first in ("assistant", "ai") and isinstance(output[1], str):
         turns.add("outputs.output", output)
-        return _conversation(run, notes, turns, [])
+        return conversation_of(run, notes, turns, [])
     if run.streamed and all(isinstance(piece, str) for piece in output):
         notes.spend(sum(1 + len(piece) // 100 for piece in output))  # before they are joined
-        conversation = _conversation(run, notes, turns, [_said("".join(output), notes)])
+        conversation = conversation_of(run, notes, turns, [text_answer("".join(output), notes)])
         note_missing_calls(conversation, notes)
         return conversation
     raise Unreadable("unknown_shape", "outputs.output is a list of nothing that a model is known to answer")
@@ -165,9 +172,9 @@ def _read_objects(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conve
     first = output[0] if output else {}
     # Azure's first chunk tells of filters, and its object is "".
     if any(isinstance(one, OBJECT) and one.get("object") == "chat.completion.chunk" for one in output):
-        turns = _request(run, notes)
+        turns = read_request(run, notes)
         answer = message_of_chunks(where, output, notes)
-        return _conversation(run, notes, turns, [answer])
+        return conversation_of(run, notes, turns, [answer])
     if "candidates" in first:
         return _read_candidates(where, output, run, notes)
     if first.get("object") == "response" and len(output) == 1:  # streamed by OpenAI's agents of 2025
@@ -178,7 +185,7 @@ def _read_objects(output: Sequence[Any], run: RunPayload, notes: Notes) -> Conve
         return read_named_message(replace(run, outputs=ollama.joined(where, output, notes)), notes)
     if "role" not in first or kind_of(first) == "message":
         return _read_responses(run, notes)
-    return _trajectory(where, output, run, notes)
+    return read_trajectory(where, output, run, notes)
 
 
 def _read_events(where: str, output: Sequence[Any], run: RunPayload, notes: Notes) -> Conversation:
@@ -202,8 +209,8 @@ def read_message(run: RunPayload, notes: Notes) -> Conversation:
 
 def _read_bare(run: RunPayload, notes: Notes) -> Conversation:
     """`wrap_anthropic`, and what people return from functions of their own."""
-    turns = _request(run, notes)
-    conversation = _conversation(run, notes, turns, [_answer("outputs", run.outputs, turns)])
+    turns = read_request(run, notes)
+    conversation = conversation_of(run, notes, turns, [answer_from_message("outputs", run.outputs, turns)])
     if run.inputs.get("mcp_servers"):
         notes.add("server_tool_dropped", "inputs.mcp_servers")
     return conversation
@@ -211,29 +218,11 @@ def _read_bare(run: RunPayload, notes: Notes) -> Conversation:
 
 def _read_responses(run: RunPayload, notes: Notes) -> Conversation:
     """The Responses API: `wrap_openai`, OpenAI's agents; and the latter's streamed chat completions."""
-    turns = _request(run, notes)
+    turns = read_request(run, notes)
     openai_responses.add_answer(run, turns)
-    conversation = _conversation(run, notes, turns, [], whole_request=True)
+    conversation = conversation_of(run, notes, turns, [], whole_request=True)
     openai_responses.note_settings(run, conversation, notes)
     return conversation
-
-
-def _note_agents(run: RunPayload, conversation: Conversation, notes: Notes) -> None:
-    """OpenAI's agents over chat completions: messages under `input`, and no tools anywhere.
-
-    Those of 2025 do not name themselves, but the span that each run was.
-    """
-    if run.invocation("tools") is None and not conversation.tools:
-        notes.add(
-            "tools_missing",
-            "OpenAI's agents do not post the tools of a chat completion, nor of any call in late 2025",
-        )
-    note_ending("metadata", {key: run.metadata.get(key) for key in ("incomplete_details", "status")}, notes)
-    settings = run.invocation("model_config")
-    if isinstance(settings, OBJECT) and settings.get("tool_choice") not in (None, "auto"):
-        notes.add("tool_choice", "the call named a tool_choice")
-    if run.metadata.get("output_type") not in (None, "str", "text"):  # in Python, in JavaScript
-        notes.add("response_format", "the agent has an output_type")
 
 
 def _read_claude_agent(run: RunPayload, notes: Notes) -> Conversation:
@@ -264,8 +253,8 @@ def _of_gemini(run: RunPayload, notes: Notes, turns: Turns) -> Conversation:
 def _read_vercel(run: RunPayload, notes: Notes) -> Conversation:
     turns = Turns(notes)
     vercel.add_request(run, turns)
-    vercel.add_answer(_message_of(run.outputs), turns, provider_of(run))
-    conversation = _conversation(run, notes, turns, [], whole_request=True)
+    vercel.add_answer(message_of(run.outputs), turns, provider_of(run))
+    conversation = conversation_of(run, notes, turns, [], whole_request=True)
     vercel.add_settings(conversation, run, notes)
     return conversation
 
@@ -313,156 +302,3 @@ def reader_of(outputs: Mapping[str, Any]) -> Reader:
     if kind_of(outputs) in langchain.KIND_OF_TYPE:
         return read_message  # dumped, with its fields under `data`
     raise Unreadable("unknown_shape", "no reader knows outputs of this form")
-
-
-def _request(run: RunPayload, notes: Notes) -> Turns:
-    """What went to the model, read from the place it is in."""
-    inputs, turns = run.inputs, Turns(notes)
-    if inputs.get("messages") is not None:
-        if inputs.get("system"):  # Anthropic's place, in a function of the user's own
-            turns.add("inputs.system", {"role": "system", "content": inputs["system"]})
-        messages = inputs["messages"]
-        turns.add_all(
-            *_batch(
-                messages if isinstance(messages, list) or not isinstance(messages, OBJECT) else [messages]
-            )
-        )  # Dify's one
-    elif inputs.get("contents") is not None:
-        gemini.add_contents(run, turns)
-    elif inputs.get("input") is not None:
-        openai_responses.add_request(run, turns)
-    elif "role" in inputs and "content" in inputs:  # OpenAI's agents, where one message is all that was sent
-        turns.add("inputs", inputs)
-    elif inputs.keys() & {"prompt", "prompts"}:
-        raise Unreadable("completion_model", "inputs.prompt holds text, not messages")
-    elif "messages" in inputs:
-        raise malformed("inputs.messages", "a list", None)
-    else:
-        raise Unreadable("unknown_shape", "no reader knows inputs of this form")
-    if not turns.messages:
-        raise malformed("inputs.messages", "a list of at least one message", [])
-    return turns
-
-
-def _batch(messages: Any) -> tuple[str, Any]:
-    """The messages, out of the list of batches that LangChain puts around them."""
-    where, batch = "inputs.messages", list_at("inputs.messages", messages)
-    # A batch is a list of objects; a message may be a list too, but then of texts: ["system", "..."].
-    if batch and isinstance(batch[0], (list, tuple)) and not (batch[0] and isinstance(batch[0][0], str)):
-        if len(batch) > 1:
-            raise Unreadable("malformed", f"inputs.messages holds {len(batch)} batches, a run has one")
-        where, batch = "inputs.messages[0]", batch[0]
-    return where, batch
-
-
-def _conversation(
-    run: RunPayload, notes: Notes, turns: Turns, answer: list[Message], *, whole_request: bool = False
-) -> Conversation:
-    for message in answer:
-        turns.give_ids("outputs", message)
-    conversation = Conversation(messages=[*turns.messages, *answer])
-    if run.metadata.get("ls_provider") in _NAMELESS:
-        for message in conversation.messages:
-            if message["role"] == "tool":
-                message.pop("name", None)
-    note_ending("outputs", run.outputs, notes)
-    add_request_settings(conversation, run, notes)
-    if "contents" in run.inputs and run.inputs.get("messages") is None:
-        gemini.add_settings(conversation, run, notes)
-    note_missing_tools(conversation, notes, in_history=not whole_request)
-    if run.metadata.get("ls_integration") == "openai-agents-sdk" or "openai_span_id" in run.metadata:
-        _note_agents(run, conversation, notes)
-    return conversation
-
-
-_NAMELESS = (
-    "anthropic",
-    "google",
-    "google_ai",
-    "google_genai",
-    "google_vertexai",
-    "amazon_bedrock",
-    "cohere",
-    "ollama",
-)
-"""Providers whose APIs have no name for who answers a call, though messages in a run may have one."""
-
-_BESIDE = frozenset({
-    # What came with an answer and is no part of it: names, times, counts, prices, how it ended.
-    "id", "object", "type", "index", "model", "created", "created_at", "usage", "usage_metadata", "metadata",
-    "usageMetadata", "totalUsage", "total_usage", "response_metadata", "responseMetadata", "service_tier",
-    "system_fingerprint", "stop_sequence", "stop_details", "container", "diagnostics", "context_management",
-    "metrics", "latency_ms", "cost", "timings", "logprobs", "done", "output", "token_usage", "tokenUsage",
-    "modelVersion", "model_version", "sdk_http_response", "sdkHttpResponse", "ResponseMetadata", "$metadata",
-    # Vercel's AI SDK: what it sent and got, in its provider's form.
-    "request", "response", "rawCall", "rawResponse", "rawPrompt", "warnings", "providerMetadata",
-    "experimental_providerMetadata",
-    # The answer once more, as the SDK parsed it.
-    "parsed", "parsed_output", "text_content",
-    *ENDINGS,
-})  # fmt: skip
-
-
-def _message_of(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The message in outputs that hold more. Whatever is not known to be beside it is in it, for its reader to note."""
-    return {"role": "assistant"} | {
-        key: value
-        for key, value in outputs.items()
-        if value is not None and key not in _BESIDE and not isinstance(value, (bool, int, float))
-    }
-
-
-def _answer(where: str, message: Mapping[str, Any], turns: Turns) -> Message:
-    """The model's message, in any dialect; not yet among the turns."""
-    kind = kind_of(message)
-    if kind == "constructor" or (kind in langchain.KIND_OF_TYPE and "role" not in message):
-        return langchain.answer_message(where, message, turns.notes)
-    note_ending(where, message, turns.notes)
-    before = len(turns.messages)
-    turns.add(where, _message_of(message))
-    added, turns.messages = turns.messages[before:], turns.messages[:before]
-    if len(added) != 1:
-        raise Unreadable("malformed", f"{where} must be one message, found {len(added)}")
-    if added[0]["role"] != "assistant":
-        raise malformed(f"{where}.role", '"assistant"', added[0]["role"], openai_chat.ROLES)
-    return added[0]
-
-
-def _said(text: str, notes: Notes) -> Message:
-    notes.spend(len(text) // 100)
-    return {"role": "assistant", "content": text}
-
-
-def _trajectory(where: str, messages: Any, run: RunPayload, notes: Notes) -> Conversation:
-    """An answer of one message or of many: several calls with the answers of tools between them."""
-    turns = _request(run, notes)
-    asked = list(turns.messages)
-    found = list_at(where, messages)
-    if not found:
-        raise Unreadable("empty_output", f"{where} is an empty list")
-    if len(found) > 1 and all(isinstance(m, Mapping) and "finish_reason" in m for m in found):
-        notes.add("other_candidates", f"{where} holds {len(found)}")  # OpenTelemetry: one for each choice
-        found = found[:1]
-    if isinstance(found[0], (list, tuple)) and not (found[0] and isinstance(found[0][0], str)):
-        raise malformed(f"{where}[0]", "a message", found[0])
-    for index, message in enumerate(found):
-        is_last = index == len(found) - 1
-        if is_last and isinstance(message, OBJECT) and message.get("role", "assistant") == "assistant":
-            answer = _answer(f"{where}[{index}]", message, turns)
-            turns.messages.append(answer)
-        else:
-            turns.add(f"{where}[{index}]", message)
-    said = turns.messages[len(asked) :]
-    if [*map(nameless, said[: len(asked)])] == [*map(nameless, asked)]:
-        said = said[len(asked) :]  # the outputs repeat the inputs, as a graph's state does
-        turns.messages = asked + said
-    last = said[-1]["role"] if said else None
-    if last != "assistant":
-        raise malformed(f"the role of the last of {where}", '"assistant"', last, openai_chat.ROLES)
-    if any(one["role"] == other["role"] == "assistant" for one, other in pairwise(said)):
-        raise Unreadable(
-            "malformed", f"{where} has two assistant messages in a row; cannot tell which is the answer"
-        )
-    conversation = _conversation(run, notes, turns, [])
-    conversation.said = len(said)
-    return conversation

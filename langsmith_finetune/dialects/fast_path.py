@@ -8,14 +8,22 @@ text, where it also skips all others. A run that is in the least unlike these ty
 from __future__ import annotations
 
 from types import NoneType
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET
 
 from langsmith_finetune._foundation.json_text import LARGEST, short_text
 from langsmith_finetune.chat_format import Message
-from langsmith_finetune.dialects.endings import Meant
+from langsmith_finetune.dialects.fast_forms import (
+    ROLE_OF_CLASS,
+    PlainExtra,
+    PlainInputs,
+    PlainMessage,
+    PlainMetadata,
+    PlainOutputs,
+    PlainRun,
+)
 from langsmith_finetune.dialects.losses.lost_media import CUT
 from langsmith_finetune.dialects.losses.unseen_context import HOSTED, KEPT, NESTED, TOLD_AGAIN
 from langsmith_finetune.dialects.notes import MARKS
@@ -25,235 +33,6 @@ from langsmith_finetune.examples.source import RunSource
 from langsmith_finetune.runs.fields import count_from, given_text, scores_from, time_text
 from langsmith_finetune.runs.placeholders import is_placeholder
 from langsmith_finetune.runs.roles import SIDE_CALLS, role_from
-
-_Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
-_NoKeys: TypeAlias = Annotated[dict[str, Any], Meta(max_length=0)] | None
-_Role: TypeAlias = Literal["system", "user", "assistant"]
-
-_ROLE_OF_CLASS: dict[str, _Role] = {
-    "SystemMessage": "system",
-    "HumanMessage": "user",
-    "AIMessage": "assistant",
-    "AIMessageChunk": "assistant",
-}
-
-
-class _Skipped(Struct, gc=False):
-    """An object of which nothing is looked at, nor made."""
-
-
-class _Facts(Struct, gc=False):
-    """What producers say beside an answer: how it ended as it was meant to, and that the provider found nothing for it.
-
-    What LangChain always says comes first, in its order: msgspec looks a key up from where it found the last.
-    """
-
-    token_usage: _Skipped | None = None
-    model_provider: Any = None
-    model_name: Any = None
-    system_fingerprint: Any = None
-    id: Any = None
-    service_tier: Any = None
-    finish_reason: Meant | None = None
-    logprobs: _Skipped | None = None
-    finishReason: Meant | None = None  # noqa: N815 - as LangChain.js writes it
-    finish_reasons: None = None
-    stop_reason: Meant | None = None
-    stopReason: Meant | None = None  # noqa: N815
-    done_reason: Meant | None = None
-    doneReason: Meant | None = None  # noqa: N815
-    completion_reason: Meant | None = None
-    completionReason: Meant | None = None  # noqa: N815
-    completion_status: Meant | None = None
-    incomplete_details: None = None
-    incompleteDetails: None = None  # noqa: N815
-    status: Meant | None = None
-    messageStop: None = None  # noqa: N815
-    annotations: _Empty = None
-    citations: _Empty = None
-    executed_tools: _Empty = None
-    grounding_metadata: _NoKeys = None
-    groundingMetadata: _NoKeys = None  # noqa: N815
-    search_results: _Empty = None
-    searchResults: _Empty = None  # noqa: N815
-
-
-class _Extra(Struct, forbid_unknown_fields=True, gc=False):
-    """`additional_kwargs`: nothing that went over the wire."""
-
-    refusal: None = None
-    tool_calls: None = None
-    function_call: None = None
-    name: None = None
-    reasoning: None = None
-    reasoning_content: None = None
-    tool_outputs: None = None
-    audio: None = None
-    documents: None = None
-    openai_role: None = field(name="__openai_role__", default=None)
-    annotations: _Empty = None
-    citations: _Empty = None
-    # What LangChain.js keeps of the answer's envelope.
-    model: Any = None
-    id: Any = None
-    type: Any = None
-    role: Any = None
-    index: Any = None
-    stop_reason: Meant | None = None
-    stop_sequence: Any = None
-    usage: _Skipped | None = None
-
-
-class _Fields(Struct, forbid_unknown_fields=True, gc=False):
-    """The `kwargs` of a LangChain message."""
-
-    content: str
-    additional_kwargs: _Extra | None = None
-    response_metadata: _Facts | None = None
-    type: Any = None
-    id: Any = None
-    tool_calls: _Empty = None
-    usage_metadata: _Skipped | None = None
-    invalid_tool_calls: _Empty = None
-    tool_call_chunks: _Empty = None
-    name: None = None
-    example: Any = None
-    chunk_position: Any = None
-    lc_kwargs: _Skipped | None = None
-
-
-class _Message(Struct, forbid_unknown_fields=True, gc=False):
-    """LangChain's, with `kwargs`, or OpenAI's, with `role`."""
-
-    lc: Any = None
-    type: Literal["constructor"] | None = None
-    id: Any = None
-    kwargs: _Fields | None = None
-    role: _Role | None = None
-    content: str | None = None
-    name: None = None
-    refusal: None = None
-    tool_calls: _Empty = None
-    function_call: None = None
-    annotations: _Empty = None
-    audio: None = None
-
-
-class _Inputs(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Messages, and arguments that hold nothing to read."""
-
-    messages: list[_Message | list[_Message]]
-    extra_body: None = None
-    extra_headers: Any = None
-    extra_query: Any = None
-    frequency_penalty: Any = None
-    logit_bias: Any = None
-    logprobs: Any = None
-    max_completion_tokens: Any = None
-    max_output_tokens: Any = None
-    max_tokens: Any = None
-    metadata: Any = None
-    modalities: Any = None
-    model: Any = None
-    n: Any = None
-    prediction: Any = None
-    presence_penalty: Any = None
-    prompt_cache_key: Any = None
-    prompt_cache_retention: Any = None
-    reasoning_effort: Any = None
-    safety_identifier: Any = None
-    seed: Any = None
-    service_tier: Any = None
-    stop: Any = None
-    stop_sequences: Any = None
-    store: Any = None
-    stream: Any = None
-    stream_options: Any = None
-    temperature: Any = None
-    timeout: Any = None
-    top_k: Any = None
-    top_logprobs: Any = None
-    top_p: Any = None
-    user: Any = None
-    verbosity: Any = None
-
-
-class _Candidate(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
-    """A generation of LangChain's, or a choice of OpenAI's."""
-
-    text: Any = None
-    generation_info: _Facts | None = None
-    generation_info_js: _Facts | None = field(name="generationInfo", default=None)
-    type: Any = None
-    finish_reason: Meant | None = None
-    index: Any = None
-    logprobs: _Skipped | None = None
-    message: _Message
-    stop_reason: Meant | None = None
-
-
-class _Outputs(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
-    """LangChain's, or OpenAI's."""
-
-    generations: list[_Candidate | list[_Candidate]] | UnsetType = UNSET
-    llm_output: _Facts | None = None
-    llm_output_js: _Facts | None = field(name="llmOutput", default=None)
-    run: Any = None
-    type: Any = None
-    id: Any = None
-    choices: list[_Candidate] | UnsetType = UNSET
-    created: Any = None
-    model: Any = None
-    object: Any = None
-    metadata: _Skipped | None = None
-    moderation: _Skipped | None = None
-    service_tier: Any = None
-    system_fingerprint: Any = None
-    usage: _Skipped | None = None
-    usage_metadata: _Skipped | None = None
-    obfuscation: Any = None
-    prompt_filter_results: Any = None
-    provider: Any = None
-    citations: _Empty = None
-    search_results: _Empty = None
-
-
-class _Metadata(Struct, gc=False):
-    thread_id: Any = None
-    session_id: Any = None
-    user_id: Any = None
-    ls_model_name: Any = None
-    ls_integration: Any = None
-
-
-class _ExtraOfRun(Struct, gc=False):
-    invocation_params: Any = None
-    options: Any = None
-    metadata: Any = None
-
-
-class _Run(Struct, gc=False):
-    run_type: Literal["llm", "LLM"]
-    inputs: _Inputs
-    outputs: _Outputs
-    extra: _ExtraOfRun | None = None
-    metadata: Any = None
-    id: Any = None
-    name: Any = None
-    status: Any = None
-    error: Any = None
-    attachments: Any = None
-    trace_id: Any = None
-    thread_id: Any = None
-    project_id: Any = None
-    session_id: Any = None
-    start_time: Any = None
-    reference_example_id: Any = None
-    prompt_tokens: Any = None
-    completion_tokens: Any = None
-    feedback_stats: Any = None
-    serialized: Any = None
-    manifest: Any = None
 
 
 def read_fast(run: Any) -> tuple[list[Message], RunSource] | None:
@@ -266,11 +45,11 @@ def read_fast(run: Any) -> tuple[list[Message], RunSource] | None:
         kind = type(run)
         if kind is dict:
             is_row = type(run.get("inputs")) in (str, bytes)
-            found = _from_row(run) if is_row else msgspec.convert(run, _Run)
+            found = _from_row(run) if is_row else msgspec.convert(run, PlainRun)
         elif kind is bytes:
             found = _RUN.decode(run)
         elif (kind.__module__, kind.__name__) in _MODELS:
-            found = msgspec.convert(run.__dict__, _Run)
+            found = msgspec.convert(run.__dict__, PlainRun)
         else:
             return None  # other objects may make up their fields as they are asked for them
         messages = _messages(found)
@@ -298,31 +77,31 @@ class _NotPlain(Exception):  # noqa: N818 - never leaves this module
     pass
 
 
-_RUN = msgspec.json.Decoder(_Run)
+_RUN = msgspec.json.Decoder(PlainRun)
 _COLUMNS: dict[str, msgspec.json.Decoder[Any]] = {
-    "inputs": msgspec.json.Decoder(_Inputs),
-    "outputs": msgspec.json.Decoder(_Outputs),
-    "extra": msgspec.json.Decoder(_ExtraOfRun | None),
-    "metadata": msgspec.json.Decoder(_Metadata | None),
+    "inputs": msgspec.json.Decoder(PlainInputs),
+    "outputs": msgspec.json.Decoder(PlainOutputs),
+    "extra": msgspec.json.Decoder(PlainExtra | None),
+    "metadata": msgspec.json.Decoder(PlainMetadata | None),
     "feedback_stats": msgspec.json.Decoder(),
 }
 
 
-def _from_row(row: dict[str, Any]) -> _Run:
+def _from_row(row: dict[str, Any]) -> PlainRun:
     """A row of an export, each text of which is decoded by itself."""
     if row.get("run_type") not in ("llm", "LLM"):
         raise _NotPlain
-    fields = {name: row[name] for name in _Run.__struct_fields__ if name in row}
+    fields = {name: row[name] for name in PlainRun.__struct_fields__ if name in row}
     for name, decoder in _COLUMNS.items():
         if type(fields.get(name)) in (str, bytes):
             fields[name] = decoder.decode(fields[name])
-    found = _Run(**fields)
-    if type(found.outputs) is _Outputs and type(found.extra) in (_ExtraOfRun, NoneType):
+    found = PlainRun(**fields)
+    if type(found.outputs) is PlainOutputs and type(found.extra) in (PlainExtra, NoneType):
         return found
     raise _NotPlain
 
 
-def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
+def _messages(run: PlainRun) -> list[Message]:  # noqa: C901, PLR0912 - see below
     """One pass over what was said, in one piece: this loop is what reading in bulk costs."""
     asked: list[Any] = run.inputs.messages
     answers: Any = run.outputs.generations
@@ -350,7 +129,7 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
             if role == "system" and is_placeholder(text):
                 raise _NotPlain
         else:
-            role, text = _ROLE_OF_CLASS.get(message.id[-1] if message.id else ""), fields.content
+            role, text = ROLE_OF_CLASS.get(message.id[-1] if message.id else ""), fields.content
             if message.type is None or message.role is not None or message.content is not None:
                 raise _NotPlain
             if role == "system" and (messages or _is_of_old_javascript(run, message)):
@@ -373,11 +152,11 @@ def _messages(run: _Run) -> list[Message]:  # noqa: C901, PLR0912 - see below
 _NO_ANSWER = ("", "redacted-by-litellm")
 
 
-def _is_of_old_javascript(run: _Run, message: _Message) -> bool:
+def _is_of_old_javascript(run: PlainRun, message: PlainMessage) -> bool:
     return message.id is not None and message.id[0] == "langchain_core" and run.outputs.llm_output_js is None
 
 
-def _is_unlike(run: _Run, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001 - told once, right above
+def _is_unlike(run: PlainRun, answer: Any, is_choice: bool) -> bool:  # noqa: FBT001 - told once, right above
     """True if the run has anything a full reader would use besides the text."""
     if type(answer) is list or run.error or run.attachments:
         return True
@@ -396,7 +175,7 @@ _LOOKED_AT = (
 )
 
 
-def _has_settings(extra: _ExtraOfRun | None) -> bool:
+def _has_settings(extra: PlainExtra | None) -> bool:
     return extra is not None and (type(extra.invocation_params) is dict or type(extra.options) is dict)
 
 
@@ -422,7 +201,7 @@ def _is_made_with(serialized: Any) -> bool:
 _INTEGRATIONS_READ_WITH_CARE = ("openai-agents-sdk", "claude-agent-sdk", "google-adk")
 
 
-def _source(run: _Run) -> RunSource:
+def _source(run: PlainRun) -> RunSource:
     inner = run.extra.metadata if run.extra is not None else None
     if run.metadata is not None and inner is not None:
         raise _NotPlain  # they are merged key by key

@@ -20,12 +20,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langsmith_finetune._foundation.json_text import OBJECT, compact_json
+from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.chat_format import Message, ToolCall
 from langsmith_finetune.dialects.blocks import typed_blocks
 from langsmith_finetune.dialects.checked import (
     arguments_text,
-    json_at,
     list_at,
     malformed,
     mapping_at,
@@ -33,6 +32,7 @@ from langsmith_finetune.dialects.checked import (
 )
 from langsmith_finetune.dialects.content import REASONING, content_from, kind_of
 from langsmith_finetune.dialects.langchain import KIND_OF_TYPE, kind_and_fields, message_from_fields
+from langsmith_finetune.dialects.message_forms import answer_content, from_tuple, parts_of
 from langsmith_finetune.dialects.notes import Notes, Unreadable
 from langsmith_finetune.dialects.ollama import with_images
 from langsmith_finetune.dialects.openai_chat import (
@@ -93,7 +93,7 @@ class Turns:
         """Read one message, which may be several turns in a chat line: Anthropic's answers of tools are."""
         self.notes.spend(1)
         if isinstance(message, (list, tuple)):
-            message = _from_tuple(where, message)
+            message = from_tuple(where, message)
         message = mapping_at(where, message)
         if message.get("images"):
             message = with_images(where, message, self.notes)
@@ -103,7 +103,7 @@ class Turns:
             self._add_langchain(where, *kind_and_fields(where, message))
         elif "parts" in message:
             self._split(
-                where, message, self._typed(f"{where}.parts", _parts(f"{where}.parts", message["parts"]))
+                where, message, self._typed(f"{where}.parts", parts_of(f"{where}.parts", message["parts"]))
             )
         elif isinstance(content, (list, tuple)) and has_blocks(
             blocks := self._typed(f"{where}.content", content)
@@ -244,7 +244,7 @@ class Turns:
             call_id = self._first_waiting(where, block.get("name"))
         call_id = text_at(f"{where}.id", call_id)
         self._waiting.pop(call_id, None)
-        content = _answer_content(where, block, self.notes)
+        content = answer_content(where, block, self.notes)
         self.messages.append({"role": "tool", "content": content, "tool_call_id": call_id})
 
     def _first_waiting(self, where: str, name: Any) -> str:
@@ -259,62 +259,3 @@ class Turns:
 def has_blocks(content: Sequence[Any]) -> bool:
     """True if a list of blocks holds calls or answers of tools."""
     return any(isinstance(block, OBJECT) and kind_of(block) in _SPLIT for block in content)
-
-
-def _from_tuple(where: str, pair: Sequence[Any]) -> dict[str, Any]:
-    if len(pair) != 2 or not isinstance(pair[0], str):
-        raise malformed(where, "a message, or a role and its content", pair)
-    return {"role": pair[0], "content": pair[1]}
-
-
-def _parts(where: str, parts: Any) -> list[Any]:
-    """OpenTelemetry's parts, with text and files where every other dialect has them."""
-    return [_from_otel(f"{where}[{i}]", part) for i, part in enumerate(list_at(where, parts))]
-
-
-def _from_otel(where: str, part: Any) -> Any:
-    part = mapping_at(where, part)
-    modality = part.get("modality")
-    match kind_of(part):
-        case "text":
-            return {"type": "text", "text": part.get("content", part.get("text"))}
-        case "blob" if modality in ("image", "audio"):
-            return {"type": modality, "base64": part.get("content"), "mime_type": part.get("mime_type")}
-        case "uri" if modality == "image":
-            return {"type": "image", "url": part.get("uri")}
-        case "file":
-            return {"type": "file", "file_id": part.get("file_id")}
-        case "blob" | "uri":
-            raise Unreadable(
-                "not_expressible", f"{where} is media of a kind that a chat message has no part for"
-            )
-    return part
-
-
-def _answer_content(where: str, block: Mapping[str, Any], notes: Notes) -> Any:
-    """What a tool answered: text and parts as they are, any other value as JSON text."""
-    for key in ("output", "response", "result", "content"):
-        if block.get(key) is None:
-            continue
-        value, at = block[key], f"{where}.{key}"
-        if key == "output" and isinstance(value, Mapping) and "type" in value:
-            return _sdk_output(at, value, notes)
-        if key == "response" and isinstance(value, Mapping) and value.keys() == {"output"}:
-            value = value["output"]  # Gemini's key for "this is what the function returned"
-        if isinstance(value, str) or key == "content":
-            return content_from(at, value, notes) or ""
-        return compact_json(json_at(at, value, notes))
-    return ""
-
-
-def _sdk_output(where: str, output: Mapping[str, Any], notes: Notes) -> str:
-    """The output of a tool in Vercel's AI SDK, as its OpenAI provider sends it."""
-    match output.get("type"):
-        case "text" | "error-text":
-            return text_at(f"{where}.value", output.get("value"))
-        case "json" | "error-json" | "content":
-            return compact_json(json_at(f"{where}.value", output.get("value"), notes))
-        case "execution-denied":
-            reason = output.get("reason")
-            return "Tool execution denied." if reason is None else text_at(f"{where}.reason", reason)
-    raise malformed(f"{where}.type", "a kind of tool output", output.get("type"))

@@ -19,8 +19,6 @@ import hashlib
 import json
 import os
 import re
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -32,13 +30,12 @@ from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.locks import process_lock
 from langsmith_finetune._printable import logger_of, printable_address
 from langsmith_finetune.jobs.records import JobRecord, UnreadableError, json_of, record_of
+from langsmith_finetune.jobs.state_folder import ENVIRONMENT, default_folder
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.values import JobInfo, JobRequest
 
 logger = logger_of(__name__)
 
-ENVIRONMENT = "LANGSMITH_FINETUNE_JOURNAL"
-"""Names the folder, in place of the platform's own for what programs remember."""
 
 _FILE = re.compile(r"job-[0-9a-f]{32}-[0-9a-f]{16}-(\d+)\.json")
 
@@ -59,7 +56,7 @@ class Journal:
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = Path(folder or os.environ.get(ENVIRONMENT) or _default_folder()).absolute()
+        self.folder = Path(folder or os.environ.get(ENVIRONMENT) or default_folder()).absolute()
         self._warned: set[Path] = set()
 
     def __repr__(self) -> str:
@@ -290,30 +287,3 @@ def _short(*parts: str) -> str:
 def _stem(fingerprint: str, provider: str, home: str) -> str:
     """What the names of the records of one request begin with."""
     return f"job-{fingerprint[:32]}-{_short(provider, home)}-"
-
-
-def _default_folder() -> Path:
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(_home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(_home() / "Library" / "Application Support")
-    else:
-        base = os.environ.get("XDG_STATE_HOME") or str(_home() / ".local" / "state")
-    return Path(base) / "langsmith-finetune"
-
-
-def _home() -> Path:
-    """The user's home folder; in a container whose user has no name, a folder of its own for that number."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        folder = Path(tempfile.gettempdir()) / f"langsmith-finetune-{os.getuid()}"
-        if os.path.lexists(folder) and folder.lstat().st_uid != os.getuid():
-            folder = Path(tempfile.mkdtemp(prefix="langsmith-finetune-"))  # somebody else made it
-        logger.warning(
-            "HOME is not set and the user has no name, so the journal of jobs is in %s, which a restart may empty. "
-            "Set %s to a folder that lasts",
-            folder,
-            ENVIRONMENT,
-        )
-        return folder

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from langsmith_finetune._foundation.files import finish_pair
-from langsmith_finetune.jobs.creation import sha256_and_first_line, sha256_of_folder
+from langsmith_finetune.jobs.digests import sha256_and_first_line, sha256_of_folder
 from langsmith_finetune.jobs.plan import check_request
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.values import JobRequest, Method

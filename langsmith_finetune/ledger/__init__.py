@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING
 from langsmith_finetune._foundation.doors import door
 
 if TYPE_CHECKING:
-    from langsmith_finetune.ledger.ledger import ErasedFile, Exposure, FileExposure, Ledger
-    from langsmith_finetune.ledger.rows import JobRow, SourceRow
+    from langsmith_finetune.ledger.exposure import ErasedFile, Exposure, FileExposure
+    from langsmith_finetune.ledger.job_rows import JobRow
+    from langsmith_finetune.ledger.ledger import Ledger
+    from langsmith_finetune.ledger.rows import SourceRow
 else:
     __getattr__, __dir__ = door(
         __name__,
         {
-            "langsmith_finetune.ledger.ledger": ["ErasedFile", "Exposure", "FileExposure", "Ledger"],
-            "langsmith_finetune.ledger.rows": ["JobRow", "SourceRow"],
+            "langsmith_finetune.ledger.exposure": ["ErasedFile", "Exposure", "FileExposure"],
+            "langsmith_finetune.ledger.ledger": ["Ledger"],
+            "langsmith_finetune.ledger.job_rows": ["JobRow"],
+            "langsmith_finetune.ledger.rows": ["SourceRow"],
         },
     )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from langsmith_finetune.examples.source import RunSource
 
 BOM = b"\xef\xbb\xbf"
-_LEDGER, _JOBS = ".ledger.jsonl", ".jobs.jsonl"
+_LEDGER = ".ledger.jsonl"
 _AGAIN = "Write file and ledger together, with write_jsonl(examples, path)"
 
 
@@ -44,19 +44,6 @@ class SourceRow(TypedDict, total=False):
     agent_type: str
     scores: dict[str, float]
     notes: list[str]
-
-
-class JobRow(TypedDict, total=False):
-    """A job that took a file. The tuned model joins once it is known."""
-
-    provider: str
-    job_id: str
-    model: str
-    file_sha256: str
-    role: str
-    """`training`, or `validation`: measured on, not learned from."""
-    status: str
-    fine_tuned_model: str
 
 
 def ledger_path(path: Path) -> Path:
@@ -228,13 +215,14 @@ def _are_sources(sources: Any) -> bool:
 def _read(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         for number, data in enumerate(file, start=1):
-            row = _object(data)
+            row = json_object(data)
             if row is None:
                 raise InvalidExampleError(f"{path.name}:{number}", "", "is not a JSON object", _AGAIN)
             yield row
 
 
-def _object(data: bytes) -> dict[str, Any] | None:
+def json_object(data: bytes) -> dict[str, Any] | None:
+    """A row as it is written; None where it is no JSON object."""
     try:
         row = json.loads(data)
     except ValueError:
@@ -245,39 +233,6 @@ def _object(data: bytes) -> dict[str, Any] | None:
 def _line_sha256(data: bytes) -> str:
     """Of the text of a line: without line ends and byte order mark, which tools add and drop."""
     return hashlib.sha256(data.removeprefix(BOM).rstrip(b"\r\n")).hexdigest()
-
-
-def job_rows(path: Path) -> Iterator[JobRow]:
-    """The rows of a list of jobs."""
-    with path.open("rb") as file:
-        for number, data in enumerate(file, start=1):
-            row = _object(data)
-            if not data.strip() or (row is None and not data.endswith(b"\n")):
-                continue  # another process is writing this row just now
-            if not all(
-                isinstance((row or {}).get(key), str) for key in ("provider", "job_id", "file_sha256", "role")
-            ):
-                fix = "Remove the row, or the file; jobs are recorded anew with Ledger.record_job"
-                raise InvalidExampleError(f"{path.name}:{number}", "", "is not a job's row", fix)
-            yield cast("JobRow", row)
-
-
-def append_job(path: Path, row: JobRow) -> None:
-    """Write down a job of a training file, unless it stands there already."""
-    jobs = path.with_name(path.stem + _JOBS)
-    if jobs.exists() and row in list(job_rows(jobs)):
-        return
-    # One write at the end of the file: two processes that append do not cut into each other's rows.
-    handle = os.open(jobs, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(handle, "r+b", buffering=0) as file:
-        is_new = file.seek(0, os.SEEK_END) == 0
-        file.seek(0 if is_new else -1, os.SEEK_END)
-        file.write(encoded(row) if is_new or file.read(1) == b"\n" else b"\n" + encoded(row))
-
-
-def jobs_path(ledger: Path, closing: Mapping[str, Any]) -> Path:
-    """Where the jobs of the file lie that this ledger tells of."""
-    return ledger.with_name(stem_of(ledger, closing) + _JOBS)
 
 
 _KEPT = re.compile(r"\.([0-9a-f]{12})\.ledger\.jsonl$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.http.client import status_of
+from langsmith_finetune.providers.http.refusal import status_of
 from langsmith_finetune.providers.values import ENDED, JobInfo
 
 

@@ -143,7 +143,7 @@ def test_every_name_of_a_door_is_in_the_reference():
 
 
 def test_importing_the_loader_loads_no_client():
-    code = "import sys, langsmith_finetune.sessions; print(*{name.partition('.')[0] for name in sys.modules})"
+    code = "import sys, langsmith_finetune.loaders; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"httpx2", "openai", "langsmith_client"}.isdisjoint(loaded.stdout.split())
 

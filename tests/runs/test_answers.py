@@ -11,6 +11,7 @@ import langsmith
 import pytest
 
 from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.loaders import LangSmithDatasetChatLoader, LangSmithRunChatLoader
 from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
 from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
 from langsmith_finetune.runs.lists import (
@@ -19,7 +20,6 @@ from langsmith_finetune.runs.lists import (
     runs_from_experiment,
 )
 from langsmith_finetune.runs.select import select_runs
-from langsmith_finetune.sessions import LangSmithDatasetChatLoader, LangSmithRunChatLoader
 from tests.support.langsmith_runs import NOW, client_of, hours, number, traces
 from tests.support.standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 from tests.support.standins.server import Response
@@ -276,7 +276,7 @@ async def test_runs_of_one_moment_that_never_end_are_an_error(apis, kind, monkey
         "same cursor": "LangSmith returns the same cursor again and again for runs",
         "empty": "LangSmith returns page after page of runs .*with next to nothing new in them: 0 in 21 pages",
         "one a page": "LangSmith returns page after page of runs .*with next to nothing new in them",
-        "full": "LangSmith has more than 5000 runs that started in one millisecond, which are more than are read",
+        "full": "LangSmith has more than 5000 runs that started in one millisecond, more than can be read at once",
     }[kind]
     moment = NOW - timedelta(hours=3)
     with LangSmith(traces(*[moment] * 3), **apis) as server:
@@ -294,7 +294,7 @@ async def test_runs_of_one_moment_that_never_end_are_an_error(apis, kind, monkey
 def test_pages_of_wide_spans_that_never_end_are_an_error(apis, kind):
     with LangSmith(hours(30), **apis) as server:
         tampering(server, endless(kind), cursors=False)
-        with pytest.raises(langsmith.LangsmithError, match=r"^LangSmith gives "):
+        with pytest.raises(langsmith.LangsmithError, match=r"^LangSmith returns "):
             list(select_runs(client_of(server), project_id=PROJECT_ID))
         assert len(server.queried) < 300
 
@@ -303,7 +303,7 @@ def test_pages_of_wide_spans_that_never_end_are_an_error(apis, kind):
 def test_looking_up_ids_ends_too(kind):
     with LangSmith(hours(3), v1=False) as server:
         tampering(server, endless(kind), cursors=False)
-        with pytest.raises(langsmith.LangsmithError, match=r"^LangSmith gives "):
+        with pytest.raises(langsmith.LangsmithError, match=r"^LangSmith returns "):
             list(fetch_runs([number(n) for n in range(3)], client_of(server)))
         assert len(server.queried) < 60
 
@@ -337,7 +337,7 @@ def test_projects_and_queue_items_that_never_end_are_an_error(what, cursor):
             if what == "sessions"
             else runs_from_annotation_queue(client, queue_name="q")
         )
-        with pytest.raises(langsmith.LangsmithError, match=r"^LangSmith gives "):
+        with pytest.raises(langsmith.LangsmithError, match=r"^LangSmith returns "):
             list(stream)
         assert len(server.requests) < 80
 

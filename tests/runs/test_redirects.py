@@ -5,11 +5,12 @@ from __future__ import annotations
 import langsmith
 import pytest
 
+from langsmith_finetune.loaders import LangSmithDatasetChatLoader
 from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
-from langsmith_finetune.runs.langsmith.request import RedirectedError, same_origin
+from langsmith_finetune.runs.langsmith.origins import same_origin
+from langsmith_finetune.runs.langsmith.request import RedirectedError
 from langsmith_finetune.runs.lists import runs_from_annotation_queue, runs_from_dataset
 from langsmith_finetune.runs.select import select_runs
-from langsmith_finetune.sessions import LangSmithDatasetChatLoader
 from tests.support.langsmith_runs import hours, number, tracing_client
 from tests.support.standins.langsmith import KEY, LangSmith
 from tests.support.standins.server import Request, Response, StandIn

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
+from langsmith_finetune.runs.langsmith import progress
 from langsmith_finetune.runs.langsmith import request as wire
-from langsmith_finetune.runs.langsmith import selection
 from langsmith_finetune.runs.select import select_runs
 from tests.support.langsmith_runs import NOW, V2_QUERY, client_of, hours, number, numbers
 from tests.support.standins.langsmith import PROJECT_ID, LangSmith, trace
@@ -77,12 +77,12 @@ def test_pages_grow_to_the_servers_limit_for_light_runs():
 
 
 def test_pages_of_heavy_runs_stay_within_their_bytes(monkeypatch):
-    monkeypatch.setattr(selection, "PAGE_BYTES", 60_000)
+    monkeypatch.setattr(progress, "PAGE_BYTES", 60_000)
     answers = []
     monkeypatch.setattr(
-        selection.Progress,
+        progress.Progress,
         "_weigh",
-        lambda self, page, weigh=selection.Progress._weigh: (
+        lambda self, page, weigh=progress.Progress._weigh: (
             answers.append(page.size / page.pages),
             weigh(self, page),
         ),

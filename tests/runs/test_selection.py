@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langsmith_finetune._foundation.clock import clock as clock_in_use
+from langsmith_finetune.loaders import LangSmithRunChatLoader
 from langsmith_finetune.runs.langsmith import transport as langsmith_talk
 from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS
 from langsmith_finetune.runs.langsmith.selection_state import SelectionState
 from langsmith_finetune.runs.select import select_runs
-from langsmith_finetune.sessions import LangSmithRunChatLoader
 from tests.support.langsmith_runs import NOW, V2_QUERY, client_of, hours, number, numbers, traces
 from tests.support.standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 from tests.support.standins.server import Drop, Response

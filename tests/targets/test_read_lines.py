@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from langsmith_finetune import InvalidExampleError, read_jsonl, write_jsonl
 from langsmith_finetune._foundation.json_line import DEEPEST
 from langsmith_finetune._foundation.surrogates import halves
-from langsmith_finetune.jobs.creation import sha256_and_first_line
+from langsmith_finetune.jobs.digests import sha256_and_first_line
 from langsmith_finetune.providers.fireworks import FireworksProvider
 from langsmith_finetune.providers.local.rows import rows_of_file
 from langsmith_finetune.providers.preparation import prepared_files

@@ -14,8 +14,9 @@ import httpx2
 from langsmith_finetune._foundation.json_values import object_from, text_from, word_from
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
-from langsmith_finetune.providers.http.client import RestClient, status_of
+from langsmith_finetune.providers.http.client import RestClient
 from langsmith_finetune.providers.http.pages import Page, read_pages
+from langsmith_finetune.providers.http.refusal import status_of
 from langsmith_finetune.providers.values import DeploymentInfo
 
 _ARM_VERSION = "2024-10-01"

@@ -12,7 +12,7 @@ from langsmith_finetune._foundation.json_values import id_from, text_from
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.fireworks.account import FireworksAccount
 from langsmith_finetune.providers.fireworks.answers import deployment_from_answer
-from langsmith_finetune.providers.http.client import status_of
+from langsmith_finetune.providers.http.refusal import status_of
 from langsmith_finetune.providers.values import DeploymentInfo
 
 

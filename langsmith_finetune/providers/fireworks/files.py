@@ -19,7 +19,8 @@ from langsmith_finetune._foundation.masking import host_words
 from langsmith_finetune._foundation.retry import with_retries
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.fireworks.account import FireworksAccount
-from langsmith_finetune.providers.http.client import OnProgress, status_of
+from langsmith_finetune.providers.http.client import OnProgress
+from langsmith_finetune.providers.http.refusal import status_of
 from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.http.sending import FileChangedError, Sending
 from langsmith_finetune.providers.values import (

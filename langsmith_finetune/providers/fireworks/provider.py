@@ -27,7 +27,8 @@ from langsmith_finetune.providers.fireworks.request import (
     job_id,
 )
 from langsmith_finetune.providers.http.api_key import ApiKey
-from langsmith_finetune.providers.http.client import RestClient, status_of
+from langsmith_finetune.providers.http.client import RestClient
+from langsmith_finetune.providers.http.refusal import status_of
 from langsmith_finetune.providers.likeness import last_part_agrees, settings_agree
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
 from langsmith_finetune.providers.values import (

@@ -13,9 +13,7 @@ from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_values import (
     id_from,
     json_object,
-    text_from,
     time_from,
-    word_from,
 )
 from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
 from langsmith_finetune._foundation.retry import retry_after_seconds
@@ -23,6 +21,7 @@ from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.http.api_key import sendable_key
 from langsmith_finetune.providers.http.pages import Page, read_pages
+from langsmith_finetune.providers.http.refusal import HttpRefusal, object_in, reason_of
 from langsmith_finetune.providers.http.sending import Stretch
 from langsmith_finetune.providers.http.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
 
@@ -259,14 +258,14 @@ class RestClient:
         code = response.status_code
         error = ProviderError(
             self.name,
-            f"HTTP {code}: {host_words(_reason(response))}",
+            f"HTTP {code}: {host_words(reason_of(response))}",
             temporary=code in {408, 425, 429} or (code >= 500 and code != 501),
             ambiguous=creates and (code == 408 or code >= 500),
             retry_after_seconds=retry_after_seconds(response.headers),
         )
         ids = {
             name: id_
-            for name, value in _object(response).items()
+            for name, value in object_in(response).items()
             if name.endswith("_id") and (id_ := id_from(value))
         }
         error.__cause__ = HttpRefusal(code, ids)
@@ -293,49 +292,3 @@ class RestClient:
             temporary=not (timed_out and sent and creates),
             ambiguous=creates and sent,
         )
-
-
-class HttpRefusal(Exception):  # noqa: N818 - the cause of an error, never raised by itself
-    """A host's refusal.
-
-    Args:
-        status: The HTTP status.
-        ids: The ids in the answer that came with it, by their names. No more is kept: a host may quote what it was sent.
-    """
-
-    def __init__(self, status: int, ids: Mapping[str, str] | None = None) -> None:
-        super().__init__(status, ids or {})
-        self.status = status
-        self.ids = ids or {}
-
-    def __str__(self) -> str:
-        return f"HTTP {self.status}"
-
-
-def status_of(error: ProviderError) -> int | None:
-    """The HTTP status of a refusal; None where the host did not refuse."""
-    return error.__cause__.status if isinstance(error.__cause__, HttpRefusal) else None
-
-
-def ids_of(error: ProviderError) -> Mapping[str, str]:
-    """The ids that a host refused with, by their names."""
-    return error.__cause__.ids if isinstance(error.__cause__, HttpRefusal) else {}
-
-
-def _object(response: httpx2.Response) -> dict[str, Any]:
-    try:
-        return json_object(response.content)
-    except ValueError:
-        return {}
-
-
-def _reason(response: httpx2.Response) -> str:
-    body = _object(response)
-    found = body.get("error", body)
-    if isinstance(found, str) and found:
-        return found
-    if not isinstance(found, dict):
-        return "no message"
-    message = text_from(found.get("message")) or text_from(found.get("detail")) or "no message"
-    notes = [f"{name} {word_from(found[name])}" for name in ("code", "param") if found.get(name)]
-    return f"{message} ({', '.join(notes)})" if notes else message

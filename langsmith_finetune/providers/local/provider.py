@@ -7,26 +7,25 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.json_values import count_from, numbers_from, time_from
 from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
+from langsmith_finetune.providers.local.answers import read_or_reason, status_of
 from langsmith_finetune.providers.local.extra import require_local_extra
 from langsmith_finetune.providers.local.model_folder import check_model_folder
 from langsmith_finetune.providers.local.parameters import check_parameters
-from langsmith_finetune.providers.local.process import is_alive, record_process, start_training, stop
+from langsmith_finetune.providers.local.process import record_process, start_training, stop
 from langsmith_finetune.providers.local.rows import rows_of_file
 from langsmith_finetune.providers.local.run_folder import (
     RunFolder,
-    UnreadableFileError,
     now,
     private_open,
-    read_json,
     write_json,
 )
-from langsmith_finetune.providers.values import ENDED, FileInfo, JobEvent, JobInfo, JobRequest, Status
+from langsmith_finetune.providers.values import ENDED, FileInfo, JobEvent, JobInfo, JobRequest
 from langsmith_finetune.targets.local import LOCAL
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class LocalProvider(Provider):
     def find_jobs(self, request: JobRequest) -> Sequence[JobInfo]:
         """The jobs of an equal request in `runs_dir`, newest first."""
         attempts = self._attempts(request)
-        return [_status_of(attempts[number]) for number in sorted(attempts, reverse=True)]
+        return [status_of(attempts[number]) for number in sorted(attempts, reverse=True)]
 
     def check_request(self, request: JobRequest) -> None:
         """Refuse what cannot be trained here, and settings of the wrong kind."""
@@ -124,14 +123,14 @@ class LocalProvider(Provider):
             except OSError:
                 if attempt not in self._attempts(request):
                     raise
-                return _status_of(RunFolder(run))
+                return status_of(RunFolder(run))
         try:
             start_training(RunFolder(run))
         except OSError as error:
             message = f"the training process could not be started: {error.strerror}"
             RunFolder(run).write_status("failed", "not started", error=message, finished_at=now())
             raise ProviderError(self.name, message) from error
-        return _status_of(RunFolder(run))
+        return status_of(RunFolder(run))
 
     def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands. A job whose process died without a word has failed.
@@ -139,7 +138,7 @@ class LocalProvider(Provider):
         Raises:
             ProviderError: There is no such job in `runs_dir`.
         """
-        return _status_of(self._run(job_id))
+        return status_of(self._run(job_id))
 
     def job_events(self, job_id: str, *, newest: int | None = None) -> Sequence[JobEvent]:
         """What the training process reported, oldest first.
@@ -169,10 +168,10 @@ class LocalProvider(Provider):
             ProviderError: There is no such job in `runs_dir`.
         """
         run = self._run(job_id)
-        if _status_of(run).status not in ENDED:
+        if status_of(run).status not in ENDED:
             private_open(run.cancelled_file, "w").close()
             stop(run)
-        return _status_of(run)
+        return status_of(run)
 
     def chat_model(self, model_id: str, **kwargs: Any) -> LocalChatModel:
         """A chat model that answers in this process.
@@ -241,7 +240,7 @@ class LocalProvider(Provider):
             if not _JOB_ID.fullmatch(path.name) or not path.is_dir():
                 continue
             run = RunFolder(path)
-            fingerprint = _read(run.request_file)[0].get("fingerprint")
+            fingerprint = read_or_reason(run.request_file)[0].get("fingerprint")
             if not isinstance(fingerprint, str) or fingerprint == request.fingerprint:
                 runs[int(path.name.rsplit("-", 1)[1])] = run
         return runs
@@ -251,54 +250,6 @@ class LocalProvider(Provider):
         if run is None or not run.path.is_dir():
             raise ProviderError(self.name, f"there is no job {job_id!r} in {self.runs_dir}")
         return run
-
-
-def _status_of(run: RunFolder) -> JobInfo:
-    alive = is_alive(run)  # asked first: a process that ends now has written its last word before
-    (request, fault), (state, unsaid) = _read(run.request_file), _read(run.status_file)
-    status: Status = next((word for word in get_args(Status) if word == state.get("status")), "unknown")
-    word = str(state.get("provider_status") or status)
-    error = state.get("error")
-    tuned = state.get("fine_tuned_model")
-    if status == "succeeded" and not isinstance(tuned, str):
-        status, unsaid = "unknown", f"{run.status_file.name} names no model"
-    if status == "unknown" or fault:
-        # Never "failed" while it trains: whoever reads that starts another beside it.
-        status, word = "unknown" if alive else "failed", "unreadable"
-        what = fault or unsaid or f"{run.status_file.name} names no status that is known"
-        error = f"{what} in {run.path}, as after a crash of the machine. What the folder holds besides is untouched"
-    elif status not in ENDED and run.cancelled_file.exists():
-        status = word = "cancelling" if alive else "cancelled"
-    elif status not in ENDED and not alive:
-        status, word = "failed", f"died while {word}"
-        error = (
-            f"the training process {word}, without a word: it was killed, or memory ran out. "
-            f"Its last output is in {run.log_file}"
-        )
-    return JobInfo(
-        id=run.id,
-        status=status,
-        provider_status=word,
-        model=str(request.get("model") or "unknown"),
-        fine_tuned_model=tuned if isinstance(tuned, str) else None,
-        error=error if isinstance(error, str) else None,
-        created_at=time_from(request.get("created_at")),
-        finished_at=time_from(state.get("finished_at")),
-        trained_tokens=count_from(state.get("trained_tokens")),
-        step=count_from(state.get("step")),
-        total_steps=count_from(state.get("total_steps")),
-        metrics=numbers_from(state.get("metrics")),
-        attempt=int(run.id.rsplit("-", 1)[1]),
-    )
-
-
-def _read(file: Path) -> tuple[dict[str, Any], str | None]:
-    """What a file of a run folder says, and why it says nothing."""
-    try:
-        value = read_json(file)
-    except UnreadableFileError as error:
-        return {}, f"{file.name} {error}"
-    return ({}, f"{file.name} is missing") if value is None else (value, None)
 
 
 def _copy(source: Path, copy: Path) -> str:

@@ -20,8 +20,8 @@ from langsmith_finetune._foundation.masking import fault_of, host_words, remembe
 from langsmith_finetune._foundation.retry import retry_after_seconds
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.http.client import HttpRefusal, status_of
 from langsmith_finetune.providers.http.pages import Page, read_pages
+from langsmith_finetune.providers.http.refusal import HttpRefusal, status_of
 from langsmith_finetune.providers.http.sending import FileChangedError
 from langsmith_finetune.providers.http.transport import AnswerRefusedError, BoundedTransport
 

@@ -22,7 +22,8 @@ from langsmith_finetune._foundation.masking import host_words
 from langsmith_finetune._foundation.retry import with_retries
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
-from langsmith_finetune.providers.http.client import OnProgress, RestClient, ids_of, status_of
+from langsmith_finetune.providers.http.client import OnProgress, RestClient
+from langsmith_finetune.providers.http.refusal import ids_of, status_of
 from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.http.sending import FileChangedError, Sending
 from langsmith_finetune.providers.values import FileInfo, PreparedFile

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from langsmith_finetune._foundation.json_values import id_from, text_from, time_from
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.http.api_key import ApiKey
-from langsmith_finetune.providers.http.client import RestClient, status_of
+from langsmith_finetune.providers.http.client import RestClient
+from langsmith_finetune.providers.http.refusal import status_of
 from langsmith_finetune.providers.likeness import last_part_agrees, method_agrees, settings_agree
 from langsmith_finetune.providers.submission import check_names, ended_meanwhile
 from langsmith_finetune.providers.together.answers import (

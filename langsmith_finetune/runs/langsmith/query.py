@@ -15,8 +15,8 @@ from langsmith_finetune.runs.langsmith.filters import (
     has_metadata,
     has_tag,
 )
+from langsmith_finetune.runs.langsmith.progress import Share
 from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS, run_fields, utc
-from langsmith_finetune.runs.langsmith.selection import Share
 from langsmith_finetune.runs.langsmith.selection_state import SelectionState, start_of
 from langsmith_finetune.runs.langsmith.window_reader import Conditions
 from langsmith_finetune.runs.role_filter import roles_of, several

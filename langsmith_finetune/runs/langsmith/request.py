@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 # Its names are resolved on first use, so this import is cheap.
 import langsmith
 
 from langsmith_finetune._printable import printable_address
+from langsmith_finetune.runs.langsmith.origins import origin_text, same_origin
 
 LARGEST_ANSWER = 64_000_000
 """Bytes of an answer that are read. A page of runs that is larger is asked for in parts."""
@@ -192,35 +193,12 @@ def _redirected(error: langsmith.APIStatusError, client: Any) -> str:
     there = urljoin(here, there)
     if not same_origin(here, there):
         raise RedirectedError(
-            f"LangSmith at {address_of(client)} redirects to {_origin_text(there)}, which is another address: the "
+            f"LangSmith at {address_of(client)} redirects to {origin_text(there)}, which is another address: the "
             "API key is not sent there. If your LangSmith is there, make it LANGSMITH_ENDPOINT, or the "
             "client's base_url"
         ) from None
     # The parameters of the request are added to it again.
     return there.partition("#")[0].partition("?")[0]
-
-
-def same_origin(here: str, there: str) -> bool:
-    """True if what was sent to one address may be sent to the other: the same host, and not less safe."""
-    try:
-        one, other = _origin(urlsplit(here)), _origin(urlsplit(there))
-    except ValueError:  # a port that is none
-        return False
-    upgraded = (one[0], one[2], other[0], other[2]) == ("http", 80, "https", 443) and one[1] == other[1]
-    return one == other or upgraded
-
-
-def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
-    if url.username is not None or url.password is not None:
-        raise ValueError
-    return url.scheme, url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme)
-
-
-def _origin_text(url: str) -> str:
-    """An address of which nothing but scheme, host and port is worth repeating."""
-    parts = urlsplit(url)
-    host = re.sub(r"[^\w.:\[\]-]", "?", parts.netloc.rpartition("@")[2])[:200]
-    return f"{parts.scheme[:10]}://{host}"
 
 
 # --- bodies ----------------------------------------------------------------------------------------------

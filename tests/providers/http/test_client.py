@@ -4,7 +4,8 @@ import httpx2
 import pytest
 
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.http.client import RestClient, ids_of, retry_after_seconds, status_of
+from langsmith_finetune.providers.http.client import RestClient, retry_after_seconds
+from langsmith_finetune.providers.http.refusal import ids_of, status_of
 
 KEY = "fw_made-up-0123456789"
 

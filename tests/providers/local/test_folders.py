@@ -14,7 +14,7 @@ import torch
 
 from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.jobs.creation import sha256_of_folder
+from langsmith_finetune.jobs.digests import sha256_of_folder
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.local import LocalChatModel, LocalProvider
 from langsmith_finetune.providers.local.process import record_process

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from langsmith_finetune.errors import InvalidExampleError, JobFailedError, NotSupportedError, ProviderError
-from langsmith_finetune.jobs.creation import sha256_of_folder
+from langsmith_finetune.jobs.digests import sha256_of_folder
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.providers.local.run_folder import RunFolder, write_json

@@ -1,0 +1,222 @@
+"""LangSmith runs and chat datasets as LangChain chat sessions, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+)
+from typing import Any, TypeAlias, TypeVar
+from uuid import UUID
+
+from langchain_core.chat_loaders import BaseChatLoader
+
+from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.tally import Tally
+from langsmith_finetune.dialects.conversation import Conversation
+from langsmith_finetune.dialects.read import Reading, begin_reading, conversation_from_run
+from langsmith_finetune.dialects.trace import TraceRuns
+from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.examples.source import Note, NoteKind, RunSource
+from langsmith_finetune.runs.ids import aids_replaced, aruns_found, ids_replaced, runs_found
+from langsmith_finetune.sessions import RunChatSession, session_from_conversation, session_from_line
+
+Run: TypeAlias = Any
+"""A langsmith v1 or v2 `Run`, a dict of either, or a run's id (str or UUID)."""
+
+
+_Read: TypeAlias = Reading | tuple[Conversation, RunSource] | RunNotUsableError
+
+
+T = TypeVar("T")
+
+
+class LangSmithRunChatLoader(BaseChatLoader):
+    """Chat sessions from LangSmith llm runs, one at a time.
+
+    A run that cannot be used never ends the stream: it is in `skipped`, with its id and the reason. What an
+    example does not say about its run is in `notes`. Both are reset on each load.
+
+    Args:
+        runs: Runs (langsmith's `Run` of the v1 or the v2 API, or dicts of either) or run ids, from any
+            iterable; `alazy_load` takes an async iterable too.
+        client: A langsmith client, to fetch runs by id. Without one, a client is made from the
+            environment when the first id arrives.
+        trace_runs: Other runs of the same traces. Some agent SDKs post the tools or the system prompt with
+            a run above the call only; they are then looked up here. Kept in memory.
+        fetch_trace: Fetch those runs through the client, for each run that lacks something and whose trace
+            is not among `trace_runs`: a request or two each.
+        skip_notes: Kinds of notes that are reason enough to skip a run, such as `redacted`.
+        keep_reasoning: Keep the model's thinking, where it is text, in
+            `additional_kwargs["reasoning_content"]`, and so in the training line; for targets that train on
+            it. By default it is left out and noted.
+        on_skip: Called with each run's `RunNotUsableError`.
+        on_note: Called with each `Note`.
+
+    Raises:
+        TypeError: `runs` is no iterable, or a single run.
+
+    Example:
+        >>> from langsmith_finetune import LangSmithRunChatLoader
+        >>> run = {
+        ...     "id": "d2a3", "run_type": "llm",
+        ...     "inputs": {"messages": [{"role": "user", "content": "Hi"}]},
+        ...     "outputs": {"choices": [{"message": {"role": "assistant", "content": "Hello!"}}]},
+        ... }
+        >>> loader = LangSmithRunChatLoader(runs=[run, {"id": "e7c1", "run_type": "chain"}])
+        >>> [message.content for session in loader.lazy_load() for message in session["messages"]]
+        ['Hi', 'Hello!']
+        >>> [(error.run_id, error.reason) for error in loader.skipped]
+        [('e7c1', 'not_llm')]
+    """
+
+    def __init__(
+        self,
+        runs: Iterable[Run] | AsyncIterable[Run],
+        client: Any = None,
+        *,
+        trace_runs: Iterable[Any] = (),
+        fetch_trace: bool = False,
+        skip_notes: Collection[NoteKind] = (),
+        keep_reasoning: bool = False,
+        on_skip: Callable[[RunNotUsableError], None] | None = None,
+        on_note: Callable[[Note], None] | None = None,
+    ) -> None:
+        _check_runs(runs)
+        check_many("trace_runs", trace_runs, "runs")
+        self.runs = runs
+        self.client = client
+        self.trace_runs = TraceRuns(trace_runs)
+        self.fetch_trace = fetch_trace
+        self.skip_notes = skip_notes
+        self.keep_reasoning = keep_reasoning
+        self.on_skip = on_skip
+        self.on_note = on_note
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self.skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
+        self.notes: Tally[Note] = Tally(lambda note: note.kind)
+
+    def lazy_load(self) -> Iterator[RunChatSession]:
+        """Yield one session for each usable run, in the order of the runs.
+
+        Raises:
+            TypeError: The runs are an async iterable; `alazy_load` takes that.
+        """
+        if not isinstance(self.runs, Iterable):
+            raise TypeError("runs is an async iterable: use `async for session in loader.alazy_load()`")
+        self._start_afresh()
+        ids: list[str] = []
+        for run in ids_replaced(self.runs, self.client):
+            read = self._read(run)
+            # The calls of one agent lie under the same runs, which are fetched once.
+            if (wanted := _wanted(read)) and wanted != ids:
+                ids, above = wanted, runs_found(wanted, self.client)
+            if session := self._session(read, above if wanted else ()):
+                yield session
+
+    async def alazy_load(self) -> AsyncIterator[RunChatSession]:
+        """`lazy_load`, over an async iterable too, without blocking the event loop."""
+        self._start_afresh()
+        ids: list[str] = []
+        async for run in aids_replaced(self.runs, self.client):
+            read = self._read(run)
+            if (wanted := _wanted(read)) and wanted != ids:
+                ids = wanted
+                above = await aruns_found(wanted, self.client)
+            if session := self._session(read, above if wanted else ()):
+                yield session
+
+    def load(self) -> list[RunChatSession]:  # type: ignore[override]
+        """Every session, in a list."""
+        return list(self.lazy_load())
+
+    def _read(self, run: Any) -> _Read:
+        """What a run says; where runs may be fetched for what it lacks, it is left unfinished."""
+        if type(run) is RunNotUsableError:
+            return run
+        trace_runs, keep = self.trace_runs.of(run), self.keep_reasoning
+        try:
+            if self.fetch_trace:
+                return begin_reading(run, trace_runs, keep_reasoning=keep)
+            return conversation_from_run(run, trace_runs, skip_notes=self.skip_notes, keep_reasoning=keep)
+        except RunNotUsableError as error:
+            return error
+
+    def _session(self, read: _Read, above: Iterable[Any]) -> RunChatSession | None:
+        try:
+            if isinstance(read, RunNotUsableError):
+                raise read
+            if isinstance(read, Reading):
+                read.add_from_trace(above)
+                read = read.finish(self.skip_notes)
+        except RunNotUsableError as error:
+            self.skipped.add(error)
+            if self.on_skip is not None:
+                self.on_skip(error)
+            return None
+        conversation, source = read
+        session = session_from_conversation(conversation)
+        session["source"] = source
+        for note in source.notes:
+            self.notes.add(note)
+            if self.on_note is not None:
+                self.on_note(note)
+        return session
+
+
+def _wanted(read: _Read) -> list[str]:
+    return read.wanted if isinstance(read, Reading) else []
+
+
+class LangSmithDatasetChatLoader(BaseChatLoader):
+    """Chat sessions from a LangSmith dataset of the type "chat".
+
+    Args:
+        dataset_name: The dataset's name.
+        client: A `langsmith.Client` or a `langsmith.Langsmith`, or any object with a method
+            `read_dataset_openai_finetuning(dataset_name=)`. Without one, a client is made from the environment
+            when loading begins.
+    """
+
+    def __init__(self, *, dataset_name: str, client: Any = None) -> None:
+        self.dataset_name = dataset_name
+        self.client = client
+        self.skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
+
+    def lazy_load(self) -> Iterator[RunChatSession]:
+        """Yield one session for each example of the dataset. One that cannot be used is in `skipped`."""
+        self.skipped = Tally(lambda error: error.reason)
+        from langsmith_finetune.runs.langsmith.projects import fetch_dataset_lines  # noqa: PLC0415 - an HTTP client
+
+        for index, line in enumerate(fetch_dataset_lines(self.dataset_name, self.client)):
+            try:
+                yield session_from_line(f"{self.dataset_name}[{index}]", line)
+            except RunNotUsableError as error:
+                self.skipped.add(error)
+
+    async def alazy_load(self) -> AsyncIterator[RunChatSession]:
+        """`lazy_load` without blocking the event loop."""
+        import asyncio  # noqa: PLC0415 - a tenth of what importing this module costs
+
+        sessions = self.lazy_load()
+        while (session := await asyncio.to_thread(next, sessions, None)) is not None:
+            yield session
+
+    def load(self) -> list[RunChatSession]:  # type: ignore[override]
+        """Every session, in a list."""
+        return list(self.lazy_load())
+
+
+def _check_runs(runs: Any) -> None:
+    if isinstance(runs, (str, UUID)):  # an id
+        raise TypeError(
+            f"runs must be an iterable of runs or ids, not a single {type(runs).__name__}: runs=[run]"
+        )
+    if not isinstance(runs, AsyncIterable):
+        check_many("runs", runs, "runs or ids")
