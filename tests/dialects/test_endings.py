@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from langsmith_finetune.dialects import fast_path as plain
+from langsmith_finetune.dialects import fast_forms as plain
 from langsmith_finetune.dialects.endings import ENDINGS, Meant
 from langsmith_finetune.dialects.fast_path import read_fast
 from tests.support.payloads import (

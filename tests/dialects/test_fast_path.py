@@ -14,7 +14,7 @@ from langsmith.schemas import Run
 from langsmith.types import Run as RunV2
 
 from langsmith_finetune import LangSmithRunChatLoader, RunNotUsableError, examples_from_runs
-from langsmith_finetune.dialects import fast_path as plain
+from langsmith_finetune.dialects import fast_forms as plain
 from langsmith_finetune.dialects.endings import ENDINGS
 from langsmith_finetune.dialects.fast_path import read_fast
 from langsmith_finetune.dialects.losses import unseen_context as context
@@ -129,7 +129,7 @@ def test_a_run_that_is_a_little_odd_reads_the_same_both_ways(words, of_langchain
 
 
 def test_fast_path_sees_every_setting_of_the_readers():
-    assert {*plain._Inputs.__struct_fields__} == context.HARMLESS | {"messages", "extra_body"}
+    assert {*plain.PlainInputs.__struct_fields__} == context.HARMLESS | {"messages", "extra_body"}
     envelope = {
         "token_usage",
         "model_provider",
