@@ -16,13 +16,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langsmith_finetune.providers.local.chat import LocalChatModel
+    from langsmith_finetune.providers.local.inspection import Audit, Preview, audit, preview
     from langsmith_finetune.providers.local.parameters import LocalParameters, LoraParameters
     from langsmith_finetune.providers.local.provider import LocalProvider
+    from langsmith_finetune.providers.local.sequences import TrainedSequence
     from langsmith_finetune.providers.local.tiny import tiny_model
 
-__all__ = ["LocalChatModel", "LocalParameters", "LocalProvider", "LoraParameters", "tiny_model"]
+__all__ = [
+    "Audit",
+    "LocalChatModel",
+    "LocalParameters",
+    "LocalProvider",
+    "LoraParameters",
+    "Preview",
+    "TrainedSequence",
+    "audit",
+    "preview",
+    "tiny_model",
+]
 
 _HOME = {
+    "Audit": "inspection",
+    "Preview": "inspection",
+    "TrainedSequence": "sequences",
+    "audit": "inspection",
+    "preview": "inspection",
     "LocalChatModel": "chat",
     "LocalParameters": "parameters",
     "LocalProvider": "provider",

@@ -15,6 +15,7 @@ from trl.chat_template_utils import add_response_schema
 
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import NotSupportedError
+from langsmith_finetune.providers.local.adaptation import Adaptation, adaptation_in
 from langsmith_finetune.providers.local.extra import no_progress_bars
 from langsmith_finetune.providers.local.model_folder import load_model
 
@@ -35,12 +36,13 @@ class Generator:
     def __init__(self, name: str) -> None:
         self.name = name
         self.tokenizer = load_tokenizer(name)
+        self.adaptation = adaptation_in(name)
         with no_progress_bars():
             model = load_model(name, dtype="auto")
         mps = torch.backends.mps.is_available()
         self.model = model.to("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu").eval()
         self.response_template = _response_template(self.tokenizer)
-        self.stop_ids = _stop_ids(self.model, self.tokenizer)
+        self.stop_ids = _stop_ids(self.model, self.tokenizer, self.adaptation)
         self.context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self.lock = threading.Lock()
 
@@ -124,7 +126,11 @@ class Generator:
         add_generation_prompt: bool = False,
     ) -> str:
         text: str = self.tokenizer.apply_chat_template(
-            messages, tools=tools, add_generation_prompt=add_generation_prompt, tokenize=False
+            self.adaptation.messages(messages),
+            tools=tools,
+            add_generation_prompt=add_generation_prompt,
+            tokenize=False,
+            **self.adaptation.chat_template_kwargs,
         )
         return text
 
@@ -275,7 +281,7 @@ def _response_template(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any] | N
     return template
 
 
-def _stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def _stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase, adaptation: Adaptation) -> list[int]:
     """The tokens that end an answer: the model's, the tokenizer's, and that of the chat template.
 
     The last is what a base model has learned from us to end with, and what its own settings do not know.
@@ -286,7 +292,9 @@ def _stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> list[int]:
         ids.append(tokenizer.eos_token_id)
     if tokenizer.chat_template:
         messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SOME_TOOL}]
-        text = tokenizer.apply_chat_template(messages, tokenize=False)
+        text = tokenizer.apply_chat_template(
+            adaptation.messages(messages), tokenize=False, **adaptation.chat_template_kwargs
+        )
         after = tokenizer(text.rpartition(_SOME_TOOL)[2].strip(), add_special_tokens=False).input_ids
         if after and after[0] in tokenizer.all_special_ids:
             ids.append(after[0])

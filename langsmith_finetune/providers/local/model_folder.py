@@ -34,6 +34,24 @@ def load_model(name: str, **settings: Any) -> Any:
     return loaded_without_code(name, lambda: AutoModelForCausalLM.from_pretrained(name, **settings | safe))
 
 
+def context_of(name: str) -> int | None:
+    """How many tokens a model takes, if it says so; its weights are not loaded.
+
+    Args:
+        name: A folder, also of a LoRA adapter, or a name on the Hugging Face Hub.
+
+    Raises:
+        ProviderError: It is code of its own.
+    """
+    from transformers import AutoConfig
+
+    base = _object(Path(name, "adapter_config.json")).get("base_model_name_or_path")
+    of = base if isinstance(base, str) else name
+    config = loaded_without_code(of, lambda: AutoConfig.from_pretrained(of, trust_remote_code=False))
+    context = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return context if isinstance(context, int) else None
+
+
 def check_model_folder(name: str) -> None:
     """Refuse a folder that cannot be loaded safely, before anything is started. A name on the Hub is not asked for.
 

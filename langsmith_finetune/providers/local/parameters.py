@@ -36,6 +36,9 @@ class LocalParameters(TypedDict, total=False):
     """Train a LoRA adapter instead of every weight. False."""
     gradient_checkpointing: bool
     """Save memory for about a third more time. True on a GPU, False on a CPU."""
+    chat_template_kwargs: Mapping[str, Any]
+    """Settings of the chat template by name, such as `enable_thinking`; kept with the tuned model. Where
+    no answer holds reasoning and the template asks for some, thinking is switched off unless this says otherwise."""
 
 
 _POSITIVE: dict[str, Any] = {
@@ -44,6 +47,15 @@ _POSITIVE: dict[str, Any] = {
     "learning_rate": (int, float),
     "batch_size": int,
     "gradient_accumulation_steps": int,
+}
+_TAKEN = {
+    "messages",
+    "conversation",
+    "tools",
+    "documents",
+    "add_generation_prompt",
+    "tokenize",
+    "chat_template",
 }
 _LORA: dict[str, Any] = {"r": int, "alpha": int, "dropout": (int, float)}
 
@@ -67,8 +79,22 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
                 raise ValueError(f"parameters['gradient_checkpointing'] must be a bool, got {value!r}")
         elif name == "lora":
             _check_lora(value)
+        elif name == "chat_template_kwargs":
+            _check_template_kwargs(value)
         else:
             raise ValueError(_unknown("parameters", name, LocalParameters.__annotations__))
+
+
+def _check_template_kwargs(value: Any) -> None:
+    plain = isinstance(value, Mapping) and all(
+        isinstance(name, str) and name.isidentifier() and isinstance(one, (str, bool, int, float))
+        for name, one in value.items()
+    )
+    if not plain or value.keys() & _TAKEN:
+        raise ValueError(
+            "parameters['chat_template_kwargs'] must be a dict of names to texts, numbers and bools, such as "
+            f"{{'enable_thinking': False}}, got {value!r}"
+        )
 
 
 def _check_lora(value: Any) -> None:

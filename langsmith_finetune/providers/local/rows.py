@@ -91,6 +91,24 @@ def rows_of_line(line: Mapping[str, Any], where: str) -> Iterator[Row]:
         )
 
 
+def has_reasoning(path: Path, name: str) -> bool:
+    """True if an answer of a file that is trained holds the model's reasoning.
+
+    Args:
+        path: The file.
+        name: What to call it in errors.
+
+    Raises:
+        InvalidExampleError: The file is empty, or a line is not JSON.
+    """
+    for _, _, line in sound_lines(path, name):
+        messages = line.get("messages")
+        for message in messages if isinstance(messages, list) else ():
+            if isinstance(message, dict) and message.get("reasoning_content") and message.get("weight", 1):
+                return True
+    return False
+
+
 def _is_trained(message: Mapping[str, Any], where: str, index: int) -> bool:
     weight = message.get("weight", 1)
     if isinstance(weight, bool) or weight not in (0, 1):

@@ -8,16 +8,26 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.chat_template import load_tokenizer
-from langsmith_finetune.errors import FineTuneError, InvalidExampleError, ProviderError
-from langsmith_finetune.providers.local.model_folder import load_model
+from langsmith_finetune.errors import FineTuneError, ProviderError
+from langsmith_finetune.providers.local.adaptation import Adaptation
+from langsmith_finetune.providers.local.model_folder import context_of, load_model
 from langsmith_finetune.providers.local.process import record_process
-from langsmith_finetune.providers.local.rows import Row, rows_of_file
+from langsmith_finetune.providers.local.rows import has_reasoning, rows_of_file
 from langsmith_finetune.providers.local.run_folder import RunFolder, now, read_json
+from langsmith_finetune.providers.local.sequences import (
+    SAID,
+    SequenceNote,
+    Sequencer,
+    TrainedSequence,
+    adapt,
+    refuse_longer,
+)
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -63,7 +73,9 @@ class Training:
     def run(self) -> None:
         """Train, and save the model."""
         self.say("validating", "loading the model")
-        trainer = build_trainer(self.folder, self.request, before_rows=self.reading, callback=self.callback())
+        trainer, adaptation = build_trainer(
+            self.folder, self.request, on_phase=self.checking, callback=self.callback()
+        )
         trainer.train()
         total = self.progress["total_steps"]
         self.say("running", "saving the model")
@@ -72,14 +84,15 @@ class Training:
         # Not trainer.save_model: that adds its own settings as a pickle.
         trainer.model.save_pretrained(model)
         trainer.processing_class.save_pretrained(model)
+        adaptation.save(model)
         self.folder.add_event("the model is saved", step=total, total_steps=total)
         self.folder.write_status(
             "succeeded", "succeeded", fine_tuned_model=str(model), finished_at=now(), **self.progress
         )
 
-    def reading(self) -> None:
-        """The model is there, the rows are next."""
-        self.say("validating", "reading the rows")
+    def checking(self, phase: str) -> None:
+        """Say what is done before the training begins."""
+        self.say("validating", phase)
 
     def say(self, status: str, phase: str) -> None:
         """Say where the job stands."""
@@ -136,14 +149,20 @@ class Training:
 
 
 def build_trainer(
-    run: RunFolder, request: Mapping[str, Any], *, before_rows: Any = lambda: None, callback: Any = None
-) -> SFTTrainer:
-    """TRL's trainer for a run folder, ready to train.
+    run: RunFolder,
+    request: Mapping[str, Any],
+    *,
+    on_phase: Callable[[str], None] = lambda _: None,
+    callback: Any = None,
+) -> tuple[SFTTrainer, Adaptation]:
+    """TRL's trainer for a run folder, ready to train, and how conversations are changed for the template.
+
+    Every row is read before the model is loaded.
 
     Args:
         run: The folder, with the files to train on.
         request: What `request.json` says.
-        before_rows: Called once the model is loaded.
+        on_phase: Called with what is done next.
         callback: A `transformers.TrainerCallback`.
 
     Raises:
@@ -168,22 +187,37 @@ def build_trainer(
             f"the model {request['model']} has no chat template, so nothing says how a conversation reads. "
             "Take its instruct or chat variant, or put a chat_template.jinja into its folder",
         )
+    context = context_of(request["model_path"])
+    on_phase("reading the rows")
+    files = [(run.training_file, request["training_name"])]
+    if has_validation := run.validation_file.exists():
+        files.append((run.validation_file, request["validation_name"]))
+    adaptation = adapt(
+        tokenizer,
+        has_reasoning=any(has_reasoning(path, name) for path, name in files),
+        chat_template_kwargs=parameters.get("chat_template_kwargs"),
+    )
+    notes: Counter[SequenceNote] = Counter()
+
+    def dataset(path: Path, name: str) -> Dataset:
+        from datasets import Dataset
+
+        rows = []
+        for sequence in sequences(path, name, tokenizer, adaptation, context):
+            notes.update(sequence.notes)
+            rows.append({"input_ids": sequence.input_ids, "labels": sequence.labels})
+        return Dataset.from_list(rows)
+
+    datasets = [dataset(path, name) for path, name in files]
+    for note, count in sorted(notes.items()):
+        run.add_event(f"{count} of {sum(map(len, datasets))} answers: {SAID[note]}")
+    on_phase("loading the model")
     model = load_model(
         request["model_path"],
         # Weights that are trained stay in full precision; frozen ones need not.
         dtype=torch.bfloat16 if lora and bf16 else torch.float32,
     )
-    before_rows()
-    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-
-    def dataset(path: Path, name: str) -> Dataset:
-        from datasets import Dataset
-
-        return Dataset.from_list([encode(row, tokenizer, context) for row in rows_of_file(path, name)])
-
     batch_size = parameters.get("batch_size", 4)
-    has_validation = run.validation_file.exists()
-    train_rows = dataset(run.training_file, request["training_name"])
     config = SFTConfig(
         output_dir=str(run.path / "trainer"),
         num_train_epochs=parameters.get("n_epochs", 3),
@@ -197,7 +231,7 @@ def build_trainer(
         seed=seed,
         use_cpu=on_cpu,  # and bf16: the defaults raise on a machine without a GPU
         bf16=bf16,
-        max_length=None,  # `encode` has refused what is too long; nothing is cut off in silence
+        max_length=None,  # what is too long was refused by line; nothing is cut off in silence
         dataloader_pin_memory=not on_cpu,
         eval_strategy="steps" if has_validation else "no",
         eval_steps=1 / _EVALUATIONS,
@@ -206,75 +240,45 @@ def build_trainer(
         report_to="none",
         disable_tqdm=True,
     )
-    return SFTTrainer(
+    trainer = SFTTrainer(
         model=model,
         args=config,
-        train_dataset=train_rows,
-        eval_dataset=dataset(run.validation_file, request["validation_name"]) if has_validation else None,
+        train_dataset=datasets[0],
+        eval_dataset=datasets[1] if has_validation else None,
         processing_class=tokenizer,
         peft_config=_lora_config(lora) if lora else None,
         callbacks=[callback] if callback else None,
     )
+    return trainer, adaptation
 
 
-def encode(row: Row, tokenizer: PreTrainedTokenizerBase, context: int | None) -> dict[str, list[int]]:
-    """Tokens and labels of a row, as TRL makes them of conversational prompt and completion.
+def sequences(
+    path: Path,
+    name: str,
+    tokenizer: PreTrainedTokenizerBase,
+    adaptation: Adaptation,
+    context: int | None,
+) -> Iterator[TrainedSequence]:
+    """What is trained of a file: one sequence for each answer, in the file's order.
 
-    Done here and not in TRL, because `datasets` would keep the row in between: it turns numbers beyond 64
+    Made here and not in TRL, because `datasets` would keep the row in between: it turns numbers beyond 64
     bits into text. So a row that the template refuses is also known by its line.
 
     Args:
-        row: The row.
+        path: The file.
+        name: What to call it in errors.
         tokenizer: The model's, with its chat template.
+        adaptation: How conversations are changed for the template.
         context: How many tokens the model takes, if it says so.
 
     Raises:
-        InvalidExampleError: The chat template refuses or ignores it, or it is longer than the context.
+        InvalidExampleError: The template cannot show a conversation whole, or it is longer than the context.
     """
-    tools = row.tools or None
-    try:
-        prompt = _ids(tokenizer, row.prompt, tools, add_generation_prompt=True)
-        whole = _ids(tokenizer, [*row.prompt, row.completion], tools)
-    except Exception as error:
-        raise InvalidExampleError(
-            row.where,
-            row.field,
-            f"the model's chat template refuses the conversation up to here ({type(error).__name__})",
-            "Leave the line out, or take a model whose template knows these roles and their order",
-        ) from error
-    if context is not None and len(whole) > context:
-        raise InvalidExampleError(
-            row.where,
-            row.field,
-            f"the conversation up to here is {len(whole)} tokens long, and the model takes {context}",
-            "Leave the line out or shorten it: what is cut off would be learned as an answer's end",
-        )
-    start = next(
-        (index for index, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b),
-        min(len(prompt), len(whole)),
-    )
-    said = tokenizer.decode(whole[start:])
-    if any(call["function"]["name"] not in said for call in row.completion.get("tool_calls", [])):
-        raise InvalidExampleError(
-            row.where,
-            row.field,
-            "the model's chat template leaves the tool call out, so there is nothing to learn",
-            "Take a model whose template knows tool calls",
-        )
-    return {"input_ids": whole, "labels": [-100] * start + whole[start:]}
-
-
-def _ids(
-    tokenizer: PreTrainedTokenizerBase,
-    messages: list[dict[str, Any]],
-    tools: list[dict[str, Any]] | None,
-    *,
-    add_generation_prompt: bool = False,
-) -> list[int]:
-    ids: list[int] = tokenizer.apply_chat_template(
-        messages, tools=tools, add_generation_prompt=add_generation_prompt, return_dict=False
-    )
-    return ids
+    sequencer = Sequencer(tokenizer, adaptation)
+    for row in rows_of_file(path, name):
+        sequence = sequencer.sequence(row)
+        refuse_longer(sequence, context)
+        yield sequence
 
 
 def _lora_config(lora: Any) -> Any:

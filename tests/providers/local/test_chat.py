@@ -20,7 +20,7 @@ from langsmith_finetune.providers.local import LocalChatModel, tiny_model
 from langsmith_finetune.providers.local.chat import _read_call
 from langsmith_finetune.providers.local.generation import Generation, Generator, _response_template
 from langsmith_finetune.providers.local.rows import rows_of_line
-from langsmith_finetune.providers.local.train import encode
+from langsmith_finetune.providers.local.sequences import Sequencer, adapt
 from tests.support.local_calculator import SYSTEM, TOOL, asked, folder, lines, talker, trained, untrained
 
 QUESTION, ARGUMENTS = asked()[0]
@@ -313,11 +313,10 @@ def test_known_template_reads_back_the_learned_call(any_family, family):
     tokenizer.chat_template, tokenizer.response_template = template.read_text(encoding="utf-8"), None
     any_family.response_template = _response_template(tokenizer)
     row = next(rows_of_line(lines()[0], "x:1"))
-    encoded = encode(row, tokenizer, None)
-    given = encoded["labels"].count(-100)
-    prompt, said = (
-        tokenizer.decode(ids) for ids in (encoded["input_ids"][:given], encoded["input_ids"][given:])
-    )
+    any_family.adaptation = adapt(tokenizer, has_reasoning=False)
+    encoded = Sequencer(tokenizer, any_family.adaptation).sequence(row)
+    given = encoded.labels.count(-100)
+    prompt, said = (tokenizer.decode(ids) for ids in (encoded.input_ids[:given], encoded.input_ids[given:]))
     assert "Calculator" in prompt
     assert QUESTION in prompt
     for stream in (False, True):

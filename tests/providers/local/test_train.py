@@ -13,9 +13,12 @@ from langsmith_finetune.dataset.fold import fold_traces
 from langsmith_finetune.errors import InvalidExampleError, JobFailedError
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.local import LocalChatModel, LocalProvider, tiny_model
+from langsmith_finetune.providers.local.adaptation import Adaptation
+from langsmith_finetune.providers.local.generation import Generator
 from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.local.run_folder import RunFolder, write_json
-from langsmith_finetune.providers.local.train import build_trainer, encode
+from langsmith_finetune.providers.local.sequences import Sequencer, refuse_longer
+from langsmith_finetune.providers.local.train import build_trainer
 from langsmith_finetune.runs import RunSource
 from tests.support.local_calculator import TOOL, call, lines, untrained, write_lines
 
@@ -50,6 +53,12 @@ def request(**changes):
     }
 
 
+def encode(row, tokenizer, context):
+    sequence = Sequencer(tokenizer, Adaptation()).sequence(row)
+    refuse_longer(sequence, context)
+    return {"input_ids": sequence.input_ids, "labels": sequence.labels}
+
+
 def learned_by(trainer, tokenizer):
     return [
         tokenizer.decode([label for label in row["labels"] if label != -100]) for row in trainer.train_dataset
@@ -59,7 +68,7 @@ def learned_by(trainer, tokenizer):
 def test_loss_is_on_trained_messages_and_their_end_alone(tmp_path):
     run = RunFolder(tmp_path)
     write_lines(run.training_file, [CONVERSATION])
-    trainer = build_trainer(run, request())
+    trainer, _ = build_trainer(run, request())
     tokenizer = trainer.processing_class
     assert learned_by(trainer, tokenizer) == LEARNED
     for row in trainer.train_dataset:
@@ -104,7 +113,7 @@ def test_numbers_beyond_64_bits_are_learned_as_they_are(tmp_path):
     line = {"messages": [{"role": "user", "content": "hi"}, answer]}
     run = RunFolder(tmp_path)
     write_lines(run.training_file, [line])
-    trainer = build_trainer(run, request())
+    trainer, _ = build_trainer(run, request())
     assert '{"n": 123456789012345678901234567890}' in learned_by(trainer, trainer.processing_class)[0]
 
 
@@ -113,7 +122,7 @@ def test_losses_follow_bytes_and_seed(tmp_path):
         run = RunFolder(tmp_path / name)
         run.path.mkdir()
         write_lines(run.training_file)
-        trainer = build_trainer(run, request(seed=seed))
+        trainer, _ = build_trainer(run, request(seed=seed))
         trainer.train()
         return [log["loss"] for log in trainer.state.log_history if "loss" in log]
 
@@ -171,6 +180,31 @@ def failure_of(run_path: Path, text: str, model: Path, **changes) -> str:
     assert status["status"] == "failed"
     assert [event["message"] for event in run.events()] == [status["error"]]
     return status["error"]
+
+
+def test_what_was_put_right_is_told_and_kept_with_the_model(tmp_path):
+    model = tiny_model(tmp_path / "tiny", lines()[:1])
+    template = model / "chat_template.jinja"
+    refusal = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    )
+    template.write_text(refusal + template.read_text())
+    job = FineTuneJob.create(
+        write_lines(tmp_path / "train.jsonl", [CONVERSATION]),
+        model=model,
+        provider=LocalProvider(tmp_path / "runs"),
+        parameters={"max_steps": 1, "batch_size": 2},
+    )
+    tuned = job.wait(timeout=120, poll_seconds=0.5, progress=False)
+    messages = [event.message for event in job.events()]
+    assert messages[0] == (
+        "2 of 2 answers: the system's text stands before the first user's, for the template has no place for it"
+    )
+    kept = json.loads((Path(tuned.id) / "langsmith_finetune.json").read_text())
+    assert kept == {"adaptation": {"folded_system": True}}
+    asked = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
+    prompt = Generator(tuned.id).prompt(asked, [], forced=None)
+    assert prompt == "<|im_start|>user\nBe kind.\n\nHi<|im_end|>\n<|im_start|>assistant\n"
 
 
 def test_model_without_chat_template_fails_with_a_remedy(tmp_path):

@@ -1,0 +1,125 @@
+"""What a conversation is changed in so that a chat template shows all of it; kept with the tuned model.
+
+Templates differ in what they take: ids of nine letters, arguments as text, no system message, content in parts.
+Training and asking must change a conversation alike, so the changes are saved beside the weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from langsmith_finetune._foundation.json_text import compact_json
+
+FILE = "langsmith_finetune.json"
+"""The file in a tuned model's folder that says how it was trained to be asked."""
+
+_SHORT_ID = re.compile(r"[A-Za-z0-9]{9}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adaptation:
+    """The changes, each of them off by default.
+
+    Args:
+        chat_template_kwargs: What the template is rendered with, such as `{"enable_thinking": False}`.
+        short_ids: Ids of calls become nine letters, as Mistral's templates ask.
+        text_arguments: The arguments of calls are JSON text, where a template fails on objects.
+        folded_system: The system's text stands before the first user's, where a template has no place for it.
+        content_parts: Content is a list of one text, where a template leaves plain text out.
+    """
+
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    short_ids: bool = False
+    text_arguments: bool = False
+    folded_system: bool = False
+    content_parts: bool = False
+
+    def messages(self, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The messages as the template takes them.
+
+        Args:
+            messages: As `messages_for_template` makes them.
+        """
+        changed = _folded(messages) if self.folded_system else [dict(message) for message in messages]
+        for message in changed:
+            if self.short_ids and "tool_call_id" in message:
+                message["tool_call_id"] = short_id(message["tool_call_id"])
+            if "tool_calls" in message:
+                message["tool_calls"] = [self._call(call) for call in message["tool_calls"]]
+            if self.content_parts and isinstance(message.get("content"), str):
+                text = message["content"]
+                message["content"] = [{"type": "text", "text": text}]
+        return changed
+
+    def _call(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        changed = dict(call)
+        if self.short_ids and "id" in call:
+            changed["id"] = short_id(call["id"])
+        arguments = call["function"]["arguments"]
+        if self.text_arguments and not isinstance(arguments, str):
+            changed["function"] = {**call["function"], "arguments": compact_json(arguments)}
+        return changed
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is changed, for a file."""
+        flags = ("short_ids", "text_arguments", "folded_system", "content_parts")
+        kept: dict[str, Any] = {name: True for name in flags if getattr(self, name)}
+        if self.chat_template_kwargs:
+            kept["chat_template_kwargs"] = dict(self.chat_template_kwargs)
+        return kept
+
+    def save(self, folder: Path) -> None:
+        """Write it into a tuned model's folder, if it changes anything."""
+        if kept := self.as_dict():
+            (folder / FILE).write_text(json.dumps({"adaptation": kept}, indent=2) + "\n", encoding="utf-8")
+
+
+def adaptation_in(folder: str) -> Adaptation:
+    """How the model of a folder was trained to be asked; no change where the folder says nothing of it.
+
+    The folder may be anybody's: what is not of the known form is left out.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        return Adaptation()
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))["adaptation"]
+        given = kept.get("chat_template_kwargs", {})
+        plain = {
+            name: value
+            for name, value in given.items()
+            if isinstance(value, (str, bool, int, float)) and name.isidentifier()
+        }
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return Adaptation()
+    return Adaptation(
+        chat_template_kwargs=plain,
+        short_ids=kept.get("short_ids") is True,
+        text_arguments=kept.get("text_arguments") is True,
+        folded_system=kept.get("folded_system") is True,
+        content_parts=kept.get("content_parts") is True,
+    )
+
+
+def short_id(call_id: str) -> str:
+    """An id of nine letters and digits: the id itself if it is one, else always the same for the same id."""
+    if _SHORT_ID.fullmatch(call_id):
+        return call_id
+    return hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:9]
+
+
+def _folded(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with the text of leading system messages before that of the first user message."""
+    count = next((i for i, message in enumerate(messages) if message["role"] != "system"), len(messages))
+    rest = [dict(message) for message in messages[count:]]
+    if count and rest and rest[0]["role"] == "user":
+        texts = [*(message["content"] for message in messages[:count]), rest[0]["content"]]
+        rest[0]["content"] = "\n\n".join(text for text in texts if text)
+        return rest
+    return [dict(message) for message in messages]

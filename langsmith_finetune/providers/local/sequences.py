@@ -1,0 +1,371 @@
+"""Turns a row into the tokens that are trained, after exactly the tokens that the model will see.
+
+The tokens before an answer are those of the chat template with its generation prompt, as the model gets them when it is
+asked. Whether the template shows every field of the conversation is told by a conversation of the same shape whose
+fields are unique marks, never by names. What cannot be kept is refused by line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.providers.local.adaptation import Adaptation
+from langsmith_finetune.providers.local.marks import Mark, marked, shape_of
+from langsmith_finetune.providers.local.rows import Row
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+SequenceNote = Literal[
+    "answer_taken_apart",
+    "arguments_text",
+    "chat_template_kwargs",
+    "content_parts",
+    "empty_thought",
+    "end_token_added",
+    "short_ids",
+    "system_folded",
+    "tokenized_apart",
+]
+"""What was put right so that an answer follows the tokens that the model will see, or what is learned besides."""
+
+SAID: Mapping[str, str] = {
+    "answer_taken_apart": "the template changes the conversation once the answer is there; it is trained after the prompt "
+    "that the model will see",
+    "arguments_text": "the arguments of calls are given to the template as text",
+    "chat_template_kwargs": "the template is rendered with settings of its own, which are kept with the model",
+    "content_parts": "texts are given to the template as a list of one part",
+    "empty_thought": "the template writes an empty thought before the answer, so the model learns not to think",
+    "end_token_added": "the template does not end the answer; the tokenizer's end token is trained after it",
+    "short_ids": "the ids of calls are given to the template as nine letters",
+    "system_folded": "the system's text stands before the first user's, for the template has no place for it",
+    "tokenized_apart": "the prompt and the answer are tokenized apart, as when the model is asked",
+}
+assert set(SAID) == set(get_args(SequenceNote))  # noqa: S101 - a closed list
+
+_OTHER_ROLES = "Leave the line out, or take a model whose template knows these roles and their order"
+_OTHER_MODEL = "Take a model whose template shows it, or leave the line out"
+_EMPTY_THOUGHT = re.compile(r"<think>\s*</think>")
+_THINKING = ("enable_thinking", "thinking")
+"""The names by which templates let the thinking be switched off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedSequence:
+    """The tokens of one answer and what came before it.
+
+    Args:
+        input_ids: The tokens.
+        labels: The same where something is learned, -100 where not.
+        where: The line: `"train.jsonl:17"`.
+        field: The message that is learned: `"messages[2]"`.
+        notes: What was put right.
+        chat_template_kwargs: What the template was rendered with.
+        prompt: The text before the answer.
+        answer: The text that is learned.
+    """
+
+    input_ids: list[int]
+    labels: list[int]
+    where: str
+    field: str
+    notes: tuple[SequenceNote, ...]
+    chat_template_kwargs: Mapping[str, Any]
+    prompt: str
+    answer: str
+
+
+class RefusedError(Exception):
+    """A template cannot show a conversation; the reason is in its arguments, and the fix."""
+
+
+class Sequencer:
+    """Makes sequences of rows for one tokenizer.
+
+    Args:
+        tokenizer: The model's, with its chat template.
+        adaptation: How conversations are changed for the template.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, adaptation: Adaptation) -> None:
+        self.tokenizer = tokenizer
+        self.adaptation = adaptation
+        self._checked: dict[tuple[Any, ...], tuple[str, str] | None] = {}
+        added = tokenizer.added_tokens_decoder.items()
+        self._ending = {*tokenizer.all_special_ids, *(index for index, token in added if token.special)}
+
+    def sequence(self, row: Row) -> TrainedSequence:
+        """The tokens of a row.
+
+        Raises:
+            InvalidExampleError: The template cannot show it whole, or trains something else with it.
+        """
+        messages = [*row.prompt, row.completion]
+        try:
+            self._check(messages, row.tools)
+            prompt, answer, goes_on = self.split(messages, row.tools)
+        except RefusedError as why:
+            raise InvalidExampleError(row.where, row.field, *why.args) from why.__cause__
+        notes = set(self._notes(row))
+        before, after = self._ids(prompt), self._ids(answer)
+        together = self._ids(prompt + answer)
+        if together[: len(before)] == before:
+            after = together[len(before) :]
+        else:
+            notes.add("tokenized_apart")
+        if not goes_on:
+            notes.add("answer_taken_apart")
+        if not self._ends(after) and self.tokenizer.eos_token_id is not None:
+            notes.add("end_token_added")
+            after.append(self.tokenizer.eos_token_id)
+        if not row.completion.get("reasoning_content") and _EMPTY_THOUGHT.search(answer):
+            notes.add("empty_thought")
+        return TrainedSequence(
+            input_ids=before + after,
+            labels=[-100] * len(before) + after,
+            where=row.where,
+            field=row.field,
+            notes=tuple(sorted(notes)),
+            chat_template_kwargs=self.adaptation.chat_template_kwargs,
+            prompt=prompt,
+            answer=answer,
+        )
+
+    def render(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], *, asks: bool) -> str:
+        """A conversation as the template writes it.
+
+        Args:
+            messages: As `messages_for_template` makes them.
+            tools: The tools.
+            asks: Add what an answer begins after.
+
+        Raises:
+            RefusedError: The template refuses it.
+        """
+        try:
+            text: str = self.tokenizer.apply_chat_template(
+                self.adaptation.messages(messages),
+                tools=list(tools) or None,
+                add_generation_prompt=asks,
+                tokenize=False,
+                **self.adaptation.chat_template_kwargs,
+            )
+        except Exception as error:
+            raise RefusedError(self._words(error), _OTHER_ROLES) from error
+        return text
+
+    def _words(self, error: Exception) -> str:
+        """Why a template refuses: in its own words where they stand in it, for others may hold training data."""
+        said = str(error)
+        if type(error).__name__ == "TemplateError" and said and said in str(self.tokenizer.chat_template):
+            return f'the model\'s chat template refuses the conversation up to here: "{said}"'
+        return f"the model's chat template refuses the conversation up to here ({type(error).__name__})"
+
+    # --- prompt and answer -----------------------------------------------------------------------------
+
+    def split(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> tuple[str, str, bool]:
+        """The text that the model is asked with, the text that it is to write, and whether the whole is both.
+
+        Args:
+            messages: The conversation, the answer last.
+            tools: The tools.
+
+        Raises:
+            RefusedError: The template begins the answer otherwise than it asks for it.
+        """
+        prompt = self.render(messages[:-1], tools, asks=True)
+        whole = self.render(messages, tools, asks=False)
+        if whole.startswith(prompt):
+            return prompt, whole[len(prompt) :], True
+        begin = self._answer_at(messages, tools, whole)
+        bare = self.render(messages[:-1], tools, asks=False)
+        asking = prompt[len(bare) :] if prompt.startswith(bare) else ""
+        last = messages[-2]["content"].strip()
+        if asking.strip():
+            at = whole.rfind(asking, 0, begin)
+            if at >= max(0, whole.rfind(last, 0, begin)):  # not where an earlier answer begins
+                return prompt, whole[at + len(asking) :], False
+        elif last in prompt:
+            after = prompt[prompt.rfind(last) + len(last) :]
+            at = whole.rfind(last, 0, begin) + len(last)
+            if last and after and whole.startswith(after, at) and at + len(after) <= begin:
+                return prompt, whole[at + len(after) :], False
+        raise RefusedError(
+            "the model's chat template begins this answer otherwise than it asks for one, so what is learned would follow "
+            "other tokens than the model will see",
+            "Train with the model's reasoning (keep_reasoning=True), give chat_template_kwargs, or take another model",
+        )
+
+    def _answer_at(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], whole: str) -> int:
+        """Where the first field of the answer stands in the whole text."""
+        answer = marked(messages[-1:], (), letters="wv")
+        text = self.render([*messages[:-1], *answer.messages], tools, asks=False)
+        found = [text.find(mark.text) for mark in answer.marks if mark.text in text]
+        begin = min(found, default=len(whole))
+        return begin if text[:begin] == whole[:begin] else 0
+
+    # --- fields ----------------------------------------------------------------------------------------
+
+    def _check(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> None:
+        shape = shape_of(messages, tools)
+        if shape not in self._checked:
+            self._checked[shape] = self.fault(messages, tools)
+        if fault := self._checked[shape]:
+            raise RefusedError(*fault)
+
+    def fault(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> tuple[str, str] | None:
+        """What the template does wrong with every conversation of this shape, and what to do.
+
+        Args:
+            messages: A conversation of the shape, the answer last.
+            tools: The tools.
+        """
+        conversation = marked(messages, tools)
+        try:
+            prompt, answer, _ = self.split(conversation.messages, conversation.tools)
+        except RefusedError as why:
+            # Marks are no conversation: a template may refuse them and take the line itself.
+            return (why.args[0], why.args[1]) if why.__cause__ is None else None
+        last = len(messages) - 1
+        for mark in sorted(conversation.marks, key=lambda mark: mark.message != last):  # the answer first
+            if mark.message == last and mark.text not in answer:
+                return _left_out_of_answer(mark)
+            if mark.message != last and mark.what != "the reasoning" and mark.text not in prompt:
+                return _left_out_of_prompt(mark)
+            if mark.message != last and mark.text in answer:
+                where = f"messages[{mark.message}]" if mark.message >= 0 else "a tool"
+                reason = (
+                    f"the model's chat template puts {mark.what} of {where} behind where the answer begins, so it "
+                    "would be learned as the model's own"
+                )
+                return reason, _OTHER_MODEL
+        return None
+
+    # --- tokens ----------------------------------------------------------------------------------------
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
+        return ids
+
+    def _ends(self, ids: Sequence[int]) -> bool:
+        """True if an answer ends in a token that ends it."""
+        return any(token in self._ending for token in ids[-4:])
+
+    def _notes(self, row: Row) -> Iterable[SequenceNote]:
+        changes = self.adaptation
+        if changes.chat_template_kwargs:
+            yield "chat_template_kwargs"
+        called = any("tool_calls" in message for message in (*row.prompt, row.completion))
+        if changes.short_ids and called:
+            yield "short_ids"
+        if changes.text_arguments and called:
+            yield "arguments_text"
+        if changes.folded_system and row.prompt[0]["role"] == "system":
+            yield "system_folded"
+        if changes.content_parts:
+            yield "content_parts"
+
+
+def _left_out_of_answer(mark: Mark) -> tuple[str, str]:
+    if mark.what == "the tool call":
+        return (
+            "the model's chat template leaves the tool call out, so there is nothing to learn",
+            "Take a model whose template knows tool calls",
+        )
+    return f"the model's chat template leaves {mark.what} of the answer out", _OTHER_MODEL
+
+
+def _left_out_of_prompt(mark: Mark) -> tuple[str, str]:
+    if mark.message < 0:
+        what = "the tools that the model is offered"
+    else:
+        what = f"{mark.what} of messages[{mark.message}]"
+    reason = f"the model's chat template leaves {what} out, so the answer would be learned without it"
+    return reason, _OTHER_MODEL
+
+
+def adapt(
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    has_reasoning: bool,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+) -> Adaptation:
+    """How conversations must be changed so that a template shows them: the fewest changes that do.
+
+    Args:
+        tokenizer: The model's, with its chat template.
+        has_reasoning: Some answer that is trained holds the model's reasoning.
+        chat_template_kwargs: The user's own; what they name is not chosen here.
+    """
+    chosen = Adaptation(chat_template_kwargs=dict(chat_template_kwargs or {}))
+    said = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello to you."}]
+    chosen = _first_that_shows(tokenizer, [said], chosen, [replace(chosen, content_parts=True)])
+    source = str(tokenizer.chat_template)
+    if not has_reasoning:
+        switches = [
+            replace(chosen, chat_template_kwargs={**chosen.chat_template_kwargs, name: False})
+            for name in _THINKING
+            if name in source and name not in chosen.chat_template_kwargs
+        ]
+        chosen = _first_that_shows(tokenizer, [said], chosen, switches)
+    instructed = [{"role": "system", "content": "Be kind."}, *said]
+    chosen = _first_that_shows(tokenizer, [instructed], chosen, [replace(chosen, folded_system=True)])
+    call = {"id": "call_12345678", "type": "function", "function": {"name": "f", "arguments": {"a": "b"}}}
+    called: list[dict[str, Any]] = [
+        said[0],
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "found", "tool_call_id": "call_12345678", "name": "f"},
+        said[1],
+    ]
+    ways = [
+        replace(chosen, short_ids=True),
+        replace(chosen, text_arguments=True),
+        replace(chosen, short_ids=True, text_arguments=True),
+    ]
+    return _first_that_shows(tokenizer, [called[:2], called], chosen, ways)
+
+
+def _first_that_shows(
+    tokenizer: PreTrainedTokenizerBase,
+    conversations: Sequence[Sequence[Mapping[str, Any]]],
+    chosen: Adaptation,
+    others: Iterable[Adaptation],
+) -> Adaptation:
+    """The first way in which a template shows conversations whole; the one chosen already if none does."""
+    return next((way for way in (chosen, *others) if _shows(tokenizer, conversations, way)), chosen)
+
+
+def _shows(
+    tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Mapping[str, Any]]], way: Adaptation
+) -> bool:
+    sequencer = Sequencer(tokenizer, way)
+    try:
+        for messages in conversations:
+            sequencer.split(messages, ())
+    except RefusedError:
+        return False
+    return all(sequencer.fault(messages, ()) is None for messages in conversations)
+
+
+def refuse_longer(sequence: TrainedSequence, context: int | None) -> None:
+    """Refuse a sequence that the model does not take whole.
+
+    Args:
+        sequence: The sequence.
+        context: How many tokens the model takes, if it says so.
+
+    Raises:
+        InvalidExampleError: It is longer.
+    """
+    length = len(sequence.input_ids)
+    if context is not None and length > context:
+        raise InvalidExampleError(
+            sequence.where,
+            sequence.field,
+            f"the conversation up to here is {length} tokens long, and the model takes {context}",
+            "Leave the line out or shorten it: what is cut off would be learned as an answer's end",
+        )
