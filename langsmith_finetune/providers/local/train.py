@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,7 @@ class Training:
         model = self.folder.path / (f"model-{suffix}" if suffix else "model")
         # Not trainer.save_model: that adds its own settings as a pickle.
         trainer.model.save_pretrained(model)
-        trainer.processing_class.save_pretrained(model)
+        with_response_template(trainer.processing_class).save_pretrained(model)
         adaptation.save(model)
         self.folder.add_event("the model is saved", step=total, total_steps=total)
         self.folder.write_status(
@@ -279,6 +280,19 @@ def sequences(
         sequence = sequencer.sequence(row)
         refuse_longer(sequence, context)
         yield sequence
+
+
+def with_response_template(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """The tokenizer, saying how its answers are read where that is known, so that other servers read calls too.
+
+    Source: https://huggingface.co/docs/transformers/chat_response_parsing
+    """
+    from trl.chat_template_utils import add_response_schema
+
+    if getattr(tokenizer, "response_template", None) is None:
+        with suppress(ValueError):  # a chat template that TRL does not know
+            return add_response_schema(tokenizer)
+    return tokenizer
 
 
 def _lora_config(lora: Any) -> Any:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from langsmith_finetune.providers.local.generation import Generator
 from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.local.run_folder import RunFolder, write_json
 from langsmith_finetune.providers.local.sequences import Sequencer, refuse_longer
-from langsmith_finetune.providers.local.train import build_trainer
+from langsmith_finetune.providers.local.train import build_trainer, with_response_template
 from langsmith_finetune.runs import RunSource
 from tests.support.local_calculator import TOOL, call, lines, untrained, write_lines
 
@@ -205,6 +206,17 @@ def test_what_was_put_right_is_told_and_kept_with_the_model(tmp_path):
     asked = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
     prompt = Generator(tuned.id).prompt(asked, [], forced=None)
     assert prompt == "<|im_start|>user\nBe kind.\n\nHi<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_tuned_folder_says_how_its_answers_are_read(tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(untrained())
+    known = files("trl") / "chat_templates" / "qwen3.jinja"
+    tokenizer.chat_template, tokenizer.response_template = known.read_text(encoding="utf-8"), None
+    with_response_template(tokenizer).save_pretrained(tmp_path)
+    template = AutoTokenizer.from_pretrained(tmp_path).response_template
+    assert "tool_calls" in template["fields"]
+    tokenizer.chat_template, tokenizer.response_template = "{{ messages[0].content }}", None
+    assert with_response_template(tokenizer).response_template is None
 
 
 def test_model_without_chat_template_fails_with_a_remedy(tmp_path):
