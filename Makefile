@@ -16,8 +16,8 @@ test: .venv/dev ## Lint, types, and every test
 	$(MAKE) lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
-quick: .venv/dev ## The tests that take no training, no process per request and no notebook
-	$(BIN)/python -m pytest -m "not slow"
+quick: .venv/dev ## The tests that are fast, on all cores: no training, no pages, no long search
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
 
 # Another search each time; the seed that it prints makes it the same search again: make fuzz SEED=...
 fuzz: SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))

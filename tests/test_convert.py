@@ -166,6 +166,7 @@ def test_examples_come_one_at_a_time():
     assert next(training_examples(sessions())).line["messages"][0]["content"] == "one"
 
 
+@pytest.mark.slow
 @given(st.lists(conversations(), max_size=3), st.sampled_from(["all", "last"]))
 def test_both_doors_give_the_same_examples(lines, train_on):
     runs = [make(line) for line in lines for make in (wrap_openai_run, langchain_run)]

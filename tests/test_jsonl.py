@@ -21,6 +21,7 @@ from tests.support.messages import CALL, HELLO
 from tests.support.strategies import conversations
 
 
+@pytest.mark.slow
 @given(st.lists(conversations(), max_size=4))
 def test_what_is_written_is_read_back(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("jsonl") / "train.jsonl"

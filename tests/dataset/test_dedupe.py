@@ -44,6 +44,7 @@ def renamed(line, prefix):
     return line
 
 
+@pytest.mark.slow
 @given(st.lists(conversations(), max_size=4))
 def test_duplicate_ignores_call_ids_and_order_of_keys(lines):
     backwards = [dict(reversed(renamed(line, "x_").items())) for line in lines]

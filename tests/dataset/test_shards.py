@@ -118,6 +118,7 @@ def test_json_lines_make_shards_too(tmp_path):
     assert write_shards(tmp_path / "runs.jsonl.gz", tmp_path / "shards").count == 1
 
 
+@pytest.mark.slow
 def test_shards_are_written_to_object_storage(export, tmp_path, s3, monkeypatch):
     store, endpoint = s3
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")

@@ -404,6 +404,7 @@ def chosen_from():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apis", [{"v1": False}, {"v2": False, "version": "0.13.37"}], ids=["v2", "v1"])
 @pytest.mark.parametrize(("wanted", "expected"), WANTED.values(), ids=WANTED)
 def test_runs_are_selected_by_role(apis, wanted, expected):

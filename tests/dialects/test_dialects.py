@@ -691,6 +691,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "reason"), HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_payload_is_refused_quickly(make, reason):
     with pytest.raises(RunNotUsableError) as refused:

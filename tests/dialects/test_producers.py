@@ -30,6 +30,7 @@ def test_responses(line):
     assert lines_of(responses_run(line)) == line
 
 
+@pytest.mark.slow
 @given(conversations(), st.booleans())
 def test_openai_agents_post_no_tools(line, streamed):
     line = without(line, "tools")

@@ -74,6 +74,7 @@ def strange_runs(run: dict[str, Any], value: Any) -> list[Any]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRANGE)
 @pytest.mark.parametrize("producer", RUNS)
 def test_run_with_strange_value_is_alike_by_both_doors(producer, name):
@@ -104,6 +105,7 @@ def test_strange_value_for_a_run_is_skipped(name):
     assert SECRET not in str(loader.skipped[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRANGE)
 def test_strange_run_is_handled_or_refused_by_name(name, tmp_path):
     for strange in strange_runs(GOOD, STRANGE[name]()):

@@ -96,6 +96,7 @@ def place(here):
     return here / f"{scratch.PLACE}-{os.getuid()}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_scratch_of_killed_process_alone_is_removed(here, start, file, kind):
     code = f"from pathlib import Path\nFILE = Path({str(file)!r})\n" + KINDS[kind]
@@ -205,6 +206,7 @@ client.fetch("/model", Path({str(tmp_path)!r}) / "model.tar.zst", signed=False)
     assert [path.name for path in tmp_path.iterdir()] == ["model.tar.zst"]
 
 
+@pytest.mark.slow
 def test_a_killed_tiny_model_leaves_no_half_of_one(tmp_path, start):
     from langsmith_finetune.providers.local import tiny_model
 

@@ -316,6 +316,7 @@ async def test_the_async_wait_tells_changes_too(create):
 # --- a server that misbehaves while a job is waited for ----------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [
@@ -684,6 +685,7 @@ def test_attaching_to_no_job_says_so(provider):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before upload", "after upload", "before job", "after job"])
 def test_kill_at_any_point_leaves_one_upload_and_one_job(tmp_path, train, clock, moment):
     when, _, what = moment.partition(" ")

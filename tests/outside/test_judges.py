@@ -108,6 +108,7 @@ def test_openai_s_schema_lets_much_through(openai_refuses):
     assert missed >= {"a call without an answer", "an index in a call", "all weights 0", "an image elsewhere"}
 
 
+@pytest.mark.slow
 @given(sound)
 def test_openai_s_schema_takes_what_we_write(openai_refuses, line):
     if not refuses(fixed(line, TARGETS["openai"])[0], "openai"):
@@ -299,6 +300,7 @@ ARGUMENTS_AS_TEXT = {"deepseekv3"}
 PARTS_ONLY = {"idefics3", "llava_next", "smolvlm"}
 
 
+@pytest.mark.slow
 def test_trl_s_templates_render_each_row():
     rows = [to_target(line, "trl") for line in [*SOUND, *(m for m in published() if not is_preference(m))]]
     rendered_rows = 0

@@ -84,6 +84,7 @@ def roots(runs):
     return [run for run in runs if run.get("parent_run_id") is None]
 
 
+@pytest.mark.slow
 def test_captured_chain_has_twenty_answers_and_a_failure(runs):
     *answered, failed = roots(runs)
     assert len(answered) == 20

@@ -56,6 +56,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch)
         exec(compile(blocks(page), str(page), "exec"), {"__name__": "__main__"})
 
 
+@pytest.mark.slow
 def test_the_documentation_builds_without_a_warning(tmp_path):
     command = [
         sys.executable,

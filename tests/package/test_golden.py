@@ -15,6 +15,7 @@ CHANGED = (
 )
 
 
+@pytest.mark.slow
 def test_every_case_says_what_the_golden_file_says():
     found, kept = golden(), GOLDEN.read_bytes().decode()
     if found != kept:
@@ -34,6 +35,7 @@ def test_the_golden_file_is_small_and_tells_of_no_machine():
     assert b"raised RecursionError" not in kept
 
 
+@pytest.mark.slow
 def test_the_golden_file_does_not_depend_on_the_order_of_sets():
     found = []
     for seed in ("1", "2"):

@@ -188,6 +188,7 @@ def test_every_public_name_and_method_is_documented(door, name):
                 assert inspect.getdoc(value), f"{name}.{method}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_in_docstrings_run(name):
     module = importlib.import_module(name)

@@ -254,6 +254,7 @@ UPLOADS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", ["drop before", "drop while it is sent", "drop after", "503 before", "503 after"]
 )
@@ -277,6 +278,7 @@ def test_upload_faults_leave_one_whole_file(harness, create, place, fault):
         assert [json.loads(line) for line in content.splitlines()] == list(ProviderContract.lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_creation_faults_leave_one_job_and_one_upload(harness, create, fault):
     server, provider, clock, creation, _, model = harness
@@ -293,6 +295,7 @@ def test_creation_faults_leave_one_job_and_one_upload(harness, create, fault):
     assert len(server.jobs) == len(server.uploads) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [name for name in FAULTS if "after" not in name or "retry" in name])
 def test_whatever_happens_to_a_look_the_waiting_goes_on(harness, create, fault):
     server, provider, clock, _, look, model = harness

@@ -136,6 +136,7 @@ def test_what_names_the_owner_is_not_kept():
 # --- as if live --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTS)
 def test_recording_replays_and_holds_no_key_or_account(name, tmp_path, monkeypatch):
     host = HOSTS[name]

@@ -83,6 +83,7 @@ def test_a_host_without_parts_gets_the_file_in_one_request(server, create, parte
     assert server.count("POST", FILES) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [UPLOADS, PARTS, COMPLETE], ids=["begin", "part", "complete"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_fault_on_the_way_is_mended(server, create, parted, train, *, path, fault):

@@ -52,6 +52,7 @@ def until_it_is_done(cell, caplog):
     raise AssertionError("the cell did not come to its end in three runs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_one_fault_anywhere_costs_nothing(server, create, caplog, capsys, *, step, fault):
@@ -69,6 +70,7 @@ def test_one_fault_anywhere_costs_nothing(server, create, caplog, capsys, *, ste
     assert [record.job_id for record in FineTuneJob.list()] == [job.id]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", SLOW_FAULTS.values(), ids=SLOW_FAULTS)
 @pytest.mark.parametrize("step", ["an upload", "a creation", "a look at the job"])
 def test_an_answer_that_never_ends_costs_nothing(server, connect, create, caplog, *, step, fault):

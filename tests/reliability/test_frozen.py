@@ -148,6 +148,7 @@ def test_a_job_is_attached_to_by_id_and_by_name(left):
     assert made(provider, server, folder) == len(frozen["jobs"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("journal", ["the journal of then", "no journal"])
 def test_the_same_call_finds_the_same_job(left, journal):
     provider, server, folder, frozen = left
@@ -160,6 +161,7 @@ def test_the_same_call_finds_the_same_job(left, journal):
     assert len(Journal(where).records(provider)) == len(frozen["jobs"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["intended", "creating"])
 def test_a_job_whose_process_was_killed_then_is_found(left, stage):
     provider, server, folder, frozen = left

@@ -111,6 +111,7 @@ def notebook(tmp_path):
         yield notebook
 
 
+@pytest.mark.slow
 def test_a_process_killed_before_or_after_any_request_pays_once(notebook):
     _, _, requests, _ = outcome = notebook.run("end")
     notebook.check(outcome)
@@ -122,6 +123,7 @@ def test_a_process_killed_before_or_after_any_request_pays_once(notebook):
             notebook.check(notebook.run("end"))
 
 
+@pytest.mark.slow
 def test_a_process_killed_at_random_lines_pays_once(notebook):
     _, lines, _, _ = notebook.run("end")
     chance, stages = random.Random(SEED), Counter()
@@ -137,6 +139,7 @@ def test_a_process_killed_at_random_lines_pays_once(notebook):
     print(f"\n{figures}")  # noqa: T201
 
 
+@pytest.mark.slow
 def test_kernels_that_run_the_cell_at_the_same_time_pay_once(tmp_path):
     with Notebook(tmp_path / "book") as notebook:
         notebook.processes += [notebook.kernel() for _ in range(2)]

@@ -168,6 +168,7 @@ def _look_everywhere(host, train, tmp_path, *, change, caplog, capsys):
     return errors, count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "name"),
     [*((1, name) for name in REFUSALS), (4, "400"), (8, "401"), (8, "no JSON"), (10, "400")],
@@ -208,6 +209,7 @@ FAILED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", ["well", "badly"])
 def test_no_answer_leaks_what_it_says(look_everywhere, ends):
     def change(_n, honest):

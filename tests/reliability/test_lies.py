@@ -110,6 +110,7 @@ def a_job_without_a_name(host, server):
     return lambda n: host.page(server, [host.other(1), {"status": "running"}], None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lie", "text"),
     [
@@ -249,6 +250,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "same", "what"), CASES, ids=[f"{name}-{what}" for name, _, what in CASES])
 def test_what_a_job_shows_decides_whether_it_is_ours(tmp_path, name, same, what):
     host, change = HOSTS[name], CHANGES[name][0 if not same else 1][what]

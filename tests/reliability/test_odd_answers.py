@@ -211,6 +211,7 @@ def walked_with(name, tmp_path, monkeypatch, most):
             raise AssertionError(f"{name}: {field} = {value!r} from step {step} on") from error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTS)
 def test_odd_fields_come_out_as_errors_of_ours(name, tmp_path, monkeypatch):
     walked_with(name, tmp_path, monkeypatch, most=6)
@@ -222,6 +223,7 @@ def test_many_odd_fields_come_out_as_errors_of_ours(name, tmp_path, monkeypatch)
     walked_with(name, tmp_path, monkeypatch, most=60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

@@ -99,6 +99,7 @@ async def test_unreadable_run_is_left_out_with_its_id_and_reason(apis, kind):
             assert [str(error) for error in loader.skipped] == [text.partition(": ")[2]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TIMES)
 def test_run_without_a_sortable_time_is_left_out(apis, kind):
     time, why = TIMES[kind]
@@ -123,6 +124,7 @@ def test_run_without_a_sortable_time_is_left_out(apis, kind):
 ODD = [None, True, 7, -0.5, "x", [], [None], {}, {"id": 1}, ["a", {"b": None}], float("nan")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_runs_with_odd_types_are_readable_or_left_out(apis, seed):
     """Each field of each run is something else in turn; nothing but a run, a skip or a warning comes of it."""
@@ -269,6 +271,7 @@ def endless(kind: str):
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["same cursor", "empty", "one a page", "full"])
 async def test_runs_of_one_moment_that_never_end_are_an_error(apis, kind, monkeypatch):
     monkeypatch.setattr("langsmith_finetune.runs.langsmith.window_reader.MOST_AT_ONCE", 5000)
@@ -369,6 +372,7 @@ def test_listings_whose_pages_are_always_full_end(what):
 # --- limits and ends of time ---
 
 
+@pytest.mark.slow
 async def test_a_limit_holds_for_every_list():
     runs = [run for n in range(50) for run in trace(run_id=number(n), started=NOW - timedelta(minutes=n))]
     ids = [number(n) for n in range(50)]

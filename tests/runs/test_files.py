@@ -265,6 +265,7 @@ def test_condition_on_a_missing_column_is_an_error(tmp_path):
 # Parquet
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", ["zstd", "gzip", "snappy", "none"])
 @pytest.mark.parametrize("version", bulk_export.FORMATS)
 def test_every_captured_run_survives_an_export(tmp_path, version, compression):
@@ -485,6 +486,7 @@ def test_times_beyond_the_calendar_are_named(tmp_path):
         list(run_files(tmp_path / "r.parquet"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its memory there")
 def test_memory_does_not_grow_with_a_row_group(tmp_path):
     # 320 MB in a single row group; pyarrow's own scanner holds all of it.

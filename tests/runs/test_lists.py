@@ -43,6 +43,7 @@ def test_a_queue_gives_the_llm_runs_below_its_runs_in_its_order(apis, queue_item
     assert everything == [number(n) for n in (5, 3, 149, 7, 9, 10)]
 
 
+@pytest.mark.slow
 def test_a_long_queue_comes_page_by_page(apis):
     queue = {"archived": [root_of(n) for n in range(150)]}
     with LangSmith(RUNS, queues={"good": queue}, **apis) as server:
@@ -67,6 +68,7 @@ def test_failed_runs_and_other_branches_are_left_out(apis):
         assert ids(runs_from_annotation_queue(client_of(server), queue_name="q")) == [number(2)]
 
 
+@pytest.mark.slow
 def test_a_dataset_gives_the_llm_runs_of_its_examples_sources(apis):
     sources = [root_of(n) for n in range(130)] + [None, number(140)]
     with LangSmith(RUNS, sources={"support": sources}, **apis) as server:

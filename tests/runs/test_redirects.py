@@ -46,6 +46,7 @@ DOORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("kind", ["v1 client", "v2 client"])

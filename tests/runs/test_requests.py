@@ -17,6 +17,7 @@ from tests.support.standins.traffic import TRAFFIC, Case, queries
 V1_ONLY = {"v2": False, "version": "0.13.37"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("traffic", TRAFFIC)
 @pytest.mark.parametrize("ordered", [True, False])
 def test_v2_takes_few_requests_more_than_full_pages(traffic, ordered):
@@ -24,12 +25,14 @@ def test_v2_takes_few_requests_more_than_full_pages(traffic, ordered):
     assert queries(case) <= case.least * 1.3 + 2  # two to begin with
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("traffic", TRAFFIC)
 def test_v1_takes_few_requests_more_than_full_pages(traffic):
     case = Case(traffic, "v1", 1500)
     assert queries(case) <= case.least * 1.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("traffic", ["steady", "bursty"])
 def test_v1_that_keeps_no_order_takes_few_requests_more(traffic):
     case = Case(traffic, "v1", 1500, ordered=False)
@@ -56,6 +59,7 @@ def test_ten_runs_that_come_in_no_order_take_three_queries():
     assert queries(Case("steady", "v2", 9000, ordered=False, limit=10)) <= 3
 
 
+@pytest.mark.slow
 async def test_an_async_selection_makes_the_same_requests():
     with LangSmith(hours(2500), v1=False) as server:
         plain = [run.id for run in select_runs(client_of(server), project_id=PROJECT_ID)]
@@ -136,6 +140,7 @@ def test_a_state_that_an_earlier_version_wrote_resumes():
         assert rest.state.count == 6
 
 
+@pytest.mark.slow
 def test_cursors_that_are_never_good_cost_no_run():
     with LangSmith(hours(3000), v1=False, ordered=False) as server:
         server.cursors_to_forget = 10_000
@@ -143,6 +148,7 @@ def test_cursors_that_are_never_good_cost_no_run():
     assert [run.id for run in runs] == [number(n) for n in range(3000)]
 
 
+@pytest.mark.slow
 def test_ordered_pages_that_are_not_the_newest_are_doubted():
     """A server that sorts within a page, and takes any runs for it."""
     with LangSmith(hours(3000), v1=False, ordered=False) as server:

@@ -105,6 +105,7 @@ def test_runs_older_than_a_day_are_found_without_a_window(apis):
         assert len(list(select_runs(client_of(server), project_name="support-bot"))) == 2
 
 
+@pytest.mark.slow
 def test_selection_asks_only_for_what_is_needed(apis):
     with LangSmith(hours(2000), **apis) as server:
         stream = iter(select_runs(client_of(server), project_name="support-bot"))
@@ -125,6 +126,7 @@ def test_a_small_limit_asks_for_little(apis):
     assert sum(body.get("page_size", body.get("limit")) for body in asked) <= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 99, 100, 101, 150, 1000])
 def test_limit_counts_runs(apis, limit):
     with LangSmith(hours(150), **apis) as server:
@@ -175,6 +177,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("offers", "path"), [({}, V2_QUERY), ({"v2": False, "version": "0.13"}, V1_QUERY)])
 def test_a_passing_fault_loses_neither_the_place_nor_a_run(fault, offers, path):

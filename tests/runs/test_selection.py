@@ -116,6 +116,7 @@ def test_fields_narrow_and_widen(apis):
     assert wide.events
 
 
+@pytest.mark.slow
 def test_a_sample_is_the_same_every_time_and_grows_with_its_size(apis):
     with LangSmith(hours(400), **apis) as server:
         client = client_of(server)
@@ -137,6 +138,7 @@ def test_a_sample_is_the_same_every_time_and_grows_with_its_size(apis):
 # --- the order, and every run once ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("repeats", [True, False])
 def test_every_run_comes_once_in_order_whatever_the_server_does(apis, clock, ordered, repeats):
@@ -148,6 +150,7 @@ def test_every_run_comes_once_in_order_whatever_the_server_does(apis, clock, ord
     assert [run.id for run in runs] == in_order(runs)
 
 
+@pytest.mark.slow
 async def test_async_selection_keeps_to_the_same_limits(apis, clock):
     with LangSmith(busy(2500), clock=clock, ordered=False, **apis) as server:
         async with langsmith.AsyncLangsmith(api_key=KEY, base_url=server.url) as client:
@@ -158,6 +161,7 @@ async def test_async_selection_keeps_to_the_same_limits(apis, clock):
     assert [run.id for run in runs] == in_order(runs)
 
 
+@pytest.mark.slow
 def test_two_selections_at_once_share_one_limit(clock):
     with LangSmith(busy(1500), clock=clock) as server:
         first, second = (select_runs(client_of(server), project_id=PROJECT_ID) for _ in range(2))
@@ -167,6 +171,7 @@ def test_two_selections_at_once_share_one_limit(clock):
     assert len(pairs) == 1500
 
 
+@pytest.mark.slow
 def test_many_runs_of_one_moment_come_by_cursors_that_may_expire(apis):
     with LangSmith(traces(*[NOW] * 2100), ordered=False, repeats=True, **apis) as server:
         server.cursors_to_forget = 2
@@ -176,6 +181,7 @@ def test_many_runs_of_one_moment_come_by_cursors_that_may_expire(apis):
     assert [run.id for run in runs] == in_order(runs)
 
 
+@pytest.mark.slow
 def test_cursors_that_always_expire_are_an_error(apis):
     with LangSmith(traces(*[NOW] * 2100), **apis) as server:
         server.cursors_to_forget = 99
@@ -183,6 +189,7 @@ def test_cursors_that_always_expire_are_an_error(apis):
             list(select_runs(client_of(server), project_id=PROJECT_ID))
 
 
+@pytest.mark.slow
 def test_runs_that_arrive_and_go_while_it_reads_move_no_other(apis):
     with LangSmith(busy(1500), **apis) as server:
         new = iter(range(10_000, 20_000))
@@ -310,6 +317,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("offers", "path"), [({}, V2_QUERY), (V1_ONLY, "/api/v1/runs/query")])
 def test_faults_lose_and_repeat_nothing(fault, offers, path, clock):
@@ -325,6 +333,7 @@ def test_faults_lose_and_repeat_nothing(fault, offers, path, clock):
     assert max(clock.slept) <= 10  # no wait is longer than a sane server asks for
 
 
+@pytest.mark.slow
 @given(st.randoms(use_true_random=False), st.sampled_from([{}, V1_ONLY]))
 @settings(max_examples=scaled(8))
 def test_any_mix_of_faults_loses_and_repeats_nothing(random, offers):
@@ -355,6 +364,7 @@ def test_a_server_that_hangs_is_asked_again(clock):
         assert len(list(select_runs(client, project_id=PROJECT_ID))) == 30
 
 
+@pytest.mark.slow
 def test_a_span_that_takes_the_server_too_long_is_halved(apis):
     too_long = timedelta(hours=60)
 
@@ -390,6 +400,7 @@ def test_a_question_that_is_refused_is_not_repeated(apis):
 # --- going on ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 97, 250])
 def test_after_a_death_at_any_run_it_goes_on_with_the_next(apis, step):
     runs = [*traces(*[NOW - timedelta(minutes=n // 5) for n in range(900)])]  # five at each moment

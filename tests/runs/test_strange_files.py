@@ -178,6 +178,7 @@ COLUMNS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_column_of_any_type_is_read_or_named(name, tmp_path):
     table, path = bulk_export.table([a_run(1), a_run(2)]), tmp_path / "runs.parquet"

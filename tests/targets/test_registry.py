@@ -393,6 +393,7 @@ odd_lines = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=scaled(300))
 @given(odd_lines, st.sampled_from(sorted(TARGETS)))
 def test_no_line_is_too_odd(line, target):

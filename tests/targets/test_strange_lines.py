@@ -165,6 +165,7 @@ def told(call: Callable[[], Any]) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
 @pytest.mark.parametrize("door", DOORS)
 def test_a_line_with_a_strange_value_is_taken_or_refused_by_name(door, name, tmp_path):
@@ -173,6 +174,7 @@ def test_a_line_with_a_strange_value_is_taken_or_refused_by_name(door, name, tmp
         assert said.startswith(("", "r-1:", "the example: ", "example 1: "))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
 @pytest.mark.parametrize("target", TARGETS)
 def test_row_with_strange_value_is_read_or_refused_by_name(target, name):
@@ -199,6 +201,7 @@ def test_arguments_of_any_depth_are_written_or_refused(target, levels, tmp_path)
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_line_with_a_strange_value_is_checked_and_mended(target, name):
@@ -214,6 +217,7 @@ def test_a_line_with_a_strange_value_is_checked_and_mended(target, name):
         assert not any(SECRET in str(error) for error in skipped)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
 def test_strange_value_beside_a_line_is_refused_by_name(name, tmp_path):
     value = STRANGE_IN_LINES[name]()
@@ -238,6 +242,7 @@ def test_strange_value_beside_a_line_is_refused_by_name(name, tmp_path):
         assert check([example], "trl").lines == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
 def test_strange_value_for_an_example_is_refused_by_place(name, tmp_path):
     value = STRANGE_IN_LINES[name]()
@@ -253,6 +258,7 @@ def test_strange_value_for_an_example_is_refused_by_place(name, tmp_path):
     assert check([value], "trl").errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
 def test_a_dataset_is_made_of_a_strange_line_or_refused_by_name(name):
     pytest.importorskip("datasets")
@@ -297,6 +303,7 @@ class ChatDataset:
         return self.lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
 def test_strange_line_of_a_dataset_is_skipped(name):
     lines = [line for strange in strange_lines(STRANGE_IN_LINES[name]()) for line in (strange, PLAIN)]

@@ -168,6 +168,7 @@ DRIPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
 def test_answer_dripping_around_its_body_ends_at_the_deadline(client, monkeypatch, drip):
     monkeypatch.setattr(deadline, "_LEAST_SECONDS", 0.2)
@@ -176,6 +177,7 @@ def test_answer_dripping_around_its_body_ends_at_the_deadline(client, monkeypatc
             client.get(url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
 def test_answer_dripping_without_a_deadline_ends_too(client, monkeypatch, drip):
     monkeypatch.setattr(transport, "LONGEST_ANSWER_SECONDS", 0.2)
@@ -190,6 +192,7 @@ def test_download_may_take_longer_than_an_answer(client, monkeypatch):
         assert client.get(url, extensions={DOWNLOAD: True}).content == b"x" * 30
 
 
+@pytest.mark.slow
 def test_silent_host_is_left_at_the_deadline(client, monkeypatch):
     monkeypatch.setattr(deadline, "_LEAST_SECONDS", 0.2)
     with host(*[b""] * 2, pause=2) as (url, _), answers_within(0), pytest.raises(httpx2.ReadTimeout):
@@ -304,6 +307,7 @@ def test_no_provider_reads_an_answer_without_end(provider_at, monkeypatch):
             provider_at(here).retrieve_job("job-1")
 
 
+@pytest.mark.slow
 def test_wait_with_a_timeout_ends_while_the_host_drips(provider_at, tmp_path):
     status = JobInfo(id="job-1", status="running", provider_status="running", model="m")
     with host(head(content_length=9999), *[b" "] * 9999, pause=0.02) as (here, _):

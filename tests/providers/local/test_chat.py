@@ -43,6 +43,7 @@ class TestUnit(ChatModelUnitTests):
         return True
 
 
+@pytest.mark.slow
 class TestIntegration(ChatModelIntegrationTests):
     """The parts that do not need a model with a mind: what it is asked does not matter, its form does."""
 

@@ -76,6 +76,7 @@ def test_a_model_folders_own_code_is_refused_at_every_door(evil, train_file, tmp
     assert FineTuneJob.list() == []
 
 
+@pytest.mark.slow
 def test_the_training_process_does_not_run_a_model_folders_code(evil, train_file, tmp_path):
     run = RunFolder(tmp_path / "ft-0123456789abcdef-1")
     run.path.mkdir()

@@ -93,6 +93,7 @@ def test_everything_in_a_run_folder_is_its_owners_alone():
     assert not [path for path in run.rglob("*") if path.suffix in {".bin", ".pt", ".pkl"}]
 
 
+@pytest.mark.slow
 def test_same_request_returns_to_its_job_until_cancelled(provider, train_file):
     job = create(train_file, provider)
     wait_until_it_trains(job)
@@ -136,6 +137,7 @@ def test_many_creators_at_once_start_one_job(provider, train_file):
     jobs[0].cancel()
 
 
+@pytest.mark.slow
 def test_killed_training_failed_and_names_its_log(provider, train_file):
     job = create(train_file, provider)
     wait_until_it_trains(job)
@@ -151,6 +153,7 @@ def test_killed_training_failed_and_names_its_log(provider, train_file):
     assert job.cancel().status == "failed"
 
 
+@pytest.mark.slow
 def test_a_training_outlives_the_kernel_that_started_it(provider, train_file):
     code = (
         "import sys; from langsmith_finetune.jobs.job import FineTuneJob; "

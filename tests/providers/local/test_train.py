@@ -118,6 +118,7 @@ def test_numbers_beyond_64_bits_are_learned_as_they_are(tmp_path):
     assert '{"n": 123456789012345678901234567890}' in learned_by(trainer, trainer.processing_class)[0]
 
 
+@pytest.mark.slow
 def test_losses_follow_bytes_and_seed(tmp_path):
     def losses(name, seed):
         run = RunFolder(tmp_path / name)
@@ -183,6 +184,7 @@ def failure_of(run_path: Path, text: str, model: Path, **changes) -> str:
     return status["error"]
 
 
+@pytest.mark.slow
 def test_what_was_put_right_is_told_and_kept_with_the_model(tmp_path):
     model = tiny_model(tmp_path / "tiny", lines()[:1])
     template = model / "chat_template.jinja"
@@ -219,6 +221,7 @@ def test_tuned_folder_says_how_its_answers_are_read(tmp_path):
     assert with_response_template(tokenizer).response_template is None
 
 
+@pytest.mark.slow
 def test_model_without_chat_template_fails_with_a_remedy(tmp_path):
     model = tiny_model(tmp_path / "tiny", lines()[:1])
     (model / "chat_template.jinja").unlink()
@@ -228,6 +231,7 @@ def test_model_without_chat_template_fails_with_a_remedy(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_folder_without_a_model_fails_in_plain_words(tmp_path):
     (tmp_path / "model").mkdir()
     error = failure_of(tmp_path / "run", json.dumps(lines()[0]), tmp_path / "model")
@@ -235,6 +239,7 @@ def test_folder_without_a_model_fails_in_plain_words(tmp_path):
     assert error.endswith(f"More is in {tmp_path / 'run' / 'log.txt'}")
 
 
+@pytest.mark.slow
 def test_lora_with_validation_leaves_a_working_adapter(tmp_path):
     job = FineTuneJob.create(
         write_lines(tmp_path / "train.jsonl"),
@@ -254,6 +259,7 @@ def test_lora_with_validation_leaves_a_working_adapter(tmp_path):
     assert 0 < message.usage_metadata["output_tokens"] <= 5
 
 
+@pytest.mark.slow
 def test_a_folded_thread_trains(tmp_path):
     def turn(text, answer):
         return [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
@@ -279,6 +285,7 @@ def test_a_folded_thread_trains(tmp_path):
     assert [m.get("weight", 1) for m in json.loads(line)["messages"]] == [1, 1, 1, 0, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_says_why_through_wait(tmp_path):
     long_line = {
         "messages": [{"role": "user", "content": "secret 1 " * 3000}, {"role": "assistant", "content": "?"}]
