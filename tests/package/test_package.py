@@ -18,6 +18,7 @@ from types import FunctionType
 import pytest
 
 import langsmith_finetune
+from tests.scripts.extras import USES, code_of
 from tests.support.paths import ROOT, TESTS
 
 PAGES = [
@@ -237,3 +238,12 @@ def test_contributing_draws_the_ladder_that_lint_enforces():
 def test_public_types_are_checked_with_the_library():
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert "tests/package/typing_api.py" in pyproject["tool"]["mypy"]["files"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", USES)
+def test_use_of_each_extra_runs_where_all_are_installed(extra, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", code_of(extra)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

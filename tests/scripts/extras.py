@@ -23,16 +23,24 @@ USES = {
     "": f"import tempfile; write_jsonl({EXAMPLES}, tempfile.mkdtemp() + '/train.jsonl')",
     "bulk": "import tempfile; p = tempfile.mkdtemp() + '/runs.jsonl.zst'\n"
     "save_runs([{'id': 'a', 'run_type': 'llm'}], p); assert len(list(run_files(p))) == 1",
-    "datasets": f"assert len(list(examples_from_hf(to_hf_dataset({EXAMPLES})))) == 2",
-    "dedupe": f"assert len(list(drop_duplicates({EXAMPLES}, near=0.8))) == 1",
+    "datasets": "from langsmith_finetune.dataset import examples_from_hf, to_hf_dataset\n"
+    f"assert len(list(examples_from_hf(to_hf_dataset({EXAMPLES})))) == 2",
+    "dedupe": "from langsmith_finetune.dataset import drop_duplicates\n"
+    f"assert len(list(drop_duplicates({EXAMPLES}, similarity=0.8))) == 1",
     "huggingface": "from langsmith_finetune.providers.huggingface import HuggingFaceProvider\n"
     "HuggingFaceProvider(token='hf_made_up')",
     "local": "from langsmith_finetune.providers.local import LocalProvider, tiny_model\n"
     f"import tempfile; tiny_model(tempfile.mkdtemp() + '/tiny', [{LINE}]); LocalProvider()",
     "notebook": "import ipykernel, matplotlib, nbclient",
     "ray": "from langsmith_finetune.dataset.on_ray import ray_map; import ray.data",
-    "tokens": "import tiktoken, tokenizers, transformers; count_tokens({LINE})".replace("{LINE}", LINE),
+    "tokens": "import tiktoken, tokenizers, transformers\nfrom langsmith_finetune.cost import count_tokens\n"
+    f"count_tokens({LINE})",
 }
+
+
+def code_of(extra: str) -> str:
+    """What an extra is for, as a program."""
+    return f"from langsmith_finetune import *\n{USES[extra]}"
 
 
 def main() -> None:
@@ -45,8 +53,7 @@ def main() -> None:
             if extra == "local":
                 subprocess.run([*install, os.environ.get("TORCH", "torch")], check=True)
             subprocess.run([*install, f"{ROOT}[{extra}]" if extra else str(ROOT)], check=True)
-            code = f"from langsmith_finetune import *\n{USES[extra]}"
-            subprocess.run([python, "-c", code], check=True, cwd=folder)
+            subprocess.run([python, "-c", code_of(extra)], check=True, cwd=folder)
 
 
 if __name__ == "__main__":
