@@ -186,7 +186,7 @@ class Internal:
 
 
 INTERNALS = [
-    Internal("trl", "add_response_schema", "providers/local/generation.py", trl_knows_how_answers_are_read),
+    Internal("trl", "add_response_schema", "providers/local/model_folder.py", trl_knows_how_answers_are_read),
     Internal("trl", '"labels"', "providers/local/train.py", trl_trains_on_labels_as_they_stand),
     Internal("trl", "activation_checkpointing", "providers/local/train.py", trl_has_the_settings),
     Internal(

@@ -11,8 +11,9 @@ Example:
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from langsmith_finetune._foundation.doors import door
 
 if TYPE_CHECKING:
     from langsmith_finetune.providers.local.chat import LocalChatModel
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
     from langsmith_finetune.providers.local.provider import LocalProvider
     from langsmith_finetune.providers.local.sequences import TrainedSequence
     from langsmith_finetune.providers.local.tiny import tiny_model
+else:
+    __getattr__, __dir__ = door(
+        __name__,
+        {
+            "langsmith_finetune.providers.local.chat": ["LocalChatModel"],
+            "langsmith_finetune.providers.local.inspection": ["Audit", "Preview", "audit", "preview"],
+            "langsmith_finetune.providers.local.parameters": ["LocalParameters", "LoraParameters"],
+            "langsmith_finetune.providers.local.provider": ["LocalProvider"],
+            "langsmith_finetune.providers.local.sequences": ["TrainedSequence"],
+            "langsmith_finetune.providers.local.tiny": ["tiny_model"],
+        },
+    )
 
 __all__ = [
     "Audit",
@@ -34,22 +47,3 @@ __all__ = [
     "preview",
     "tiny_model",
 ]
-
-_HOME = {
-    "Audit": "inspection",
-    "Preview": "inspection",
-    "TrainedSequence": "sequences",
-    "audit": "inspection",
-    "preview": "inspection",
-    "LocalChatModel": "chat",
-    "LocalParameters": "parameters",
-    "LocalProvider": "provider",
-    "LoraParameters": "parameters",
-    "tiny_model": "tiny",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -6,20 +6,31 @@ Training and asking must change a conversation alike, so the changes are saved b
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.json_text import compact_json
+from langsmith_finetune.targets.fix import short_id
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 FILE = "langsmith_finetune.json"
 """The file in a tuned model's folder that says how it was trained to be asked."""
 
-_SHORT_ID = re.compile(r"[A-Za-z0-9]{9}")
+_TAKEN = {
+    "messages",
+    "conversation",
+    "tools",
+    "documents",
+    "add_generation_prompt",
+    "tokenize",
+    "chat_template",
+}
+"""What a template is rendered with in any case, and what would replace it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +68,31 @@ class Adaptation:
                 message["content"] = [{"type": "text", "text": text}]
         return changed
 
+    def render(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any] | None = None,
+        *,
+        asks: bool = False,
+    ) -> str:
+        """A conversation as the template writes it.
+
+        Args:
+            tokenizer: The model's, with its chat template.
+            messages: As `messages_for_template` makes them.
+            tools: The tools.
+            asks: Add what an answer begins after.
+        """
+        text: str = tokenizer.apply_chat_template(
+            self.messages(messages),
+            tools=list(tools) if tools else None,
+            add_generation_prompt=asks,
+            tokenize=False,
+            **self.chat_template_kwargs,
+        )
+        return text
+
     def _call(self, call: Mapping[str, Any]) -> dict[str, Any]:
         changed = dict(call)
         if self.short_ids and "id" in call:
@@ -91,11 +127,7 @@ def adaptation_in(folder: str) -> Adaptation:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))["adaptation"]
         given = kept.get("chat_template_kwargs", {})
-        plain = {
-            name: value
-            for name, value in given.items()
-            if isinstance(value, (str, bool, int, float)) and name.isidentifier()
-        }
+        plain = {name: value for name, value in given.items() if is_setting(name, value)}
     except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return Adaptation()
     return Adaptation(
@@ -107,11 +139,10 @@ def adaptation_in(folder: str) -> Adaptation:
     )
 
 
-def short_id(call_id: str) -> str:
-    """An id of nine letters and digits: the id itself if it is one, else always the same for the same id."""
-    if _SHORT_ID.fullmatch(call_id):
-        return call_id
-    return hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:9]
+def is_setting(name: Any, value: Any) -> bool:
+    """True if a template can be given this beside the conversation: a name of its own, and a plain value."""
+    is_name = isinstance(name, str) and name.isidentifier() and name not in _TAKEN
+    return is_name and isinstance(value, (str, bool, int, float))
 
 
 def _folded(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from langchain_core.exceptions import ContextOverflowError
 from transformers.utils.chat_parsing import ResponseParser
-from trl.chat_template_utils import add_response_schema
 
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.local.adaptation import Adaptation, adaptation_in
 from langsmith_finetune.providers.local.extra import no_progress_bars
-from langsmith_finetune.providers.local.model_folder import load_model
+from langsmith_finetune.providers.local.model_folder import load_model, with_response_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -125,14 +124,7 @@ class Generator:
         *,
         add_generation_prompt: bool = False,
     ) -> str:
-        text: str = self.tokenizer.apply_chat_template(
-            self.adaptation.messages(messages),
-            tools=tools,
-            add_generation_prompt=add_generation_prompt,
-            tokenize=False,
-            **self.adaptation.chat_template_kwargs,
-        )
-        return text
+        return self.adaptation.render(self.tokenizer, messages, tools, asks=add_generation_prompt)
 
 
 class Generation:
@@ -267,12 +259,9 @@ def _events(parser: ResponseParser, texts: Iterator[str]) -> Iterator[dict[str, 
 
 def _response_template(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any] | None:
     """How the model's answers are read: the tokenizer's own way, or TRL's for its chat template."""
-    template: dict[str, Any] | None = getattr(tokenizer, "response_template", None)
+    template = getattr(with_response_template(copy.copy(tokenizer)), "response_template", None)
     if template is None:
-        try:
-            template = add_response_schema(copy.copy(tokenizer)).response_template
-        except ValueError:  # a chat template that TRL does not know
-            return None
+        return None
     template = cast("dict[str, Any]", copy.deepcopy(template))
     calls = template["fields"].get("tool_calls", {})
     if calls.get("content") == "json":
@@ -292,9 +281,7 @@ def _stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase, adaptation: Adapta
         ids.append(tokenizer.eos_token_id)
     if tokenizer.chat_template:
         messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SOME_TOOL}]
-        text = tokenizer.apply_chat_template(
-            adaptation.messages(messages), tokenize=False, **adaptation.chat_template_kwargs
-        )
+        text = adaptation.render(tokenizer, messages)
         after = tokenizer(text.rpartition(_SOME_TOOL)[2].strip(), add_special_tokens=False).input_ids
         if after and after[0] in tokenizer.all_special_ids:
             ids.append(after[0])

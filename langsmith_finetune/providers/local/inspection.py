@@ -20,7 +20,6 @@ from langsmith_finetune.providers.local.sequences import (
     Sequencer,
     TrainedSequence,
     adapt,
-    refuse_longer,
 )
 from langsmith_finetune.targets.read_lines import sound_lines
 
@@ -73,9 +72,8 @@ class Preview:
 
 
 def _heading(one: TrainedSequence) -> str:
-    learned = sum(label != -100 for label in one.labels)
     notes = f"; {', '.join(one.notes)}" if one.notes else ""
-    return f"{one.where} {one.field}: {learned} of {len(one.input_ids)} tokens are learned{notes}"
+    return f"{one.where} {one.field}: {one.trained_tokens} of {len(one.input_ids)} tokens are learned{notes}"
 
 
 def preview(
@@ -108,11 +106,8 @@ def preview(
         has_reasoning=any(row.completion.get("reasoning_content") for row in rows),
         chat_template_kwargs=chat_template_kwargs,
     )
-    sequencer = Sequencer(tokenizer, adaptation)
-    sequences = tuple(map(sequencer.sequence, rows))
-    for sequence in sequences:
-        refuse_longer(sequence, context)
-    return Preview(sequences)
+    sequencer = Sequencer(tokenizer, adaptation, context=context)
+    return Preview(tuple(map(sequencer.sequence, rows)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,14 +174,12 @@ def audit(
     adaptation = adapt(
         tokenizer, has_reasoning=has_reasoning(path, path.name), chat_template_kwargs=chat_template_kwargs
     )
-    sequencer = Sequencer(tokenizer, adaptation)
+    sequencer = Sequencer(tokenizer, adaptation, context=context)
     found = Audit(chat_template_kwargs=adaptation.chat_template_kwargs)
     for number, _, line in sound_lines(path, path.name):
         try:
             for row in rows_of_line(line, f"{path.name}:{number}"):
-                sequence = sequencer.sequence(row)
-                refuse_longer(sequence, context)
-                _add(found, sequence)
+                _add(found, sequencer.sequence(row))
         except InvalidExampleError as error:
             found.refused_count += 1
             if len(found.refused) < _MOST_REFUSED:
@@ -198,7 +191,7 @@ def _add(found: Audit, sequence: TrainedSequence) -> None:
     length = len(sequence.input_ids)
     found.answers += 1
     found.tokens += length
-    found.trained_tokens += sum(label != -100 for label in sequence.labels)
+    found.trained_tokens += sequence.trained_tokens
     found.notes.update(sequence.notes)
     if length > found.longest:
         found.longest, found.longest_line = length, sequence.where

@@ -13,7 +13,7 @@ class Mark:
 
     Args:
         text: The text; no other mark begins with it.
-        what: What it stands for: `"the text"`, `"the call"`, `"the arguments"`, `"the reasoning"`, `"the tool"`.
+        what: What it stands for: `"the text"`, `"the reasoning"`, `"the tool call"`, `"the tool"`, as errors name it.
         message: The message's number; -1 for a tool's definition.
     """
 

@@ -7,11 +7,15 @@ no question on standard input.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.chat_template import load_tokenizer, loaded_without_code
 from langsmith_finetune.errors import ProviderError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _WITH_CODE = ("config.json", "tokenizer_config.json")
@@ -67,6 +71,19 @@ def check_model_folder(name: str) -> None:
 
         loaded_without_code(name, lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
         load_tokenizer(name)
+
+
+def with_response_template(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """The tokenizer, saying how its answers are read where that is known, so that other servers read calls too.
+
+    Source: https://huggingface.co/docs/transformers/chat_response_parsing
+    """
+    from trl.chat_template_utils import add_response_schema
+
+    if getattr(tokenizer, "response_template", None) is None:
+        with suppress(ValueError):  # a chat template that TRL does not know
+            return add_response_schema(tokenizer)
+    return tokenizer
 
 
 def _refuse_pickles(name: str) -> None:

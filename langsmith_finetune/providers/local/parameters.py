@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from langsmith_finetune.providers.local.adaptation import is_setting
+
 
 class LoraParameters(TypedDict, total=False):
     """A LoRA adapter: a small number of new weights is trained, the model's own stay as they are."""
@@ -48,15 +50,6 @@ _POSITIVE: dict[str, Any] = {
     "batch_size": int,
     "gradient_accumulation_steps": int,
 }
-_TAKEN = {
-    "messages",
-    "conversation",
-    "tools",
-    "documents",
-    "add_generation_prompt",
-    "tokenize",
-    "chat_template",
-}
 _LORA: dict[str, Any] = {"r": int, "alpha": int, "dropout": (int, float)}
 
 
@@ -86,11 +79,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
 
 
 def _check_template_kwargs(value: Any) -> None:
-    plain = isinstance(value, Mapping) and all(
-        isinstance(name, str) and name.isidentifier() and isinstance(one, (str, bool, int, float))
-        for name, one in value.items()
-    )
-    if not plain or value.keys() & _TAKEN:
+    if not isinstance(value, Mapping) or not all(is_setting(name, one) for name, one in value.items()):
         raise ValueError(
             "parameters['chat_template_kwargs'] must be a dict of names to texts, numbers and bools, such as "
             f"{{'enable_thinking': False}}, got {value!r}"

@@ -78,6 +78,11 @@ class TrainedSequence:
     prompt: str
     answer: str
 
+    @property
+    def trained_tokens(self) -> int:
+        """How many tokens are learned."""
+        return sum(label != -100 for label in self.labels)
+
 
 class RefusedError(Exception):
     """A template cannot show a conversation; the reason is in its arguments, and the fix."""
@@ -89,11 +94,15 @@ class Sequencer:
     Args:
         tokenizer: The model's, with its chat template.
         adaptation: How conversations are changed for the template.
+        context: How many tokens the model takes, if it says so.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, adaptation: Adaptation) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, adaptation: Adaptation, *, context: int | None = None
+    ) -> None:
         self.tokenizer = tokenizer
         self.adaptation = adaptation
+        self.context = context
         self._checked: dict[tuple[Any, ...], tuple[str, str] | None] = {}
         added = tokenizer.added_tokens_decoder.items()
         self._ending = {*tokenizer.all_special_ids, *(index for index, token in added if token.special)}
@@ -102,21 +111,19 @@ class Sequencer:
         """The tokens of a row.
 
         Raises:
-            InvalidExampleError: The template cannot show it whole, or trains something else with it.
+            InvalidExampleError: The template cannot show it whole, or trains something else with it; or it is longer
+                than the model takes.
         """
-        messages = [*row.prompt, row.completion]
         try:
-            self._check(messages, row.tools)
-            prompt, answer, goes_on = self.split(messages, row.tools)
+            prompt, answer, goes_on = self.divided([*row.prompt, row.completion], row.tools)
         except RefusedError as why:
             raise InvalidExampleError(row.where, row.field, *why.args) from why.__cause__
         notes = set(self._notes(row))
-        before, after = self._ids(prompt), self._ids(answer)
-        together = self._ids(prompt + answer)
-        if together[: len(before)] == before:
-            after = together[len(before) :]
-        else:
+        before, together = self._ids(prompt), self._ids(prompt + answer)
+        after = together[len(before) :]
+        if together[: len(before)] != before:
             notes.add("tokenized_apart")
+            after = self._ids(answer)
         if not goes_on:
             notes.add("answer_taken_apart")
         if not self._ends(after) and self.tokenizer.eos_token_id is not None:
@@ -124,6 +131,7 @@ class Sequencer:
             after.append(self.tokenizer.eos_token_id)
         if not row.completion.get("reasoning_content") and _EMPTY_THOUGHT.search(answer):
             notes.add("empty_thought")
+        self._refuse_longer(row, len(before) + len(after))
         return TrainedSequence(
             input_ids=before + after,
             labels=[-100] * len(before) + after,
@@ -135,28 +143,28 @@ class Sequencer:
             answer=answer,
         )
 
-    def render(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], *, asks: bool) -> str:
-        """A conversation as the template writes it.
+    def divided(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> tuple[str, str, bool]:
+        """The text that the model is asked with, the text that it is to write, and whether the template joins them so.
 
         Args:
-            messages: As `messages_for_template` makes them.
+            messages: The conversation, the answer last.
             tools: The tools.
-            asks: Add what an answer begins after.
 
         Raises:
-            RefusedError: The template refuses it.
+            RefusedError: The template does not show it whole, or begins the answer otherwise than it asks for it.
         """
+        shape = shape_of(messages, tools)
+        if shape not in self._checked:
+            self._checked[shape] = self._fault(messages, tools)
+        if fault := self._checked[shape]:
+            raise RefusedError(*fault)
+        return self._split(messages, tools)
+
+    def _render(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], *, asks: bool) -> str:
         try:
-            text: str = self.tokenizer.apply_chat_template(
-                self.adaptation.messages(messages),
-                tools=list(tools) or None,
-                add_generation_prompt=asks,
-                tokenize=False,
-                **self.adaptation.chat_template_kwargs,
-            )
+            return self.adaptation.render(self.tokenizer, messages, tools, asks=asks)
         except Exception as error:
             raise RefusedError(self._words(error), _OTHER_ROLES) from error
-        return text
 
     def _words(self, error: Exception) -> str:
         """Why a template refuses: in its own words where they stand in it, for others may hold training data."""
@@ -167,22 +175,13 @@ class Sequencer:
 
     # --- prompt and answer -----------------------------------------------------------------------------
 
-    def split(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> tuple[str, str, bool]:
-        """The text that the model is asked with, the text that it is to write, and whether the whole is both.
-
-        Args:
-            messages: The conversation, the answer last.
-            tools: The tools.
-
-        Raises:
-            RefusedError: The template begins the answer otherwise than it asks for it.
-        """
-        prompt = self.render(messages[:-1], tools, asks=True)
-        whole = self.render(messages, tools, asks=False)
+    def _split(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> tuple[str, str, bool]:
+        prompt = self._render(messages[:-1], tools, asks=True)
+        whole = self._render(messages, tools, asks=False)
         if whole.startswith(prompt):
             return prompt, whole[len(prompt) :], True
         begin = self._answer_at(messages, tools, whole)
-        bare = self.render(messages[:-1], tools, asks=False)
+        bare = self._render(messages[:-1], tools, asks=False)
         asking = prompt[len(bare) :] if prompt.startswith(bare) else ""
         last = messages[-2]["content"].strip()
         if asking.strip():
@@ -203,30 +202,18 @@ class Sequencer:
     def _answer_at(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], whole: str) -> int:
         """Where the first field of the answer stands in the whole text."""
         answer = marked(messages[-1:], (), letters="wv")
-        text = self.render([*messages[:-1], *answer.messages], tools, asks=False)
+        text = self._render([*messages[:-1], *answer.messages], tools, asks=False)
         found = [text.find(mark.text) for mark in answer.marks if mark.text in text]
         begin = min(found, default=len(whole))
         return begin if text[:begin] == whole[:begin] else 0
 
     # --- fields ----------------------------------------------------------------------------------------
 
-    def _check(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> None:
-        shape = shape_of(messages, tools)
-        if shape not in self._checked:
-            self._checked[shape] = self.fault(messages, tools)
-        if fault := self._checked[shape]:
-            raise RefusedError(*fault)
-
-    def fault(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> tuple[str, str] | None:
-        """What the template does wrong with every conversation of this shape, and what to do.
-
-        Args:
-            messages: A conversation of the shape, the answer last.
-            tools: The tools.
-        """
+    def _fault(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> tuple[str, str] | None:
+        """What the template does wrong with every conversation of this shape, and what to do."""
         conversation = marked(messages, tools)
         try:
-            prompt, answer, _ = self.split(conversation.messages, conversation.tools)
+            prompt, answer, _ = self._split(conversation.messages, conversation.tools)
         except RefusedError as why:
             # Marks are no conversation: a template may refuse them and take the line itself.
             return (why.args[0], why.args[1]) if why.__cause__ is None else None
@@ -254,6 +241,15 @@ class Sequencer:
     def _ends(self, ids: Sequence[int]) -> bool:
         """True if an answer ends in a token that ends it."""
         return any(token in self._ending for token in ids[-4:])
+
+    def _refuse_longer(self, row: Row, length: int) -> None:
+        if self.context is not None and length > self.context:
+            raise InvalidExampleError(
+                row.where,
+                row.field,
+                f"the conversation up to here is {length} tokens long, and the model takes {self.context}",
+                "Leave the line out or shorten it: what is cut off would be learned as an answer's end",
+            )
 
     def _notes(self, row: Row) -> Iterable[SequenceNote]:
         changes = self.adaptation
@@ -345,27 +341,7 @@ def _shows(
     sequencer = Sequencer(tokenizer, way)
     try:
         for messages in conversations:
-            sequencer.split(messages, ())
+            sequencer.divided(messages, ())
     except RefusedError:
         return False
-    return all(sequencer.fault(messages, ()) is None for messages in conversations)
-
-
-def refuse_longer(sequence: TrainedSequence, context: int | None) -> None:
-    """Refuse a sequence that the model does not take whole.
-
-    Args:
-        sequence: The sequence.
-        context: How many tokens the model takes, if it says so.
-
-    Raises:
-        InvalidExampleError: It is longer.
-    """
-    length = len(sequence.input_ids)
-    if context is not None and length > context:
-        raise InvalidExampleError(
-            sequence.where,
-            sequence.field,
-            f"the conversation up to here is {length} tokens long, and the model takes {context}",
-            "Leave the line out or shorten it: what is cut off would be learned as an answer's end",
-        )
+    return True

@@ -9,30 +9,22 @@ import os
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import FineTuneError, ProviderError
 from langsmith_finetune.providers.local.adaptation import Adaptation
-from langsmith_finetune.providers.local.model_folder import context_of, load_model
+from langsmith_finetune.providers.local.model_folder import context_of, load_model, with_response_template
 from langsmith_finetune.providers.local.process import record_process
 from langsmith_finetune.providers.local.rows import has_reasoning, rows_of_file
 from langsmith_finetune.providers.local.run_folder import RunFolder, now, read_json
-from langsmith_finetune.providers.local.sequences import (
-    SAID,
-    SequenceNote,
-    Sequencer,
-    TrainedSequence,
-    adapt,
-    refuse_longer,
-)
+from langsmith_finetune.providers.local.sequences import SAID, SequenceNote, Sequencer, adapt
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
     from trl import SFTTrainer
 
 _EVALUATIONS = 10
@@ -75,7 +67,7 @@ class Training:
         """Train, and save the model."""
         self.say("validating", "loading the model")
         trainer, adaptation = build_trainer(
-            self.folder, self.request, on_phase=self.checking, callback=self.callback()
+            self.folder, self.request, on_phase=partial(self.say, "validating"), callback=self.callback()
         )
         trainer.train()
         total = self.progress["total_steps"]
@@ -90,10 +82,6 @@ class Training:
         self.folder.write_status(
             "succeeded", "succeeded", fine_tuned_model=str(model), finished_at=now(), **self.progress
         )
-
-    def checking(self, phase: str) -> None:
-        """Say what is done before the training begins."""
-        self.say("validating", phase)
 
     def say(self, status: str, phase: str) -> None:
         """Say where the job stands."""
@@ -198,13 +186,16 @@ def build_trainer(
         has_reasoning=any(has_reasoning(path, name) for path, name in files),
         chat_template_kwargs=parameters.get("chat_template_kwargs"),
     )
+    sequencer = Sequencer(tokenizer, adaptation, context=context)
     notes: Counter[SequenceNote] = Counter()
 
     def dataset(path: Path, name: str) -> Dataset:
         from datasets import Dataset
 
+        # Made here and not in TRL, because `datasets` would keep the row in between: it turns numbers beyond 64 bits
+        # into text. So a row that the template refuses is also known by its line.
         rows = []
-        for sequence in sequences(path, name, tokenizer, adaptation, context):
+        for sequence in map(sequencer.sequence, rows_of_file(path, name)):
             notes.update(sequence.notes)
             rows.append({"input_ids": sequence.input_ids, "labels": sequence.labels})
         return Dataset.from_list(rows)
@@ -251,48 +242,6 @@ def build_trainer(
         callbacks=[callback] if callback else None,
     )
     return trainer, adaptation
-
-
-def sequences(
-    path: Path,
-    name: str,
-    tokenizer: PreTrainedTokenizerBase,
-    adaptation: Adaptation,
-    context: int | None,
-) -> Iterator[TrainedSequence]:
-    """What is trained of a file: one sequence for each answer, in the file's order.
-
-    Made here and not in TRL, because `datasets` would keep the row in between: it turns numbers beyond 64
-    bits into text. So a row that the template refuses is also known by its line.
-
-    Args:
-        path: The file.
-        name: What to call it in errors.
-        tokenizer: The model's, with its chat template.
-        adaptation: How conversations are changed for the template.
-        context: How many tokens the model takes, if it says so.
-
-    Raises:
-        InvalidExampleError: The template cannot show a conversation whole, or it is longer than the context.
-    """
-    sequencer = Sequencer(tokenizer, adaptation)
-    for row in rows_of_file(path, name):
-        sequence = sequencer.sequence(row)
-        refuse_longer(sequence, context)
-        yield sequence
-
-
-def with_response_template(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """The tokenizer, saying how its answers are read where that is known, so that other servers read calls too.
-
-    Source: https://huggingface.co/docs/transformers/chat_response_parsing
-    """
-    from trl.chat_template_utils import add_response_schema
-
-    if getattr(tokenizer, "response_template", None) is None:
-        with suppress(ValueError):  # a chat template that TRL does not know
-            return add_response_schema(tokenizer)
-    return tokenizer
 
 
 def _lora_config(lora: Any) -> Any:

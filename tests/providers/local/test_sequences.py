@@ -256,7 +256,7 @@ def test_adaptation_of_a_strange_folder_is_none(tmp_path, content):
 
 def test_adaptation_of_a_strange_folder_takes_plain_settings_alone(tmp_path):
     kept = {
-        "chat_template_kwargs": {"a": True, "b": {"c": 1}, "d e": 1},
+        "chat_template_kwargs": {"a": True, "b": {"c": 1}, "d e": 1, "tokenize": True, "chat_template": ""},
         "short_ids": 1,
         "folded_system": True,
     }

@@ -16,10 +16,11 @@ from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.providers.local import LocalChatModel, LocalProvider, tiny_model
 from langsmith_finetune.providers.local.adaptation import Adaptation
 from langsmith_finetune.providers.local.generation import Generator
+from langsmith_finetune.providers.local.model_folder import with_response_template
 from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.local.run_folder import RunFolder, write_json
-from langsmith_finetune.providers.local.sequences import Sequencer, refuse_longer
-from langsmith_finetune.providers.local.train import build_trainer, with_response_template
+from langsmith_finetune.providers.local.sequences import Sequencer
+from langsmith_finetune.providers.local.train import build_trainer
 from langsmith_finetune.runs import RunSource
 from tests.support.local_calculator import TOOL, call, lines, untrained, write_lines
 
@@ -55,8 +56,7 @@ def request(**changes):
 
 
 def encode(row, tokenizer, context):
-    sequence = Sequencer(tokenizer, Adaptation()).sequence(row)
-    refuse_longer(sequence, context)
+    sequence = Sequencer(tokenizer, Adaptation(), context=context).sequence(row)
     return {"input_ids": sequence.input_ids, "labels": sequence.labels}
 
 
