@@ -44,7 +44,7 @@ docs: .venv/dev ## Build the documentation into docs/_build
 
 bench: .venv/dev ## Measure, each beside the obvious alternative
 	$(BIN)/python -m pip install --quiet orjson jsonschema fastjsonschema datasketch
-	for each in convert bulk dataset check selecting importing; do $(BIN)/python benchmarks/$$each.py || exit 1; done
+	for each in convert bulk dataset check selecting importing local; do $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 record: .venv/dev ## Record the cassettes anew: from the stand-ins, or from live services where keys are set
 	$(BIN)/python -m tests.scripts.record_langsmith

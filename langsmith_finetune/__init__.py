@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         ProviderError,
         RunNotUsableError,
     )
-    from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+    from langsmith_finetune.examples.example import LabelExample, PreferenceExample, TrainingExample
     from langsmith_finetune.jobs.job import FineTuneJob
     from langsmith_finetune.jobs.model import FineTunedModel
     from langsmith_finetune.jsonl import read_jsonl, write_jsonl
@@ -62,7 +62,7 @@ else:
                 "ProviderError",
                 "RunNotUsableError",
             ],
-            "langsmith_finetune.examples.example": ["PreferenceExample", "TrainingExample"],
+            "langsmith_finetune.examples.example": ["LabelExample", "PreferenceExample", "TrainingExample"],
             "langsmith_finetune.jobs.job": ["FineTuneJob"],
             "langsmith_finetune.jobs.model": ["FineTunedModel"],
             "langsmith_finetune.jsonl": ["read_jsonl", "write_jsonl"],
@@ -96,6 +96,7 @@ __all__ = [
     "InvalidExampleError",
     "JobFailedError",
     "JobTimeoutError",
+    "LabelExample",
     "LangSmithDatasetChatLoader",
     "LangSmithRunChatLoader",
     "NotSupportedError",

@@ -105,6 +105,52 @@ class PreferenceLine(TypedDict):
     non_preferred_output: list[TrainingMessage]
 
 
+class LabelLine(TypedDict, total=False):
+    """A line of a file of labels: one prompt, one answer, and whether it is good; `tools` may be left out.
+
+    Source: TRL's unpaired preferences, https://huggingface.co/docs/trl/dataset_formats#unpaired-preference
+    """
+
+    prompt: list[TrainingMessage]
+    completion: list[TrainingMessage]
+    label: bool
+    tools: list[Tool]
+    parallel_tool_calls: bool
+
+
+LineKind: TypeAlias = Literal["training", "preference", "label"]
+"""What a line teaches: an answer, a better and a worse answer, an answer that is good or bad."""
+
+ANSWERS: Mapping[LineKind, tuple[str, ...]] = {
+    "training": (),
+    "preference": ("preferred_output", "non_preferred_output"),
+    "label": ("completion",),
+}
+"""The keys of a line that hold nothing but an answer."""
+
+
+def kind_of_line(line: Mapping[str, Any]) -> LineKind:
+    """What a line is meant to teach, sound or not.
+
+    By value: a table that holds several kinds has null in place of what a line lacks.
+    """
+    if any(line.get(key) is not None for key in ("input", *ANSWERS["preference"])):
+        return "preference"
+    return "label" if any(line.get(key) is not None for key in ("label", "completion")) else "training"
+
+
+def request_of_line(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What went to the model, with its messages and tools; of a training line, the line itself."""
+    kind = kind_of_line(line)
+    if kind == "preference":
+        given: Mapping[str, Any] = line["input"]
+        return given
+    if kind == "label":
+        offered = {key: line[key] for key in ("tools", "parallel_tool_calls") if key in line}
+        return {"messages": line["prompt"], **offered}
+    return line
+
+
 def nameless(message: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a message to compare, without the name of an assistant.
 

@@ -11,9 +11,16 @@ from typing import Any, cast
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import atomic_pair
 from langsmith_finetune._foundation.json_text import line_json
-from langsmith_finetune.chat_format import PreferenceLine, TrainingLine
+from langsmith_finetune.chat_format import (
+    ANSWERS,
+    LabelLine,
+    LineKind,
+    PreferenceLine,
+    TrainingLine,
+    kind_of_line,
+)
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.example import AnyExample
 from langsmith_finetune.examples.sound import is_example, line_of
 from langsmith_finetune.ledger.rows import closing_row, ledger_path, ledger_row
 from langsmith_finetune.targets.read_lines import sound_lines
@@ -40,13 +47,13 @@ class WrittenFile:
 
 
 def write_jsonl(
-    examples: Iterable[TrainingExample | PreferenceExample | Mapping[str, Any]],
+    examples: Iterable[AnyExample | Mapping[str, Any]],
     path: str | Path,
     *,
     target: Target | TargetRules | None = None,
     ledger: bool | None = None,
 ) -> WrittenFile:
-    """Write a training file or a preference file, one line at a time, in constant memory.
+    """Write a file of training lines, of preferences or of labels, one line at a time, in constant memory.
 
     The file appears under its name only when it is whole; an interruption leaves an older file as it was.
     It is readable by its owner alone, since it holds what people said. Text is UTF-8, not escaped. The same
@@ -56,7 +63,7 @@ def write_jsonl(
     line is from. It holds no content; `Ledger` reads it. None of it is ever in the line.
 
     Args:
-        examples: Examples or bare lines; all of them to train on, or all of them preferences.
+        examples: Examples or bare lines, all of one kind: to train on, preferences, or labels.
         path: Where to write; an existing file is replaced.
         target: Write the lines in the form that this target reads, such as `"together"`; see `to_target`. By
             default they are written as they stand, in the form of OpenAI that most hosts read.
@@ -68,7 +75,7 @@ def write_jsonl(
 
     Raises:
         FileNotFoundError: There is no such folder.
-        InvalidExampleError: A line is not JSON, or holds neither messages nor a preference, or not what the
+        InvalidExampleError: A line is not JSON, or holds neither messages nor a preference nor a label, or not what the
             lines before it hold; or the target would refuse it.
         TypeError: A single example was given.
         ValueError: There is no such target.
@@ -87,7 +94,7 @@ def write_jsonl(
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
     converted, prefix = _converter(target)
     digest, count, size = hashlib.sha256(prefix), 0, len(prefix)
-    kind: str | None = None
+    kind: LineKind | None = None
     keep_ledger = bool(ledger)
     with atomic_pair(path, ledger_path(path), keep_second=lambda: keep_ledger) as (file, rows):
         file.write(prefix)
@@ -114,7 +121,7 @@ def write_jsonl(
     )
 
 
-def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine]:
+def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine | LabelLine]:
     """Read a training file or a preference file, one line at a time.
 
     A byte order mark, Windows line ends and empty lines at the end are accepted. Numbers keep their value;
@@ -128,10 +135,10 @@ def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine]:
         InvalidExampleError: A line is not a JSON object with messages or a preference; names file and line.
     """
     path = Path(path)
-    kind: str | None = None
+    kind: LineKind | None = None
     for number, _, line in sound_lines(path):
         kind = _check(f"{path.name}:{number}", line, kind)
-        yield cast("TrainingLine | PreferenceLine", line)
+        yield cast("TrainingLine | PreferenceLine | LabelLine", line)
 
 
 def _converter(
@@ -144,26 +151,38 @@ def _converter(
     return lambda line, where: to_target(line, rules, where=where), rules.file_prefix
 
 
-def _check(where: str, line: Mapping[str, Any], before: str | None) -> str:
-    """See that a line is one to train on or a preference, as those before it are, and say which."""
-    # By value: a table that holds both kinds has null in place of what a line lacks.
-    if line.get("preferred_output") is not None or line.get("non_preferred_output") is not None:
-        kind = "a preference"
-        fix = 'Write {"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}'
-        prompt = line.get("input")
+_KINDS: Mapping[LineKind, tuple[str, str]] = {
+    "training": ("a line to train on", 'Write {"messages": [...]} on each line'),
+    "preference": (
+        "a preference",
+        'Write {"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}',
+    ),
+    "label": ("a line with a label", 'Write {"prompt": [...], "completion": [...], "label": true}'),
+}
+"""What a line of each kind is called, and how it is written."""
+
+
+def _check(where: str, line: Mapping[str, Any], before: LineKind | None) -> LineKind:
+    """See that a line is one to train on, a preference or a label, as those before it are, and say which."""
+    kind = kind_of_line(line)
+    name, fix = _KINDS[kind]
+    if kind == "preference":
+        given = line.get("input")
         _check_messages(
-            where, "input.messages", prompt.get("messages") if isinstance(prompt, Mapping) else None, fix
+            where, "input.messages", given.get("messages") if isinstance(given, Mapping) else None, fix
         )
-        for field in ("preferred_output", "non_preferred_output"):
-            _check_messages(where, field, line.get(field), fix)
     else:
-        kind = "a line to train on"
-        _check_messages(where, "messages", line.get("messages"), 'Write {"messages": [...]} on each line')
+        field = "messages" if kind == "training" else "prompt"
+        _check_messages(where, field, line.get(field), fix)
+    for field in ANSWERS[kind]:
+        _check_messages(where, field, line.get(field), fix)
+    if kind == "label" and not isinstance(line.get("label"), bool):
+        raise InvalidExampleError(where, "label", "is neither true nor false", fix)
     if before is not None and kind != before:
         raise InvalidExampleError(
             where,
             "",
-            f"the line is {kind}, but the first is {before}",
+            f"the line is {name}, but the first is {_KINDS[before][0]}",
             "Write each kind into a file of its own",
         )
     return kind

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Protocol
 
 from langsmith_finetune._foundation.json_text import compact_json
+from langsmith_finetune.chat_format import ANSWERS, kind_of_line, request_of_line
 from langsmith_finetune.chat_template import messages_for_template
 from langsmith_finetune.errors import InvalidExampleError
 
@@ -78,19 +81,14 @@ class ByMessages(TokenCounter):
     """Counts conversations."""
 
     def count(self, line: Mapping[str, Any]) -> TokenCount:
-        """The tokens of a line. A preference is two conversations."""
-        if "messages" in line:
-            return self._count(line["messages"], line.get("tools") or [])
-        prompt = line["input"]
-        answers = (line["preferred_output"], line["non_preferred_output"])
-        one, other = (
-            self._count(
-                [*({**message, "weight": 0} for message in prompt["messages"]), *answer],
-                prompt.get("tools") or [],
-            )
-            for answer in answers
-        )
-        return one + other
+        """The tokens of a line. A preference is two conversations, what precedes an answer is not learned."""
+        asked = request_of_line(line)
+        tools = asked.get("tools") or []
+        counts = [
+            self._count([*({**message, "weight": 0} for message in asked["messages"]), *line[key]], tools)
+            for key in ANSWERS[kind_of_line(line)]
+        ]
+        return reduce(operator.add, counts) if counts else self._count(asked["messages"], tools)
 
     @abstractmethod
     def _count(self, messages: list[Any], tools: list[Any]) -> TokenCount: ...

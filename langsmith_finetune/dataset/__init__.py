@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from langsmith_finetune.dataset.distribution import Distribution
     from langsmith_finetune.dataset.fold import fold_traces
     from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
+    from langsmith_finetune.dataset.labels import labels_from_scores
     from langsmith_finetune.dataset.length import fit_length
     from langsmith_finetune.dataset.on_ray import ray_map
     from langsmith_finetune.dataset.preferences import (
@@ -47,6 +48,7 @@ else:
             "langsmith_finetune.dataset.distribution": ["Distribution"],
             "langsmith_finetune.dataset.fold": ["fold_traces"],
             "langsmith_finetune.dataset.hf": ["examples_from_hf", "to_hf_dataset"],
+            "langsmith_finetune.dataset.labels": ["labels_from_scores"],
             "langsmith_finetune.dataset.length": ["fit_length"],
             "langsmith_finetune.dataset.on_ray": ["ray_map"],
             "langsmith_finetune.dataset.preferences": [
@@ -78,6 +80,7 @@ __all__ = [
     "examples_of_file",
     "fit_length",
     "fold_traces",
+    "labels_from_scores",
     "preferences_from_candidates",
     "preferences_from_corrections",
     "preferences_from_edits",

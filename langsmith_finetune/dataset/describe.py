@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune.chat_format import ANSWERS, kind_of_line, request_of_line
 from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.dataset.description import Description
 from langsmith_finetune.dialects.read import conversation_from_run
@@ -49,10 +51,11 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
         where = name_of(example, found.count)
         line = check_form(where, line_of(where, example))
         source = example.source if is_example(example) else None
-        prompt = line.get("input", line)
+        prompt = request_of_line(line)
         messages = [
-            *prompt["messages"], *line.get("preferred_output", ()), *line.get("non_preferred_output", ())
-        ]  # fmt: skip
+            *prompt["messages"],
+            *chain.from_iterable(line[key] for key in ANSWERS[kind_of_line(line)]),
+        ]
         found.count += 1
         found.measure("messages", len(messages))
         found.measure("turns", sum(message["role"] == "assistant" for message in messages))

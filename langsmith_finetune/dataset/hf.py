@@ -18,8 +18,9 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._foundation.json_text import json_bytes
 from langsmith_finetune._foundation.safe_words import KNOWN, described
+from langsmith_finetune.chat_format import kind_of_line, request_of_line
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.example import AnyExample, LabelExample, PreferenceExample, TrainingExample
 from langsmith_finetune.examples.sound import check_form, is_example, line_of
 from langsmith_finetune.examples.source import Note, RunSource
 from langsmith_finetune.targets.schemas import holds_nothing
@@ -29,19 +30,20 @@ if TYPE_CHECKING:
 
 _PROMPT = ("messages", "tools", "parallel_tool_calls")
 _PREFERENCE = ("input", "preferred_output", "non_preferred_output")
+_LABEL = ("prompt", "completion", "label")
 _SOURCES = ("source", "rejected_source", "merged", "changes")
 
 
-def to_hf_dataset(examples: Iterable[TrainingExample | PreferenceExample | Mapping[str, Any]]) -> Dataset:
+def to_hf_dataset(examples: Iterable[AnyExample | Mapping[str, Any]]) -> Dataset:
     """Make a Hugging Face dataset of examples or bare lines: one row per line, in memory.
 
-    Columns: `messages`, `tools` (JSON text) and `parallel_tool_calls`, or `input`, `preferred_output` and
-    `non_preferred_output`; and `source` (JSON text), where examples say where they came from. For a trainer
+    Columns: `messages`, `tools` (JSON text) and `parallel_tool_calls`; or `input`, `preferred_output` and
+    `non_preferred_output`; or `prompt`, `completion`, `label`, `tools` and `parallel_tool_calls`; and `source` (JSON text), where examples say where they came from. For a trainer
     that takes the arguments of calls as objects, as TRL does, write the file for it instead:
     `write_jsonl(examples, path, target="trl")`.
 
     Args:
-        examples: Examples or lines; all of them to train on, or all of them preferences.
+        examples: Examples or lines, all of one kind: to train on, preferences, or labels.
 
     Raises:
         ImportError: `datasets` is not installed.
@@ -67,22 +69,25 @@ def to_hf_dataset(examples: Iterable[TrainingExample | PreferenceExample | Mappi
         if set(row) - {"source"} != first:
             fix = "Make a dataset of each kind"
             raise InvalidExampleError(f"example {index}", "", "is of another kind than the first", fix)
-    columns: dict[str, Any] = (
-        prompt if first == set(_PROMPT) else {"input": prompt} | dict.fromkeys(_PREFERENCE[1:], messages)
-    )
+    columns: dict[str, Any] = prompt
+    if "input" in first:
+        columns = {"input": prompt} | dict.fromkeys(_PREFERENCE[1:], messages)
+    elif "label" in first:
+        columns = dict.fromkeys(_LABEL[:2], messages) | {"label": datasets.Value("bool")} | prompt
+        del columns["messages"]
     columns["source"] = datasets.Value("string")
     table = {name: [row[name] for row in rows] for name in columns}
     return cast("Dataset", datasets.Dataset.from_dict(table, features=datasets.Features(columns)))
 
 
-def examples_from_hf(dataset: Dataset) -> Iterator[TrainingExample | PreferenceExample]:
+def examples_from_hf(dataset: Dataset) -> Iterator[AnyExample]:
     """The examples of a Hugging Face dataset, one at a time: the same that `to_hf_dataset` was given.
 
     Reads other datasets with a column `messages` too. Where Arrow holds their messages as structs, keys of a
     message, its parts and its calls that are null are left out, since nobody can tell which of them Arrow filled in.
 
     Args:
-        dataset: With `messages`, or with `input`, `preferred_output` and `non_preferred_output`.
+        dataset: With the columns that `to_hf_dataset` makes, or with `messages` alone.
 
     Raises:
         InvalidExampleError: The dataset has none of these columns.
@@ -91,12 +96,13 @@ def examples_from_hf(dataset: Dataset) -> Iterator[TrainingExample | PreferenceE
     names = getattr(dataset, "column_names", None)
     if not isinstance(names, list):  # as a dict of splits has them
         raise TypeError(f"dataset must be a datasets.Dataset, not {type(dataset).__name__}")
-    if "messages" not in names and not set(_PREFERENCE) <= set(names):
+    if "messages" not in names and not any(set(kind) <= set(names) for kind in (_PREFERENCE, _LABEL)):
         raise InvalidExampleError(
             "the dataset",
             "",
             f"has the columns {', '.join(names)}",
-            "Give it a column messages, or input, preferred_output and non_preferred_output",
+            "Give it a column messages, or input, preferred_output and non_preferred_output, or prompt, completion "
+            "and label",
         )
     # As Arrow holds it: datasets' own decoder rounds numbers and drops halves of surrogate pairs.
     index = -1
@@ -106,7 +112,7 @@ def examples_from_hf(dataset: Dataset) -> Iterator[TrainingExample | PreferenceE
             yield _example_at(f"row {index}", row)
 
 
-def _example_at(where: str, row: Mapping[str, Any]) -> TrainingExample | PreferenceExample:
+def _example_at(where: str, row: Mapping[str, Any]) -> AnyExample:
     try:
         example = _example(row)
     except Exception as error:  # noqa: BLE001 - columns of others can hold anything
@@ -116,10 +122,11 @@ def _example_at(where: str, row: Mapping[str, Any]) -> TrainingExample | Prefere
     return example
 
 
-def _row(where: str, example: TrainingExample | PreferenceExample | Mapping[str, Any]) -> dict[str, Any]:
+def _row(where: str, example: AnyExample | Mapping[str, Any]) -> dict[str, Any]:
     line = check_form(where, line_of(where, example))
-    known = _PREFERENCE if "input" in line else _PROMPT
-    prompt = line.get("input", line)
+    kind = kind_of_line(line)
+    known = {"training": _PROMPT, "preference": _PREFERENCE, "label": (*_LABEL, *_PROMPT[1:])}[kind]
+    prompt = request_of_line(line)
     if unknown := sorted({*line} - {*known} | {*prompt} - {*_PROMPT, *known}):
         fix = "Leave it out: what is beside the line belongs into source"
         key = unknown[0] if unknown[0] in KNOWN else "a key"  # another may be somebody's data
@@ -133,8 +140,15 @@ def _row(where: str, example: TrainingExample | PreferenceExample | Mapping[str,
         "tools": _text(prompt["tools"]) if "tools" in prompt else None,
         "parallel_tool_calls": parallel,
     }
-    if "input" in line:
+    if kind == "preference":
         row = {"input": row} | {key: _texts(line[key]) for key in _PREFERENCE[1:]}
+    elif kind == "label":
+        del row["messages"]
+        row |= {
+            "prompt": _texts(line["prompt"]),
+            "completion": _texts(line["completion"]),
+            "label": line["label"],
+        }
     row["source"] = None
     if is_example(example):
         sources = {key: value for key in _SOURCES if (value := getattr(example, key, None))}
@@ -150,13 +164,21 @@ def _text(value: Any) -> str:
     return json_bytes(value).decode()
 
 
-def _example(row: Mapping[str, Any]) -> TrainingExample | PreferenceExample:
+def _example(row: Mapping[str, Any]) -> AnyExample:
     sources = json.loads(row.get("source") or "{}")
     changes = tuple(sources.get("changes", ()))
     source = _source(sources.get("source"))
     if "messages" in row:
         merged = tuple(found for entry in sources.get("merged", ()) if (found := _source(entry)))
         return TrainingExample(line=cast("Any", _prompt(row)), source=source, merged=merged, changes=changes)
+    if "label" in row:
+        line = _prompt({**row, "messages": row["prompt"]})
+        line = {
+            "prompt": line.pop("messages"),
+            "completion": _messages(row["completion"]),
+            "label": row["label"],
+        } | line
+        return LabelExample(line=cast("Any", line), source=source, changes=changes)
     line = {"input": _prompt(row["input"])} | {key: _messages(row[key]) for key in _PREFERENCE[1:]}
     rejected = _source(sources.get("rejected_source"))
     return PreferenceExample(line=cast("Any", line), source=source, rejected_source=rejected, changes=changes)

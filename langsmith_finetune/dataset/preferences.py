@@ -12,6 +12,7 @@ from langsmith_finetune.chat_format import PreferenceInput, TrainingMessage
 from langsmith_finetune.convert import examples_from_runs
 from langsmith_finetune.dataset.pairs import BestAndWorst, input_of, pair_of, prompt_of, without_weight
 from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
+from langsmith_finetune.dataset.scores import scored
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample, replace
 from langsmith_finetune.examples.sound import name_of
@@ -52,7 +53,7 @@ def preferences_from_scores(
     check_many("examples", examples, "training examples")
     step, report = "preferences_from_scores", report if report is not None else DatasetReport()
     prompts: dict[Hashable, BestAndWorst] = {}
-    for value, example in _scored(report.reading_examples(step, examples), score, step, report):
+    for value, example in scored(report.reading_examples(step, examples), score, step, report):
         prompts.setdefault(prompt_of(example), BestAndWorst()).add(value, example)
     yield from report.writing(step, (pair for found in prompts.values() for pair in found.pairs(margin)))
 
@@ -78,7 +79,7 @@ def preferences_from_experiments(
     check_many("examples", examples, "training examples")
     step, report = "preferences_from_experiments", report if report is not None else DatasetReport()
     asked: dict[str, dict[Hashable, dict[str | None, tuple[float, TrainingExample]]]] = {}
-    for value, example in _scored(report.reading_examples(step, examples), score, step, report):
+    for value, example in scored(report.reading_examples(step, examples), score, step, report):
         if example.source is None or example.source.example_id is None:
             report.add(DatasetChange(step=step, what="of no dataset example", example=name_of(example, 0)))
             continue
@@ -253,18 +254,6 @@ def _examples(runs: Iterable[Any], step: str, report: DatasetReport) -> Iterator
         report.add(DatasetChange(step=step, what="not usable", example=error.run_id, detail=error.reason))
 
     return examples_from_runs(runs, on_skip=skip)
-
-
-def _scored(
-    examples: Iterable[TrainingExample], score: str, step: str, report: DatasetReport
-) -> Iterator[tuple[float, TrainingExample]]:
-    for index, example in enumerate(examples):
-        value = example.source.scores.get(score) if example.source else None
-        if value is None or example.line["messages"][-1]["role"] != "assistant":
-            what = "without the score" if value is None else "without an answer"
-            report.add(DatasetChange(step=step, what=what, example=name_of(example, index)))
-        else:
-            yield value, example
 
 
 def _candidates(run: Any) -> Iterator[dict[str, Any]]:

@@ -51,7 +51,7 @@ class RedactedValues:
         copy = {**line}
         if "input" in copy:
             copy["input"] = self.line(copy["input"], tools=tools)
-        for key in ("messages", "preferred_output", "non_preferred_output"):
+        for key in ("messages", "preferred_output", "non_preferred_output", "prompt", "completion"):
             if key in copy:
                 copy[key] = [self._message(message) for message in copy[key]]
         if tools and "tools" in copy:

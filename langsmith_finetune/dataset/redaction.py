@@ -13,12 +13,12 @@ from langsmith.anonymizer import create_anonymizer, create_secret_anonymizer
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune.dataset.redacted_values import PLACEHOLDERS, Finder, RedactedValues
 from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
-from langsmith_finetune.examples.example import PreferenceExample, TrainingExample, replace
+from langsmith_finetune.examples.example import AnyExample, replace
 from langsmith_finetune.examples.sound import name_of
 
 _STEP = "redact"
 
-Example = TypeVar("Example", bound=TrainingExample | PreferenceExample)
+Example = TypeVar("Example", bound=AnyExample)
 
 Rule: TypeAlias = tuple[str, str | re.Pattern[str]]
 """A name and what it stands for: `("ORDER", r"ORD-\\d+")` makes `<ORDER_1>`, `<ORDER_2>`, ..."""
@@ -71,6 +71,7 @@ def redact(
         ValueError: `media` is neither.
 
     Example:
+        >>> from langsmith_finetune import TrainingExample
         >>> line = {"messages": [
         ...     {"role": "user", "content": "Write to ann@example.com, not bob@example.com"},
         ...     {"role": "assistant", "content": "I wrote to ann@example.com."},

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._printable import logger_of
-from langsmith_finetune.chat_format import nameless
+from langsmith_finetune.chat_format import nameless, request_of_line
 from langsmith_finetune.dataset.dedupe import DuplicateIndex, digest_of
 from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
-from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.example import AnyExample
 from langsmith_finetune.examples.sound import name_of, sound_example
+
+if TYPE_CHECKING:
+    from langsmith_finetune.chat_format import TrainingLine
 
 logger = logger_of(__name__)
 
@@ -21,11 +24,9 @@ _STEP = "train_validation_split"
 
 Side: TypeAlias = Literal["train", "validation"]
 
-Example = TypeVar("Example", bound=TrainingExample | PreferenceExample)
+Example = TypeVar("Example", bound=AnyExample)
 
-GroupBy: TypeAlias = (
-    Literal["thread", "trace", "user", "example"] | Callable[[TrainingExample | PreferenceExample], str]
-)
+GroupBy: TypeAlias = Literal["thread", "trace", "user", "example"] | Callable[[AnyExample], str]
 """What belongs together: a conversation, a trace, an end user, a dataset's example; or a function that names
 the group. An example that lacks it goes by the next smaller thing that it has."""
 
@@ -72,6 +73,7 @@ def train_validation_split(
         ValueError: `validation_size`, `group_by` or `similarity` cannot be.
 
     Example:
+        >>> from langsmith_finetune import TrainingExample
         >>> from langsmith_finetune.runs import RunSource
         >>> examples = [
         ...     TrainingExample(
@@ -94,7 +96,7 @@ def train_validation_split(
 
 
 def split_side(
-    example: TrainingExample | PreferenceExample,
+    example: AnyExample,
     *,
     validation_size: float = 0.1,
     group_by: GroupBy = "thread",
@@ -129,15 +131,13 @@ def _check(validation_size: float, group_by: GroupBy, seed: int | None) -> None:
         raise TypeError(f"seed must be a whole number, such as 1, not {type(seed).__name__}")
 
 
-def _side(
-    example: TrainingExample | PreferenceExample, validation_size: float, group_by: GroupBy, seed: int | None
-) -> Side:
+def _side(example: AnyExample, validation_size: float, group_by: GroupBy, seed: int | None) -> Side:
     text = f"{'' if seed is None else seed}\0{_group(example, group_by)}"
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     return "validation" if int.from_bytes(digest[:8]) < validation_size * 2**64 else "train"
 
 
-def _group(example: TrainingExample | PreferenceExample, by: GroupBy) -> str:
+def _group(example: AnyExample, by: GroupBy) -> str:
     if callable(by):
         return by(example)
     for field in _FIELDS[by]:
@@ -186,9 +186,8 @@ class _Sides(Generic[Example]):
             self._compare(name_of(example, index), example, found)
             self._waiting[found].append(example)
 
-    def _compare(self, name: str, example: TrainingExample | PreferenceExample, side: Side) -> None:
-        line = example.line["input"] if isinstance(example, PreferenceExample) else example.line
-        features = self._seen[side].features(line)
+    def _compare(self, name: str, example: AnyExample, side: Side) -> None:
+        features = self._seen[side].features(cast("TrainingLine", request_of_line(example.line)))
         match = self._seen["train" if side == "validation" else "validation"].match(features)
         if match is not None:
             self._across += 1

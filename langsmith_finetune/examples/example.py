@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct, structs
 
 from langsmith_finetune.chat_format import (
+    LabelLine,
     PreferenceLine,
     TrainingLine,
 )
@@ -45,7 +46,24 @@ class PreferenceExample(Struct, frozen=True, kw_only=True):
     changes: tuple[str, ...] = ()
 
 
-Value = TypeVar("Value", bound=TrainingExample | PreferenceExample | RunSource | Note)
+class LabelExample(Struct, frozen=True, kw_only=True):
+    """One answer that is good or bad, and where it came from.
+
+    Args:
+        line: What goes into the training file.
+        source: The run of the answer.
+        changes: What was done to the line since it was read, a few words each and without content.
+    """
+
+    line: LabelLine
+    source: RunSource | None = None
+    changes: tuple[str, ...] = ()
+
+
+AnyExample: TypeAlias = TrainingExample | PreferenceExample | LabelExample
+"""An example of any kind."""
+
+Value = TypeVar("Value", bound=AnyExample | RunSource | Note)
 
 
 def replace(value: Value, **changes: Any) -> Value:

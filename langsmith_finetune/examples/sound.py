@@ -6,19 +6,30 @@ from typing import Any, TypeGuard, TypeVar
 from uuid import UUID
 
 from langsmith_finetune._foundation.json_line import json_line
+from langsmith_finetune.chat_format import ANSWERS, LineKind, kind_of_line
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples.example import PreferenceExample, TrainingExample, replace
+from langsmith_finetune.examples.example import (
+    AnyExample,
+    LabelExample,
+    PreferenceExample,
+    TrainingExample,
+    replace,
+)
 from langsmith_finetune.examples.source import Note, RunSource
 
-Example = TypeVar("Example", bound=TrainingExample | PreferenceExample)
+Example = TypeVar("Example", bound=AnyExample)
+_KINDS: dict[type, LineKind] = {
+    TrainingExample: "training",
+    PreferenceExample: "preference",
+    LabelExample: "label",
+}
 _FIX = "Fix the line or leave it out; check(lines, target) says more"
 _TEXTS = {"name", "tool_call_id", "refusal", "reasoning_content"}
-_ANSWERS = {"preferred_output", "non_preferred_output"}
 
 
-def is_example(given: Any) -> TypeGuard[TrainingExample | PreferenceExample]:
+def is_example(given: Any) -> TypeGuard[AnyExample]:
     """True if this is an example. `isinstance` asks the object itself, which may raise anything."""
-    return issubclass(type(given), (TrainingExample, PreferenceExample))
+    return issubclass(type(given), tuple(_KINDS))
 
 
 def name_of(given: Any, index: int) -> str:
@@ -51,13 +62,13 @@ def sound_example(step: str, index: int, example: Example, *, preferences: bool)
         step: The function that asks: `"redact"`.
         index: The place of the example.
         example: What was given for it.
-        preferences: Whether the step also takes preferences.
+        preferences: Whether the step also takes preferences and labels.
 
     Raises:
         TypeError: It is no example; names the step, the place and what was found.
         InvalidExampleError: Its line has another form.
     """
-    kinds = (TrainingExample, PreferenceExample) if preferences else (TrainingExample,)
+    kinds = tuple(_KINDS) if preferences else (TrainingExample,)
     if not issubclass(type(example), kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
         made = ": TrainingExample(line=line) makes one of a line" if issubclass(type(example), dict) else ""
@@ -67,37 +78,40 @@ def sound_example(step: str, index: int, example: Example, *, preferences: bool)
         found = type(source).__name__
         raise TypeError(f"{step}: the source of example {index} must be a RunSource, not {found}")
     where = name_of(example, index)
-    is_preference = issubclass(type(example), PreferenceExample)
-    line: Any = check_form(where, line_of(where, example), is_preference=is_preference)
+    kind = next(kind for made, kind in _KINDS.items() if issubclass(type(example), made))
+    line: Any = check_form(where, line_of(where, example), kind=kind)
     return example if line is example.line else replace(example, line=line)
 
 
-def check_form(where: str, line: dict[str, Any], *, is_preference: bool | None = None) -> dict[str, Any]:
-    """The line, once it is seen that it has the form of a training line or of a preference.
+def check_form(where: str, line: dict[str, Any], *, kind: LineKind | None = None) -> dict[str, Any]:
+    """The line, once it is seen that it has the form of its kind.
 
     Args:
         where: What to call it: a run, or `"example 3"`.
         line: The line, as JSON has it.
-        is_preference: Which of both it must be; by default what its keys say.
+        kind: Which kind it must be; by default what its keys say.
 
     Raises:
         InvalidExampleError: It has not; names the field and what was found, never content.
     """
-    if is_preference is None:
-        is_preference = "input" in line or not _ANSWERS.isdisjoint(line)
-    if not is_preference and len(line) == 1 and _is_plain(line.get("messages")):
+    kind = kind or kind_of_line(line)
+    if kind == "training" and len(line) == 1 and _is_plain(line.get("messages")):
         return line
     see = _Sight(where)
-    if is_preference:
+    prompt: Any = line
+    if kind == "preference":
         prompt = line.get("input")
         see.that(type(prompt) is dict, "input", prompt, "an object with messages")
-        see.messages("input.messages", prompt.get("messages"))  # type: ignore[union-attr]
-        for key in sorted(_ANSWERS):
+        see.messages("input.messages", prompt.get("messages"))
+        for key in sorted(ANSWERS[kind]):
             see.messages(key, line.get(key), at_least=0)
+    elif kind == "label":
+        see.messages("prompt", line.get("prompt"))
+        see.messages("completion", line.get("completion"))
+        see.that(type(line.get("label")) is bool, "label", line.get("label"), "true or false")
     else:
-        prompt = line
         see.messages("messages", line.get("messages"))
-    tools = prompt.get("tools")  # type: ignore[union-attr]
+    tools = prompt.get("tools")
     if tools is not None:
         see.calls("tools", tools, "name")
     return line
@@ -110,7 +124,7 @@ _OF_SOURCE: dict[str, tuple[type, ...]] = {
 }
 
 
-def _check_sources(where: str, example: TrainingExample | PreferenceExample) -> None:
+def _check_sources(where: str, example: AnyExample) -> None:
     """See that what is beside a line is of the types that it says."""
     for name in ("source", "rejected_source"):
         source = getattr(example, name, None)

@@ -86,6 +86,10 @@ class JobCreation:
             if living and not self.force_new:
                 record = next((r for r in records if r.job_id == living[0].id), None) or open_record
                 return self._attached(living[0], record, "was created from the same file and settings")
+            if stopped := [job for job in before if job.resumable and not self.force_new]:
+                record = next((r for r in records if r.job_id == stopped[0].id), None) or open_record
+                job = with_retries(partial(self.provider.resume_job, stopped[0].id))
+                return self._attached(job, record, "was stopped before its end, and goes on")
             with plan() as (planned, prepared):
                 known = {"tokens": planned.cost and planned.cost.tokens, "usd": planned.usd}
                 record = self._begun(open_record, known)

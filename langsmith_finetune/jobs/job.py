@@ -397,12 +397,14 @@ class FineTuneJob:
         return self.info
 
     def resume(self) -> JobInfo:
-        """Let a paused job go on.
+        """Let a job go on that is paused, or that was stopped before its end (`info.resumable`).
 
         Raises:
             NotSupportedError: The provider cannot.
+            ProviderError: The job has come to its end.
         """
         self.info = self._about_this(self.provider.resume_job(self.id))
+        self._ended = self.info.status in ENDED
         return self.info
 
     def delete(self) -> None:

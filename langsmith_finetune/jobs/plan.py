@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, get_args
 
 from langsmith_finetune._printable import logger_of, printable
+from langsmith_finetune.chat_format import LineKind, kind_of_line
 from langsmith_finetune.errors import InvalidExampleError, ProviderError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.preparation import prepared_files
@@ -91,10 +92,12 @@ class JobPlan:
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
-def kind_of_line(line: Mapping[str, Any]) -> Literal["supervised", "dpo"]:
-    """True if a line is to be imitated, or prefers one answer to another."""
-    answers = (line.get("preferred_output"), line.get("non_preferred_output"))
-    return "supervised" if answers == (None, None) else "dpo"
+_KINDS: Mapping[LineKind, tuple[str, Method]] = {
+    "training": ("training lines", "supervised"),
+    "preference": ("preferences", "dpo"),
+    "label": ("labels", "kto"),
+}
+"""What a file of each kind of line holds, and the method that trains on it."""
 
 
 def check_request(provider: Provider, request: JobRequest, first_line: Mapping[str, Any]) -> None:
@@ -105,18 +108,18 @@ def check_request(provider: Provider, request: JobRequest, first_line: Mapping[s
         NotSupportedError: The provider does not train by this method.
         ValueError: The suffix is too long, the file too large, or there is no grader.
     """
-    if request.method not in ("supervised", "dpo", "reinforcement"):
-        raise ValueError(f"method must be 'supervised', 'dpo' or 'reinforcement', not {request.method!r}")
+    if request.method not in get_args(Method):
+        names = ", ".join(map(repr, get_args(Method)))
+        raise ValueError(f"method must be one of {names}, not {request.method!r}")
     provider.check_request(request)
-    kind: Method = kind_of_line(first_line)
-    if (request.method == "dpo") != (kind == "dpo"):
-        found = "preferences" if kind == "dpo" else "no preferences"
-        fix = "Pass method='dpo'" if kind == "dpo" else "Pass method='supervised', or a file of preferences"
+    found, method = _KINDS[kind_of_line(first_line)]
+    wanted = "supervised" if request.method == "reinforcement" else request.method
+    if method != wanted:
         raise InvalidExampleError(
             f"{request.training_file.name}:1",
             "",
             f"method={request.method!r}, but the file holds {found}",
-            fix,
+            f"Pass method={method!r}, or another file",
         )
     if request.method == "reinforcement" and "grader" not in request.parameters:
         raise ValueError(
@@ -150,7 +153,7 @@ def planned(
         logger.warning("%s: %s", provider.name, unknown_name)
     estimate = _Cost(provider, request) if cost else None
     counter = estimate.counter(count=only) if estimate is not None else None
-    with prepared_files(provider, request, check=check, counter=counter) as files:
+    with prepared_files(provider, request, check=check, counter=counter, only=only) as files:
         training = files[0]
         found, unknown = (None, "not asked for") if estimate is None else estimate.of(training)
         yield (

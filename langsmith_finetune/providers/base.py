@@ -53,6 +53,7 @@ class Provider(ABC):
         trains_folders: A model may be a folder of this machine. Where False, a folder that happens to have the model's
             name means nothing.
         names_jobs: The provider chooses the ids of its jobs by `attempt`, so that asking twice creates one.
+        reads_lines_itself: `create_job` applies `line_check` before anything is started; only a plan needs it besides.
         result: What a job that succeeded leaves: a model that is served already (`"served"`), one that can be
             called once it is deployed (`"deployable"`), or a folder on this machine (`"folder"`).
     """
@@ -67,6 +68,7 @@ class Provider(ABC):
     costs_money: bool = True
     trains_folders: bool = False
     names_jobs: bool = False
+    reads_lines_itself: bool = False
     result: Literal["served", "deployable", "folder"] = "served"
 
     @property
@@ -97,16 +99,18 @@ class Provider(ABC):
                     f"{self.name}: {path.name} has {size:,} bytes, but may have {limit:,}; train on fewer lines"
                 )
 
-    def check_line(self, line: Mapping[str, Any], where: str) -> None:  # noqa: B027 - most take what their rules take
-        """Refuse a line that cannot be trained on, beyond what `rules` say. Called before anything is sent.
+    def line_check(self, request: JobRequest) -> Callable[[Mapping[str, Any], str], object] | None:  # noqa: ARG002
+        """A check of lines beyond what `rules` say, called with each line and its place, `"train.jsonl:17"`.
+
+        It raises `InvalidExampleError` for a line that cannot be trained on, before anything is sent.
 
         Args:
-            line: The line.
-            where: What to call it in errors: `"train.jsonl:17"`.
+            request: What would be trained.
 
-        Raises:
-            InvalidExampleError: It cannot be trained on.
+        Returns:
+            The check; None where the rules say it all.
         """
+        return None
 
     # --- jobs ------------------------------------------------------------------------------------------
 

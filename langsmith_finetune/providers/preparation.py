@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def prepared_files(
-    provider: Provider, request: JobRequest, *, check: bool = False, counter: TokenCounter | None = None
+    provider: Provider,
+    request: JobRequest,
+    *,
+    check: bool = False,
+    counter: TokenCounter | None = None,
+    only: bool = False,
 ) -> Iterator[Sequence[PreparedFile]]:
     """The files of a request as a provider reads them. Private copies live as long as the context.
 
@@ -33,6 +38,7 @@ def prepared_files(
         request: Names the files.
         check: Apply the provider's rules to every line.
         counter: Counts the tokens of the training file.
+        only: Nothing is sent after that.
 
     Raises:
         InvalidExampleError: The provider's rules refuse a line, a line is not JSON, the provider has no form for it,
@@ -40,9 +46,12 @@ def prepared_files(
             is the whole report.
     """
     with ExitStack() as copies:
+        line_check = provider.line_check(request) if only or not provider.reads_lines_itself else None
         training, *validation = (
             _Preparation(provider, path, sha256, request, check=check) for path, sha256 in request.files
         )
+        for file in (training, *validation):
+            file.line_check = line_check
         training.counter = counter
         for file in validation:
             file.allow_few_lines()
@@ -61,6 +70,7 @@ class _Preparation:
         self.has_own_form = request.method == "reinforcement"
         self.checks = check and not self.has_own_form
         self.counter: TokenCounter | None = None
+        self.line_check: Callable[[Mapping[str, Any], str], object] | None = None
         self.tokens: TokenCount | None = None
         self.tokens_unknown: str | None = None
         self.report: CheckReport | None = None
@@ -74,7 +84,7 @@ class _Preparation:
     def prepared(self) -> Iterator[PreparedFile]:
         """The file as the provider reads it: itself, or a private copy where anything changes."""
         if not self.provider.converts_files:
-            if self.checks or self.counter or type(self.provider).check_line is not Provider.check_line:
+            if self.checks or self.counter or self.line_check:
                 self._read(None)
             yield self._file(self.path, self.sha256)
             return
@@ -110,7 +120,8 @@ class _Preparation:
                 count += 1
                 self._count(line)
                 where = f"{self.path.name}:{number}"
-                self.provider.check_line(line, where)
+                if self.line_check is not None:
+                    self.line_check(line, where)
                 if out is None:
                     continue
                 row, is_other = self._row(line, data, where)

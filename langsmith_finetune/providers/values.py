@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from langsmith_finetune.targets.report import CheckReport
 
 
-Method: TypeAlias = Literal["supervised", "dpo", "reinforcement"]
-"""How to train: on answers, on a better and a worse answer each, or against a grader."""
+Method: TypeAlias = Literal["supervised", "dpo", "kto", "reinforcement"]
+"""How to train: on answers, on a better and a worse answer each, on answers that are good or bad, or against a grader."""
 
 
 Status: TypeAlias = Literal[
@@ -114,6 +114,7 @@ class JobInfo:
         total_steps: How many steps there will be.
         metrics: The numbers last reported, such as `{"train_loss": 0.41}`. NaN and infinities are left out.
         attempt: Which of the jobs of its fingerprint it is, from 1, where the provider numbers them.
+        resumable: It failed, but can go on where it was.
     """
 
     id: str
@@ -131,6 +132,7 @@ class JobInfo:
     total_steps: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     attempt: int | None = None
+    resumable: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", numbers_from(self.metrics))

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from langsmith_finetune._foundation.json_text import line_json
+from langsmith_finetune.chat_format import LineKind, kind_of_line
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
+from langsmith_finetune.examples.example import AnyExample
 from langsmith_finetune.examples.sound import line_of
 from langsmith_finetune.targets.fix import fixed
-from langsmith_finetune.targets.line import is_preference, line_problems
+from langsmith_finetune.targets.line import line_problems
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.read_lines import NO_EXAMPLES, WRITE_JSONL, Fault, read_lines
 from langsmith_finetune.targets.registry import Problem, RuleName, TargetRules
 from langsmith_finetune.targets.report import CheckReport
 
-Example: TypeAlias = TrainingExample | PreferenceExample | Mapping[str, Any]
+Example: TypeAlias = AnyExample | Mapping[str, Any]
 
 
 KEPT = 100_000
@@ -37,6 +38,13 @@ _UNSOUND: frozenset[RuleName] = frozenset(
 
 _Found: TypeAlias = tuple[int, Mapping[str, Any] | None, bytes]
 """A line's number, the line where it could be read, and its bytes where it came from a file."""
+
+
+_KINDS: Mapping[LineKind, str] = {
+    "training": "a supervised line",
+    "preference": "a preference line",
+    "label": "a line with a label",
+}
 
 
 class Checker:
@@ -73,7 +81,7 @@ class Checker:
         self.fixed: list[tuple[int, tuple[str, ...]]] = []
         self.lines = self.bad_lines = self.fixed_lines = 0
         self.last_bad = 0
-        self.first_kind: bool | None = None
+        self.first_kind: LineKind | None = None
 
     def report(self, name: str, fixed_path: Path | None = None) -> CheckReport:
         """What was found. Says whether the lines are enough."""
@@ -130,7 +138,7 @@ class Checker:
         canonical, changes = self._canonical(number, line)
         if canonical is None:
             return data
-        self._kind(number, is_preference(canonical))
+        self._kind(number, kind_of_line(canonical))
         problems = line_problems(canonical, self.rules, number=number, show_content=self.show)
         self.take(problems)
         self._length(number, canonical, problems, data)
@@ -176,12 +184,11 @@ class Checker:
                 return None, ()
         return fixed(line, self.rules) if self.fix else (line, ())
 
-    def _kind(self, number: int, preference: bool) -> None:  # noqa: FBT001 - one of two kinds
+    def _kind(self, number: int, kind: LineKind) -> None:
         if self.first_kind is None:
-            self.first_kind = preference
-        elif self.first_kind != preference:
-            kinds = {True: "a preference line", False: "a supervised line"}
-            found = f"is {kinds[preference]} in a file that begins with {kinds[self.first_kind]}"
+            self.first_kind = kind
+        elif self.first_kind != kind:
+            found = f"is {_KINDS[kind]} in a file that begins with {_KINDS[self.first_kind]}"
             self.say("mixed_kinds", number, found, "Write a file of each kind")
 
     def take_examples(self, examples: Iterable[Example]) -> Iterator[_Found]:

@@ -38,7 +38,7 @@ def fixed(line: Line, rules: TargetRules) -> tuple[Line, tuple[str, ...]]:
     found: dict[str, Any] = done.holder(line)
     if isinstance(line.get("input"), Mapping):
         found["input"] = done.holder(line["input"])
-    for key in ("preferred_output", "non_preferred_output"):
+    for key in ("preferred_output", "non_preferred_output", "prompt", "completion"):
         if isinstance(line.get(key), list):
             found[key] = done.messages(line[key])
     if "messages" in found and isinstance(found["messages"], list) and "last_message" not in rules.ignores:

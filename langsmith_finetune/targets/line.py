@@ -6,11 +6,13 @@ from typing import Any
 
 from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune._foundation.surrogates import HALF, WHOLE, halves
+from langsmith_finetune.chat_format import ANSWERS, kind_of_line
 from langsmith_finetune.targets.conversation import LEGACY, Conversation
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.rules import Line, Problem, TargetRules
 
-OUTPUTS = ("preferred_output", "non_preferred_output")
+OUTPUTS = ANSWERS["preference"]
+_LABEL = frozenset({"prompt", "completion", "label", "tools", "parallel_tool_calls"})
 _PREFERENCE = frozenset({"input", *OUTPUTS})
 
 
@@ -20,14 +22,17 @@ def line_problems(
     """What a target would say to a line of the OpenAI format.
 
     Args:
-        line: A supervised line, or a preference line.
+        line: A supervised line, a preference line or a line with a label.
         rules: The target's.
         number: The line's number, from 1.
         show_content: Say what was found in full words, which may be somebody's data.
     """
     problems = Problems(rules, number=number, show_content=show_content)
-    if is_preference(line):
+    kind = kind_of_line(line)
+    if kind == "preference":
         _preference(line, problems)
+    elif kind == "label":
+        _label(line, problems)
     else:
         problems.keys("", line, rules.line_keys | LEGACY, "line_key")
         if "weight" in rules.line_keys and not isinstance(line.get("weight", 1.0), int | float):
@@ -36,11 +41,6 @@ def line_problems(
     for field in halves(line):
         problems.say("surrogate", field, HALF, WHOLE)
     return problems.found
-
-
-def is_preference(line: Line) -> bool:
-    """True if a line is meant as one of a preference file."""
-    return not _PREFERENCE.isdisjoint(line) and any(line.get(key) is not None for key in _PREFERENCE)
 
 
 def _preference(line: Line, problems: Problems) -> None:
@@ -64,6 +64,23 @@ def _preference(line: Line, problems: Problems) -> None:
     if preferred == other and isinstance(preferred, list):
         fix = "Leave the line out: there is nothing to prefer"
         problems.say("preference", OUTPUTS[1], "is the same as preferred_output", fix, warn=True)
+
+
+def _label(line: Line, problems: Problems) -> None:
+    if not problems.rules.labels:
+        fix = "Train on it here, with LocalProvider and method='kto', or write training lines"
+        problems.say(
+            "line_key", "label", "belongs to a line with a label, which this target does not read", fix
+        )
+        return
+    problems.keys("", line, _LABEL, "line_key")
+    conversation = Conversation(problems, supervised=False)
+    asked = {key: line[key] for key in ("tools", "parallel_tool_calls") if key in line}
+    conversation.read(asked | {"messages": line.get("prompt")}, "")
+    _output(line.get("completion"), "completion", conversation, problems)
+    if not isinstance(line.get("label"), bool):
+        fix = "Write true for a good answer, false for a bad one"
+        problems.say("type", "label", f"is {problems.what(line.get('label'))}, not true or false", fix)
 
 
 def _output(answer: Any, key: str, conversation: Conversation, problems: Problems) -> None:

@@ -23,6 +23,7 @@ LOCAL = TargetRules(
     message_keys=TRL.message_keys,
     order="prompted",
     argument_objects=True,
+    labels=True,
 )
 
 HUGGINGFACE = replace(LOCAL, name="huggingface")

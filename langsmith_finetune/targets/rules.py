@@ -166,6 +166,7 @@ class TargetRules:
         max_image_bytes: Size of one image, in bytes.
         uniform_content: Where one content of an example is a list, all are.
         outputs: Messages in each answer of a preference line.
+        labels: Whether it reads lines with a label.
         preference_images: Whether preference lines may hold images.
         forbidden_words: Words that no text may hold.
         min_examples: Lines a file has at least.
@@ -199,6 +200,7 @@ class TargetRules:
     max_image_bytes: int | None = None
     uniform_content: bool = False
     outputs: Literal["one", "several"] = "one"
+    labels: bool = False
     preference_images: bool = False
     forbidden_words: tuple[str, ...] = ()
     min_examples: int = 1

@@ -13,6 +13,7 @@ from typing import Any
 
 from langsmith_finetune._foundation.json_line import json_line
 from langsmith_finetune._foundation.json_text import compact_json
+from langsmith_finetune.chat_format import request_of_line
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.targets.rules import Line, TargetRules
 
@@ -20,11 +21,11 @@ _FORMATS = "https://huggingface.co/docs/trl/dataset_formats"
 
 
 def to_row(line: Line) -> dict[str, Any]:
-    """A line that keeps the rules, as a row of prompt and completion, or of prompt, chosen and rejected.
+    """A line that keeps the rules, as a row of prompt and completion, with a label, or of prompt, chosen and rejected.
 
     Tool messages get the name of the tool they answer, which some chat templates ask for.
     """
-    holder = line.get("input", line)
+    holder = request_of_line(line)
     tools = {"tools": compact_json(holder["tools"])} if "tools" in holder else {}
     called: dict[str, str] = {}
     messages = [_to_message(message, called) for message in holder["messages"]]
@@ -34,6 +35,9 @@ def to_row(line: Line) -> dict[str, Any]:
             "rejected": [_to_message(message, called) for message in line["non_preferred_output"]],
         }
         return {"prompt": messages, **answers, **tools}
+    if "label" in line:
+        answer = [_to_message(message, called) for message in line["completion"]]
+        return {"prompt": messages, "completion": answer, "label": line["label"], **tools}
     first = next(
         index
         for index, message in enumerate(line["messages"])
@@ -63,6 +67,9 @@ def from_row(row: Line) -> dict[str, Any]:
             "preferred_output": _from_messages("chosen", row["chosen"]),
             "non_preferred_output": _from_messages("rejected", row.get("rejected")),
         }
+    if "label" in row:
+        answer = _from_messages("completion", row.get("completion"))
+        return {"prompt": prompt, "completion": answer, "label": row["label"], **offered}
     history = [m | {"weight": 0} if m.get("role") == "assistant" else m for m in prompt]
     return {"messages": history + _from_messages("completion", row.get("completion")), **offered}
 
@@ -141,6 +148,7 @@ TRL = TargetRules(
     weights="history",
     order="user_first",
     argument_objects=True,
+    labels=True,
     row_keys=frozenset({"prompt"}),
     to_row=to_row,
     from_row=from_row,

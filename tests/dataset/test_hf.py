@@ -132,7 +132,7 @@ def test_other_columns_are_named():
         next(examples_from_hf(datasets.Dataset.from_list([{"text": "secret", "label": 1}])))
     assert str(caught.value) == (
         "the dataset: has the columns text, label. Give it a column messages, or input, preferred_output and "
-        "non_preferred_output"
+        "non_preferred_output, or prompt, completion and label"
     )
 
 

@@ -682,13 +682,14 @@ def test_reinforcement_without_a_grader_is_refused(server, create):
         (
             "supervised",
             PREFERENCE,
-            "x.jsonl:1: method='supervised', but the file holds preferences. Pass method='dpo'",
+            "x.jsonl:1: method='supervised', but the file holds preferences. "
+            "Pass method='dpo', or another file",
         ),
         (
             "dpo",
             line_of("Hi"),
-            "x.jsonl:1: method='dpo', but the file holds no preferences. "
-            "Pass method='supervised', or a file of preferences",
+            "x.jsonl:1: method='dpo', but the file holds training lines. "
+            "Pass method='supervised', or another file",
         ),
     ],
 )
@@ -705,7 +706,7 @@ def test_a_file_of_another_kind_than_the_method_is_refused(server, create, tmp_p
         (
             {"method": "distillation"},
             ValueError,
-            "method must be 'supervised', 'dpo' or 'reinforcement', not 'distillation'",
+            "method must be one of 'supervised', 'dpo', 'kto', 'reinforcement', not 'distillation'",
         ),
         (
             {"suffix": "x" * 65},

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
+from langsmith_finetune.chat_format import kind_of_line
 from langsmith_finetune.jsonl import read_jsonl
 from langsmith_finetune.targets.checking import check
 from langsmith_finetune.targets.fix import fixed
-from langsmith_finetune.targets.line import is_preference, line_problems
+from langsmith_finetune.targets.line import line_problems
 from langsmith_finetune.targets.registry import TARGETS, to_target
 from tests.support.lines import (
     BROKEN,
@@ -80,7 +81,7 @@ def openai_refuses():
     )
 
     def refused(line):
-        if not is_preference(line):
+        if kind_of_line(line) != "preference":
             return not supervised.is_valid(line)
         # The schema's own names are wrong: the guide, and every published file, say output.
         return not preference.is_valid({k.replace("_output", "_completion"): v for k, v in line.items()})
@@ -233,7 +234,11 @@ def mistral():
 
 
 def test_what_mistral_refuses_is_refused(mistral):
-    lines = {name: line for name, target, line, _ in BROKEN if target == "openai" and not is_preference(line)}
+    lines = {
+        name: line
+        for name, target, line, _ in BROKEN
+        if target == "openai" and kind_of_line(line) != "preference"
+    }
     refused = {name for name, line in lines.items() if mistral(line)}
     assert len(refused) > 25
     named = {name for name in refused if line_problems(lines[name], TARGETS["openai"])}
@@ -241,7 +246,11 @@ def test_what_mistral_refuses_is_refused(mistral):
 
 
 def test_mistral_lets_through_what_we_refuse(mistral):
-    lines = {name: line for name, target, line, _ in BROKEN if target == "openai" and not is_preference(line)}
+    lines = {
+        name: line
+        for name, target, line, _ in BROKEN
+        if target == "openai" and kind_of_line(line) != "preference"
+    }
     taken = {name for name, line in lines.items() if mistral(line) is None and refuses(line, "openai")}
     assert taken >= {"an extra key", "all weights 0", "a special token", "response_format"}
 
@@ -302,7 +311,10 @@ PARTS_ONLY = {"idefics3", "llava_next", "smolvlm"}
 
 @pytest.mark.slow
 def test_trl_s_templates_render_each_row():
-    rows = [to_target(line, "trl") for line in [*SOUND, *(m for m in published() if not is_preference(m))]]
+    rows = [
+        to_target(line, "trl")
+        for line in [*SOUND, *(m for m in published() if kind_of_line(m) != "preference")]
+    ]
     rendered_rows = 0
     for name, template in templates().items():
         family = name.removesuffix("_training")
@@ -331,13 +343,18 @@ def test_trl_s_templates_render_each_row():
 def test_google_s_types_read_what_we_write():
     types = pytest.importorskip("google.genai.types")
     pictured = said(sees(image("gs://b/cat.png"), {"type": "text", "text": "?"}), A)
-    for line in [*SOUND[:1], *SOUND[2:], pictured, *(m for m in published() if not is_preference(m))]:
+    for line in [
+        *SOUND[:1],
+        *SOUND[2:],
+        pictured,
+        *(m for m in published() if kind_of_line(m) != "preference"),
+    ]:
         row = to_target(line, "gemini")
         for content in [*row["contents"], row.get("systemInstruction", {"parts": []})]:
             types.Content.model_validate(content)
         for tool in row.get("tools", ()):
             types.Tool.model_validate(tool)
-    for line in [*PREFERENCES, *(m for m in published() if is_preference(m))]:
+    for line in [*PREFERENCES, *(m for m in published() if kind_of_line(m) == "preference")]:
         row = to_target(line, "gemini")
         types.GeminiPreferenceExample.model_validate({k: row[k] for k in ("contents", "completions")})
 
@@ -352,7 +369,7 @@ def test_amazon_s_types_read_what_we_write():
         said(U, A),
         said(SYSTEM, U, A, U, A),
         pictured,
-        *(m for m in published() if not is_preference(m)),
+        *(m for m in published() if kind_of_line(m) != "preference"),
     ]
     for line in lines:
         if "tools" in line:

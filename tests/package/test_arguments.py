@@ -250,7 +250,10 @@ def test_a_step_is_told_what_is_no_training_example(step, call):
 def test_a_step_for_both_kinds_is_told_what_is_neither(step, call):
     with pytest.raises(TypeError) as caught:
         list(call([RUN_OBJECT]))
-    assert str(caught.value) == f"{step} takes TrainingExample or PreferenceExample, but example 0 is a Run"
+    assert (
+        str(caught.value)
+        == f"{step} takes TrainingExample or PreferenceExample or LabelExample, but example 0 is a Run"
+    )
     with pytest.raises(TypeError) as caught:
         list(call([TrainingExample(line=HELLO, source="run 7")]))
     assert str(caught.value) == f"{step}: the source of example 0 must be a RunSource, not str"

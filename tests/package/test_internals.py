@@ -27,11 +27,12 @@ from langsmith.schemas import Run as RunOfV1
 from langsmith.types.run import Run as RunOfV2
 from packaging.requirements import Requirement
 from tokenizers import Tokenizer, models
-from transformers import GenerationMixin, PreTrainedTokenizerFast
+from transformers import GenerationMixin, PreTrainedTokenizerFast, Trainer
 from transformers.generation.streamers import BaseStreamer
 from transformers.utils.chat_parsing import ResponseParser
-from trl import SFTConfig, SFTTrainer
+from trl import DPOTrainer, KTOTrainer, SFTConfig, SFTTrainer
 from trl.chat_template_utils import add_response_schema, qwen3_chat_template
+from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from tests.support.paths import ROOT
@@ -94,7 +95,29 @@ def trl_trains_on_labels_as_they_stand():
     assert '"labels" not in column_names' in source
 
 
+def trl_prepares_by_one_method():
+    for trainer in (SFTTrainer, DPOTrainer, KTOTrainer):
+        assert list(inspect.signature(trainer._prepare_dataset).parameters)[:4] == [
+            "self", "dataset", "processing_class", "args",
+        ]  # fmt: skip
+        assert "self._prepare_dataset(" in inspect.getsource(trainer.__init__)
+    asked = {"prompt_ids", "chosen_ids", "rejected_ids"}
+    assert all(f'"{name}"' in inspect.getsource(DataCollatorForPreference) for name in asked)
+
+
+def trl_takes_answers_of_others():
+    source = inspect.getsource(KTOTrainer._prepare_dataset)
+    assert '[examples["completion_ids"][-1]] + examples["completion_ids"][:-1]' in source
+    assert "batch_size=args.per_device_train_batch_size" in source
+
+
+def transformers_asks_for_an_order():
+    assert list(inspect.signature(Trainer._get_train_sampler).parameters) == ["self", "train_dataset"]
+    assert "set_epoch" in inspect.getsource(Trainer._run_epoch)
+
+
 def trl_has_the_settings():
+    assert "self._total_train_tokens = 0" in inspect.getsource(SFTTrainer)
     known = {field.name for field in fields(SFTConfig)}
     assert {"max_length", "activation_checkpointing", "eval_steps", "use_cpu", "disable_tqdm"} <= known
     assert "num_tokens" in inspect.getsource(SFTTrainer)  # told in the log, and so in a job's status
@@ -187,8 +210,14 @@ class Internal:
 
 INTERNALS = [
     Internal("trl", "add_response_schema", "providers/local/model_folder.py", trl_knows_how_answers_are_read),
-    Internal("trl", '"labels"', "providers/local/train.py", trl_trains_on_labels_as_they_stand),
-    Internal("trl", "activation_checkpointing", "providers/local/train.py", trl_has_the_settings),
+    Internal("trl", '"labels"', "providers/local/preparing.py", trl_trains_on_labels_as_they_stand),
+    Internal("trl", "_prepare_dataset", "providers/local/trainers.py", trl_prepares_by_one_method),
+    Internal("trl", "KL_completion_ids", "providers/local/trainers.py", trl_takes_answers_of_others),
+    Internal("trl", "_total_train_tokens", "providers/local/train.py", trl_has_the_settings),
+    Internal("trl", "activation_checkpointing", "providers/local/trainers.py", trl_has_the_settings),
+    Internal(
+        "transformers", "_get_train_sampler", "providers/local/trainers.py", transformers_asks_for_an_order
+    ),
     Internal(
         "transformers",
         "ResponseParser",

@@ -56,7 +56,7 @@ ROOT_NAMES = {
     *("select_runs", "run_files", "save_runs"),
     *("LangSmithRunChatLoader", "LangSmithDatasetChatLoader"),
     *("training_examples", "examples_from_runs", "convert_messages_for_finetuning"),
-    *("TrainingExample", "PreferenceExample", "write_jsonl", "read_jsonl", "check"),
+    *("TrainingExample", "PreferenceExample", "LabelExample", "write_jsonl", "read_jsonl", "check"),
     *("FineTuneJob", "FineTunedModel", "Provider"),
     *("FineTuneError", "InvalidExampleError", "JobFailedError", "JobTimeoutError", "NotSupportedError"),
     *("ProviderError", "RunNotUsableError"),

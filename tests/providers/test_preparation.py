@@ -20,6 +20,7 @@ from langsmith_finetune.providers.preparation import prepared_files
 from langsmith_finetune.providers.together import TogetherProvider
 from langsmith_finetune.providers.values import JobRequest
 from langsmith_finetune.targets import registry as targets
+from tests.support.local_calculator import untrained
 from tests.support.providers import KINDS, MODELS, plain, stand_in
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -59,12 +60,12 @@ def test_a_file_is_opened_three_times_and_converted_once(tmp_path, monkeypatch, 
         "to_target",
         lambda line, *args, **more: converted.append(line) or to_target(line, *args, **more),
     )
-    monkeypatch.setattr(local, "start_training", lambda run: None)
+    monkeypatch.setattr(local, "start_training", lambda run, processes: None)
     with stand_in(name, tmp_path) as provider:
         job = FineTuneJob.create(
             path,
             provider=provider,
-            model=MODELS.get(name, "Qwen/Qwen3-0.6B"),
+            model=untrained() if name == "local" else MODELS.get(name, "Qwen/Qwen3-0.6B"),
             parameters={} if name == "fake" else {"n_epochs": 3},
             journal=tmp_path / "journal",
             progress=False,

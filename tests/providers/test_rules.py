@@ -78,6 +78,7 @@ PREFERENCE = {
 FILES = {
     "supervised": ([plain(n) for n in range(10)], {}),
     "dpo": ([PREFERENCE] * 10, {}),
+    "kto": ([{"prompt": [user("Hi")], "completion": [said("Hello!")], "label": True}] * 10, {}),
     "reinforcement": ([{"messages": [user("Hi")], "answer": "x"}] * 10, {"grader": {"type": "string_check"}}),
 }
 

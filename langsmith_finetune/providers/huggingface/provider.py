@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -34,7 +34,7 @@ from langsmith_finetune.providers.huggingface.request import (
 )
 from langsmith_finetune.providers.likeness import text_agrees
 from langsmith_finetune.providers.local.parameters import LocalParameters, check_parameters
-from langsmith_finetune.providers.local.rows import rows_of_line
+from langsmith_finetune.providers.local.preparing import check_by_template
 from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.providers.values import (
     FileInfo,
@@ -80,6 +80,7 @@ class HuggingFaceProvider(HuggingFaceFiles):
     """
 
     name = "huggingface"
+    methods = frozenset({"supervised", "dpo", "kto"})
     rules = HUGGINGFACE
     longest_suffix = 40
     poll_seconds = 15.0
@@ -257,7 +258,7 @@ class HuggingFaceProvider(HuggingFaceFiles):
         """Refuse what cannot be trained there: settings of the wrong kind, a model that is not on the Hub."""
         super().check_request(request)
         check_names(self.name, request.parameters, LocalParameters.__annotations__)
-        check_parameters(request.parameters)
+        check_parameters(request.parameters, method=request.method)
         if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
             raise ValueError(
                 f"huggingface: suffix must be letters, digits, '.', '_' and '-', got {request.suffix!r}"
@@ -268,10 +269,9 @@ class HuggingFaceProvider(HuggingFaceFiles):
                 "to the Hub first"
             )
 
-    def check_line(self, line: Mapping[str, Any], where: str) -> None:
-        """Refuse a line that the trainer would not take, before anything is paid for."""
-        for _ in rows_of_line(line, where):
-            pass
+    def line_check(self, request: JobRequest) -> Callable[[Mapping[str, Any], str], object]:
+        """Whether the trainer takes a line, before anything is paid for."""
+        return check_by_template(request, request.model)
 
     def _job(self, job_id: str) -> HubJob:
         if not _ID.fullmatch(job_id):

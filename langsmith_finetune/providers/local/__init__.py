@@ -18,6 +18,7 @@ from langsmith_finetune._foundation.doors import door
 if TYPE_CHECKING:
     from langsmith_finetune.providers.local.chat import LocalChatModel
     from langsmith_finetune.providers.local.inspection import Audit, Preview, audit, preview
+    from langsmith_finetune.providers.local.merging import merge
     from langsmith_finetune.providers.local.parameters import LocalParameters, LoraParameters
     from langsmith_finetune.providers.local.provider import LocalProvider
     from langsmith_finetune.providers.local.sequences import TrainedSequence
@@ -28,6 +29,7 @@ else:
         {
             "langsmith_finetune.providers.local.chat": ["LocalChatModel"],
             "langsmith_finetune.providers.local.inspection": ["Audit", "Preview", "audit", "preview"],
+            "langsmith_finetune.providers.local.merging": ["merge"],
             "langsmith_finetune.providers.local.parameters": ["LocalParameters", "LoraParameters"],
             "langsmith_finetune.providers.local.provider": ["LocalProvider"],
             "langsmith_finetune.providers.local.sequences": ["TrainedSequence"],
@@ -44,6 +46,7 @@ __all__ = [
     "Preview",
     "TrainedSequence",
     "audit",
+    "merge",
     "preview",
     "tiny_model",
 ]

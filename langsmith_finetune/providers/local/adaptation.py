@@ -31,6 +31,7 @@ _TAKEN = {
     "chat_template",
 }
 """What a template is rendered with in any case, and what would replace it."""
+_FLAGS = ("short_ids", "text_arguments", "folded_system", "content_parts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +103,20 @@ class Adaptation:
             changed["function"] = {**call["function"], "arguments": compact_json(arguments)}
         return changed
 
+    @classmethod
+    def from_dict(cls, kept: Any) -> Adaptation:
+        """What `as_dict` gave. What is not of the known form is left out: a folder may be anybody's."""
+        given = kept if isinstance(kept, Mapping) else {}
+        settings = given.get("chat_template_kwargs")
+        named = settings.items() if isinstance(settings, Mapping) else ()
+        return cls(
+            chat_template_kwargs={name: value for name, value in named if is_setting(name, value)},
+            **{name: given.get(name) is True for name in _FLAGS},
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """What is changed, for a file."""
-        flags = ("short_ids", "text_arguments", "folded_system", "content_parts")
-        kept: dict[str, Any] = {name: True for name in flags if getattr(self, name)}
+        kept: dict[str, Any] = {name: True for name in _FLAGS if getattr(self, name)}
         if self.chat_template_kwargs:
             kept["chat_template_kwargs"] = dict(self.chat_template_kwargs)
         return kept
@@ -113,30 +124,23 @@ class Adaptation:
     def save(self, folder: Path) -> None:
         """Write it into a tuned model's folder, if it changes anything."""
         if kept := self.as_dict():
-            (folder / FILE).write_text(json.dumps({"adaptation": kept}, indent=2) + "\n", encoding="utf-8")
+            write_note(folder, adaptation=kept)
 
 
 def adaptation_in(folder: str) -> Adaptation:
-    """How the model of a folder was trained to be asked; no change where the folder says nothing of it.
-
-    The folder may be anybody's: what is not of the known form is left out.
-    """
-    path = Path(folder) / FILE
-    if not path.is_file():
-        return Adaptation()
+    """How the model of a folder was trained to be asked; no change where the folder says nothing of it."""
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))["adaptation"]
-        given = kept.get("chat_template_kwargs", {})
-        plain = {name: value for name, value in given.items() if is_setting(name, value)}
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        kept = json.loads(Path(folder, FILE).read_bytes())
+    except (OSError, ValueError, RecursionError):
         return Adaptation()
-    return Adaptation(
-        chat_template_kwargs=plain,
-        short_ids=kept.get("short_ids") is True,
-        text_arguments=kept.get("text_arguments") is True,
-        folded_system=kept.get("folded_system") is True,
-        content_parts=kept.get("content_parts") is True,
-    )
+    return Adaptation.from_dict(kept.get("adaptation") if isinstance(kept, dict) else None)
+
+
+def write_note(folder: Path, **said: Any) -> None:
+    """Add to what a tuned model's folder says of its training."""
+    path = folder / FILE
+    before = json.loads(path.read_bytes()) if path.is_file() else {}
+    path.write_text(json.dumps(before | said, indent=2) + "\n", encoding="utf-8")
 
 
 def is_setting(name: Any, value: Any) -> bool:

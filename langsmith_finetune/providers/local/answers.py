@@ -23,6 +23,7 @@ def status_of(run: RunFolder) -> JobInfo:
     word = str(state.get("provider_status") or status)
     error = state.get("error")
     tuned = state.get("fine_tuned_model")
+    resumable = False
     if status == "succeeded" and not isinstance(tuned, str):
         status, unsaid = "unknown", f"{run.status_file.name} names no model"
     if status == "unknown" or fault:
@@ -33,9 +34,10 @@ def status_of(run: RunFolder) -> JobInfo:
     elif status not in ENDED and run.cancelled_file.exists():
         status = word = "cancelling" if alive else "cancelled"
     elif status not in ENDED and not alive:
-        status, word = "failed", f"died while {word}"
+        status, word, resumable = "failed", f"died while {word}", True
         error = (
             f"the training process {word}, without a word: it was killed, or memory ran out. "
+            "The same create, or job.resume(), lets it go on from its last checkpoint. "
             f"Its last output is in {run.log_file}"
         )
     return JobInfo(
@@ -51,6 +53,7 @@ def status_of(run: RunFolder) -> JobInfo:
         step=count_from(state.get("step")),
         total_steps=count_from(state.get("total_steps")),
         metrics=numbers_from(state.get("metrics")),
+        resumable=resumable,
         attempt=int(run.id.rsplit("-", 1)[1]),
     )
 

@@ -54,6 +54,7 @@ class LocalChatModel(BaseChatModel):
         max_tokens: Tokens an answer may have.
         stop: Texts that end an answer; they are not part of it.
         seed: For the random choices when the temperature is not 0.
+        base_model: The model that an adapter was trained on, where it is no longer found by what its folder says.
 
     Example:
         >>> from langsmith_finetune.providers.local import LocalChatModel
@@ -68,6 +69,7 @@ class LocalChatModel(BaseChatModel):
     max_tokens: int = Field(default=512, gt=0)
     stop: list[str] | None = Field(default=None, alias="stop_sequences")
     seed: int | None = None
+    base_model: str | None = None
 
     _generator: Generator | None = PrivateAttr(default=None)
 
@@ -204,7 +206,7 @@ class LocalChatModel(BaseChatModel):
 
         with _LOADING:
             if self._generator is None or self._generator.name != name:
-                self._generator = Generator(name)
+                self._generator = Generator(name, base_model=self.base_model)
             return self._generator
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

@@ -30,14 +30,15 @@ class Generator:
 
     Args:
         name: A folder, or a name on the Hugging Face Hub.
+        base_model: The model that an adapter was trained on, where its folder does not lead to it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, base_model: str | None = None) -> None:
         self.name = name
         self.tokenizer = load_tokenizer(name)
         self.adaptation = adaptation_in(name)
         with no_progress_bars():
-            model = load_model(name, dtype="auto")
+            model = load_model(name, base_model=base_model, dtype="auto")
         mps = torch.backends.mps.is_available()
         self.model = model.to("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu").eval()
         self.response_template = _response_template(self.tokenizer)

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from langsmith_finetune._printable import printable
-from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.local.extra import require_local_extra
-from langsmith_finetune.providers.local.model_folder import context_of
-from langsmith_finetune.providers.local.rows import has_reasoning, rows_of_line
-from langsmith_finetune.providers.local.sequences import (
-    SAID,
-    Sequencer,
-    TrainedSequence,
-    adapt,
+from langsmith_finetune.providers.local.joining import joined
+from langsmith_finetune.providers.local.preparing import (
+    LineReader,
+    OpenedModel,
+    lines_of,
+    opened_model,
+    reader_of,
 )
+from langsmith_finetune.providers.local.sequences import SAID, TrainedSequence
+from langsmith_finetune.providers.values import Method
 from langsmith_finetune.targets.read_lines import sound_lines
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Preview:
     """The sequences that would be trained of a line; iterate over them, print it, or show it in a notebook.
 
     Args:
-        sequences: One for each answer that is trained.
+        sequences: One for each answer that is trained, or for several of one conversation.
     """
 
     def __init__(self, sequences: tuple[TrainedSequence, ...]) -> None:
@@ -53,9 +54,7 @@ class Preview:
             style: `"plain"` puts it between \u27e6 and \u27e7; `"terminal"` makes it bold and green.
         """
         begin, end = _STYLES[style]
-        return "\n\n".join(
-            f"{_heading(one)}\n{printable(one.prompt)}{begin}{printable(one.answer)}{end}" for one in self
-        )
+        return "\n\n".join(f"{_heading(one)}\n{_marked_text(one, begin, end)}" for one in self)
 
     def __str__(self) -> str:
         return self.text()
@@ -63,12 +62,22 @@ class Preview:
     def _repr_html_(self) -> str:
         pieces = []
         for one in self:
-            prompt, answer = html.escape(printable(one.prompt)), html.escape(printable(one.answer))
-            learned = f'<mark style="background:#c8e6c9;color:#000">{answer}</mark>'
+            text = "".join(
+                f'<mark style="background:#c8e6c9;color:#000">{html.escape(printable(part))}</mark>'
+                if is_learned
+                else html.escape(printable(part))
+                for part, is_learned in one.parts
+            )
             pieces.append(
-                f'<p>{html.escape(_heading(one))}</p><pre style="white-space:pre-wrap">{prompt}{learned}</pre>'
+                f'<p>{html.escape(_heading(one))}</p><pre style="white-space:pre-wrap">{text}</pre>'
             )
         return "".join(pieces)
+
+
+def _marked_text(one: TrainedSequence, begin: str, end: str) -> str:
+    return "".join(
+        f"{begin}{printable(part)}{end}" if is_learned else printable(part) for part, is_learned in one.parts
+    )
 
 
 def _heading(one: TrainedSequence) -> str:
@@ -80,34 +89,32 @@ def preview(
     line: Mapping[str, Any],
     *,
     model: str | Path | PreTrainedTokenizerBase,
+    method: Method = "supervised",
     chat_template_kwargs: Mapping[str, Any] | None = None,
 ) -> Preview:
     """What a local training would learn of a line, token by token, by the function that the training uses.
 
     Args:
-        line: A training line. The template is adapted to this line alone; a training adapts it to its whole files, so
-            thinking is switched off only where none of their answers holds reasoning.
+        line: A training line, a preference or a line with a label. The template is adapted to this line alone; a
+            training adapts it to its whole files, so thinking is switched off only where none of their answers holds
+            reasoning.
         model: The model to start from, a folder or a name on the Hugging Face Hub, or its tokenizer.
+        method: How it would be trained. Of a preference, the first sequence is the preferred one.
         chat_template_kwargs: As in `parameters=`.
 
     Raises:
         ImportError: The extra `local` is not installed.
         InvalidExampleError: The line cannot be trained on with this model; says why.
+        ProviderError: The model has no chat template, or its tokenizer cannot be had.
 
     Example:
         >>> for sequence in preview(line, model="tiny"):  # doctest: +SKIP
         ...     print(sequence.input_ids, sequence.labels, sequence.notes)
     """
     require_local_extra()
-    tokenizer, context = _opened(model)
-    rows = list(rows_of_line(line, "line"))
-    adaptation = adapt(
-        tokenizer,
-        has_reasoning=any(row.completion.get("reasoning_content") for row in rows),
-        chat_template_kwargs=chat_template_kwargs,
-    )
-    sequencer = Sequencer(tokenizer, adaptation, context=context)
-    return Preview(tuple(map(sequencer.sequence, rows)))
+    reader = reader_of([line], _opened(model), method=method, chat_template_kwargs=chat_template_kwargs)
+    sequences = reader.sequences(line, "line")
+    return Preview(tuple(joined(sequences) if method == "supervised" else sequences))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,6 +123,7 @@ class Audit:
 
     Args:
         answers: How many answers are trained.
+        sequences: In how many sequences: what begins another one is not repeated.
         tokens: The tokens of all sequences.
         trained_tokens: Those of them that are learned.
         longest: The tokens of the longest sequence.
@@ -127,6 +135,7 @@ class Audit:
     """
 
     answers: int = 0
+    sequences: int = 0
     tokens: int = 0
     trained_tokens: int = 0
     longest: int = 0
@@ -136,9 +145,18 @@ class Audit:
     refused_count: int = 0
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
+    def add(self, sequence: TrainedSequence) -> None:
+        """Count a sequence."""
+        length = len(sequence.input_ids)
+        self.sequences += 1
+        self.tokens += length
+        self.trained_tokens += sequence.trained_tokens
+        if length > self.longest:
+            self.longest, self.longest_line = length, sequence.where
+
     def __str__(self) -> str:
         lines = [
-            f"{self.answers:,} answers: {self.tokens:,} tokens, {self.trained_tokens:,} of them learned",
+            f"{self.answers:,} answers in {self.sequences:,} sequences: {self.tokens:,} tokens, {self.trained_tokens:,} of them learned",
             f"the longest has {self.longest:,} tokens ({self.longest_line or 'none'})",
             *(f"{count:,} answers: {SAID[note]}" for note, count in sorted(self.notes.items())),
             f"{self.refused_count:,} lines cannot be trained on",
@@ -151,53 +169,60 @@ def audit(
     file: str | Path,
     *,
     model: str | Path | PreTrainedTokenizerBase,
+    method: Method = "supervised",
+    max_length: int | None = None,
     chat_template_kwargs: Mapping[str, Any] | None = None,
 ) -> Audit:
     """What a local training on a file would come to. Loads the tokenizer alone, and keeps no line.
 
     Args:
-        file: A JSONL file of training lines.
+        file: A JSONL file of lines.
         model: The model to start from, a folder or a name on the Hugging Face Hub, or its tokenizer.
+        method: How it would be trained.
+        max_length: As in `parameters=`.
         chat_template_kwargs: As in `parameters=`.
 
     Raises:
         ImportError: The extra `local` is not installed.
         InvalidExampleError: The file is empty, or a line of it is not JSON.
+        ProviderError: The model has no chat template, or its tokenizer cannot be had.
 
     Example:
         >>> print(audit("train.jsonl", model="tiny"))  # doctest: +SKIP
-        20 answers: 2,180 tokens, 640 of them learned
+        20 answers in 20 sequences: 2,180 tokens, 640 of them learned
     """
     require_local_extra()
-    tokenizer, context = _opened(model)
     path = Path(file)
-    adaptation = adapt(
-        tokenizer, has_reasoning=has_reasoning(path, path.name), chat_template_kwargs=chat_template_kwargs
+    reader = reader_of(
+        lines_of([(path, path.name)]),
+        _opened(model, max_length=max_length),
+        method=method,
+        chat_template_kwargs=chat_template_kwargs,
     )
-    sequencer = Sequencer(tokenizer, adaptation, context=context)
-    found = Audit(chat_template_kwargs=adaptation.chat_template_kwargs)
+    found = Audit(chat_template_kwargs=reader.adaptation.chat_template_kwargs)
+    kept = _kept(path, reader, found)
+    for sequence in joined(kept) if method == "supervised" else kept:
+        found.add(sequence)
+    return found
+
+
+def _kept(path: Path, reader: LineReader, found: Audit) -> Iterator[TrainedSequence]:
+    """The sequences of the lines that can be trained on; the others are counted."""
     for number, _, line in sound_lines(path, path.name):
         try:
-            for row in rows_of_line(line, f"{path.name}:{number}"):
-                _add(found, sequencer.sequence(row))
+            sequences = reader.sequences(line, f"{path.name}:{number}")
         except InvalidExampleError as error:
             found.refused_count += 1
             if len(found.refused) < _MOST_REFUSED:
                 found.refused.append(error)
-    return found
+            continue
+        found.answers += len(sequences)
+        for sequence in sequences:
+            found.notes.update(sequence.notes)
+        yield from sequences
 
 
-def _add(found: Audit, sequence: TrainedSequence) -> None:
-    length = len(sequence.input_ids)
-    found.answers += 1
-    found.tokens += length
-    found.trained_tokens += sequence.trained_tokens
-    found.notes.update(sequence.notes)
-    if length > found.longest:
-        found.longest, found.longest_line = length, sequence.where
-
-
-def _opened(model: str | Path | PreTrainedTokenizerBase) -> tuple[PreTrainedTokenizerBase, int | None]:
+def _opened(model: str | Path | PreTrainedTokenizerBase, *, max_length: int | None = None) -> OpenedModel:
     if isinstance(model, (str, Path)):
-        return load_tokenizer(str(model)), context_of(str(model))
-    return model, None
+        return opened_model(str(model), name=str(model), max_length=max_length)
+    return OpenedModel(tokenizer=model, context=max_length)

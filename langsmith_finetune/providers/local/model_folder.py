@@ -7,53 +7,120 @@ no question on standard input.
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.chat_template import load_tokenizer, loaded_without_code
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.local.adaptation import FILE, write_note
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_ADAPTER = "adapter_config.json"
 _WITH_CODE = ("config.json", "tokenizer_config.json")
 
 
-def load_model(name: str, **settings: Any) -> Any:
-    """A model. A LoRA adapter's folder works too: transformers loads the base model that it names.
+def load_model(name: str, *, base_model: str | None = None, **settings: Any) -> Any:
+    """A model. A LoRA adapter's folder works too: the model that it was trained on is loaded first.
 
     Args:
         name: A folder, or a name on the Hugging Face Hub.
+        base_model: The model that an adapter was trained on, where it is no longer found by what the folder says.
         **settings: Further settings of `AutoModelForCausalLM.from_pretrained`.
 
     Raises:
-        ProviderError: It is code of its own, or there are no safetensors in the folder.
+        ProviderError: It is code of its own, there are no safetensors in the folder, or an adapter's base is not found.
     """
     from transformers import AutoModelForCausalLM
 
-    _refuse_pickles(name)
+    base = base_of(name, base_model=base_model)
+    for folder in (name, base):
+        if folder is not None:
+            _refuse_pickles(folder)
     safe = {"trust_remote_code": False, "use_safetensors": True}
-    return loaded_without_code(name, lambda: AutoModelForCausalLM.from_pretrained(name, **settings | safe))
+    loaded = base or name
+    model = loaded_without_code(
+        loaded, lambda: AutoModelForCausalLM.from_pretrained(loaded, **settings | safe)
+    )
+    if base is not None:
+        model.load_adapter(name)
+    return model
 
 
-def context_of(name: str) -> int | None:
+def base_of(name: str, *, base_model: str | None = None) -> str | None:
+    """The model that an adapter was trained on; None for a model that is no adapter.
+
+    Args:
+        name: A folder, or a name on the Hugging Face Hub.
+        base_model: What the user says that it is.
+
+    Raises:
+        ProviderError: It is a folder that is not where the adapter's folder says.
+    """
+    named = _object(Path(name, _ADAPTER)).get("base_model_name_or_path")
+    if not isinstance(named, str):
+        return None
+    if base_model is not None:
+        return base_model
+    beside = _object(Path(name, FILE)).get("base_folder")
+    for folder in (Path(named), Path(name, beside) if isinstance(beside, str) else None):
+        if folder is not None and folder.is_dir():
+            return str(folder.resolve())
+    if not Path(named).is_absolute():
+        return named  # on the Hub
+    raise ProviderError(
+        "local",
+        f"the adapter in {name} was trained on the model folder {named}, which is not there. Pass that model as "
+        "base_model=",
+    )
+
+
+def name_base(folder: Path, model: str) -> None:
+    """Write into an adapter's folder where its base lies beside it, so that both can be moved together.
+
+    Args:
+        folder: The adapter's folder; nothing is written where it is none.
+        model: The model that it was trained on, a folder or a name on the Hub.
+    """
+    if (folder / _ADAPTER).is_file() and Path(model).is_dir():
+        write_note(folder, base_folder=os.path.relpath(Path(model).resolve(), folder.resolve()))
+
+
+def context_of(name: str, *, asks_hub: bool = True) -> int | None:
     """How many tokens a model takes, if it says so; its weights are not loaded.
 
     Args:
         name: A folder, also of a LoRA adapter, or a name on the Hugging Face Hub.
+        asks_hub: What is not on this machine is fetched from the Hub.
 
     Raises:
         ProviderError: It is code of its own.
     """
+    context = getattr(_config(name, asks_hub=asks_hub).get_text_config(), "max_position_embeddings", None)
+    return context if isinstance(context, int) else None
+
+
+def in_type_of(model: Any, name: str) -> Any:
+    """A model with its weights in the number type of another, which is what the files of that one hold.
+
+    Args:
+        model: The model.
+        name: A folder, or a name on the Hugging Face Hub.
+    """
+    dtype = getattr(_config(name), "dtype", None)
+    return model if dtype is None else model.to(dtype)
+
+
+def _config(name: str, *, asks_hub: bool = True) -> Any:
     from transformers import AutoConfig
 
-    base = _object(Path(name, "adapter_config.json")).get("base_model_name_or_path")
-    of = base if isinstance(base, str) else name
-    config = loaded_without_code(of, lambda: AutoConfig.from_pretrained(of, trust_remote_code=False))
-    context = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return context if isinstance(context, int) else None
+    of = base_of(name) or name
+    safe = {"trust_remote_code": False, "local_files_only": not asks_hub}
+    return loaded_without_code(of, lambda: AutoConfig.from_pretrained(of, **safe))
 
 
 def check_model_folder(name: str) -> None:
@@ -64,7 +131,9 @@ def check_model_folder(name: str) -> None:
     """
     if not Path(name).is_dir():
         return
-    _refuse_pickles(name)
+    for folder in (name, base_of(name)):
+        if folder is not None:
+            _refuse_pickles(folder)
     # transformers has most models built in, and then leaves the folder's code alone; only it can tell.
     if any("auto_map" in _object(Path(name, file)) for file in _WITH_CODE):
         from transformers import AutoConfig
@@ -87,16 +156,15 @@ def with_response_template(tokenizer: PreTrainedTokenizerBase) -> PreTrainedToke
 
 
 def _refuse_pickles(name: str) -> None:
-    folder, base = Path(name), _object(Path(name, "adapter_config.json")).get("base_model_name_or_path")
-    for each in (folder, Path(base)) if isinstance(base, str) else (folder,):
-        if not each.is_dir() or any(each.glob("*.safetensors")):
-            continue
-        if pickled := sorted(file.name for pattern in _PICKLES for file in each.glob(pattern)):
-            raise ProviderError(
-                "local",
-                f"the model folder {each} has its weights in {pickled[0]}, a pickle, which can run code and is not "
-                "read. Save the model as safetensors",
-            )
+    folder = Path(name)
+    if not folder.is_dir() or any(folder.glob("*.safetensors")):
+        return
+    if pickled := sorted(file.name for pattern in _PICKLES for file in folder.glob(pattern)):
+        raise ProviderError(
+            "local",
+            f"the model folder {folder} has its weights in {pickled[0]}, a pickle, which can run code and is not "
+            "read. Save the model as safetensors",
+        )
 
 
 def _object(file: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +17,21 @@ from langsmith_finetune.providers.local.answers import read_or_reason, status_of
 from langsmith_finetune.providers.local.extra import require_local_extra
 from langsmith_finetune.providers.local.model_folder import check_model_folder
 from langsmith_finetune.providers.local.parameters import check_parameters
-from langsmith_finetune.providers.local.process import record_process, start_training, stop
-from langsmith_finetune.providers.local.rows import rows_of_file
+from langsmith_finetune.providers.local.preparing import check_by_template, prepare
+from langsmith_finetune.providers.local.process import is_alive, record_process, start_training, stop
 from langsmith_finetune.providers.local.run_folder import (
     RunFolder,
     now,
     private_open,
+    read_json,
     write_json,
 )
-from langsmith_finetune.providers.values import ENDED, FileInfo, JobEvent, JobInfo, JobRequest
+from langsmith_finetune.providers.values import ENDED, FileInfo, JobEvent, JobInfo, JobRequest, Method
 from langsmith_finetune.targets.local import LOCAL
 
 if TYPE_CHECKING:
     from langsmith_finetune.providers.local.chat import LocalChatModel
+    from langsmith_finetune.providers.local.inspection import Audit
 
 _JOB_ID = re.compile(r"ft-[0-9a-f]{16}-[1-9][0-9]{0,5}")
 _ON_THE_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96})?")
@@ -40,11 +42,13 @@ class LocalProvider(Provider):
     """Trains on this machine, in a process that goes on when the notebook's kernel ends.
 
     A job is a folder of `runs_dir` that holds everything about it, the training data too; its files can be
-    read by their owner only. Delete the folder, and nothing is left of the job. A killed job does not
-    resume: create it again. Settings are in `LocalParameters`.
+    read by their owner only. Delete the folder, and nothing is left of the job. The same `create`, or `job.resume()`,
+    lets a killed job go on from its last checkpoint. Settings are in `LocalParameters`.
 
     Args:
         runs_dir: Where the jobs' folders go. Made if needed, with a `.gitignore` that keeps them all out.
+        processes: Processes that train together, one for each GPU, started by torchrun. Each has a batch of its own.
+            One process sees one GPU alone.
 
     Raises:
         ImportError: The extra `local` is not installed.
@@ -59,16 +63,21 @@ class LocalProvider(Provider):
     """
 
     name = "local"
+    methods = frozenset({"supervised", "dpo", "kto"})
     rules = LOCAL
     poll_seconds = 0.5  # a look costs one small file
     costs_money = False
     trains_folders = True
     names_jobs = True
+    reads_lines_itself = True
     result = "folder"
 
-    def __init__(self, runs_dir: str | Path = "finetune-runs") -> None:
+    def __init__(self, runs_dir: str | Path = "finetune-runs", *, processes: int = 1) -> None:
         require_local_extra()
+        if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
+            raise ValueError(f"processes must be a whole number from 1, got {processes!r}")
         self.runs_dir = Path(runs_dir).absolute()
+        self.processes = processes
 
     @property
     def home(self) -> str:
@@ -86,12 +95,49 @@ class LocalProvider(Provider):
     def check_request(self, request: JobRequest) -> None:
         """Refuse what cannot be trained here, and settings of the wrong kind."""
         super().check_request(request)
-        check_parameters(request.parameters)
+        check_parameters(request.parameters, method=request.method)
+        if "early_stopping" in request.parameters and request.validation_file is None:
+            raise ValueError("parameters['early_stopping'] needs a validation_file to look at")
         check_model_folder(self._model(request.model))
         if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
             raise ValueError(
                 f"suffix must be letters, digits, '.', '_', '-', at most 64, got {request.suffix!r}"
             )
+
+    def line_check(self, request: JobRequest) -> Callable[[Mapping[str, Any], str], object]:
+        """Whether the model's chat template shows the lines of a request whole. Loads its tokenizer alone.
+
+        Raises:
+            ProviderError: The model has no chat template, or its folder no tokenizer.
+        """
+        return check_by_template(request, self._model(request.model))
+
+    def check(
+        self, file: str | Path, model: str | Path, *, method: Method = "supervised", **parameters: Any
+    ) -> Audit:
+        """What a training on a file would come to, and which lines it would refuse. Starts nothing.
+
+        Args:
+            file: A JSONL file of lines.
+            model: The model to start from.
+            method: How to train.
+            **parameters: Settings as in `parameters=`, such as `max_length` and `chat_template_kwargs`.
+
+        Raises:
+            InvalidExampleError: The file is empty, or a line is not JSON.
+            ProviderError: The model has no chat template, or its tokenizer cannot be had.
+            ValueError: A setting is unknown or not of its kind.
+        """
+        from langsmith_finetune.providers.local.inspection import audit
+
+        check_parameters(parameters, method=method)
+        return audit(
+            file,
+            model=self._model(str(model)),
+            method=method,
+            max_length=parameters.get("max_length"),
+            chat_template_kwargs=parameters.get("chat_template_kwargs"),
+        )
 
     def create_job(
         self,
@@ -107,7 +153,7 @@ class LocalProvider(Provider):
 
         Raises:
             InvalidExampleError: A line of a file cannot be trained on here; names the line.
-            NotSupportedError: Another method than `supervised`.
+            NotSupportedError: Another method than `supervised`, `dpo` and `kto`.
             ProviderError: There is no such model folder, or a file changed while it was copied.
             ValueError: A parameter is unknown or not of its kind.
         """
@@ -124,13 +170,7 @@ class LocalProvider(Provider):
                 if attempt not in self._attempts(request):
                     raise
                 return status_of(RunFolder(run))
-        try:
-            start_training(RunFolder(run))
-        except OSError as error:
-            message = f"the training process could not be started: {error.strerror}"
-            RunFolder(run).write_status("failed", "not started", error=message, finished_at=now())
-            raise ProviderError(self.name, message) from error
-        return status_of(RunFolder(run))
+        return self._started(RunFolder(run))
 
     def retrieve_job(self, job_id: str) -> JobInfo:
         """Where the job stands. A job whose process died without a word has failed.
@@ -173,6 +213,28 @@ class LocalProvider(Provider):
             stop(run)
         return status_of(run)
 
+    def resume_job(self, job_id: str) -> JobInfo:
+        """Let a job that was killed go on from its last checkpoint. One that is at work stays as it is.
+
+        Raises:
+            ProviderError: There is no such job in `runs_dir`, or it has come to its end.
+        """
+        run = self._run(job_id)
+        found = status_of(run)
+        if found.status not in ENDED:
+            return found
+        if not found.resumable:
+            raise ProviderError(
+                self.name, f"job {job_id} has ended ({found.status}), so there is nothing to go on with"
+            )
+        try:
+            run.process_file.unlink()  # whole, or not at all, and only one of two
+        except FileNotFoundError:
+            if run.status_file.exists() and is_alive(run):
+                return status_of(run)
+        record_process(run, os.getpid(), starting=True)
+        return self._started(run)
+
     def chat_model(self, model_id: str, **kwargs: Any) -> LocalChatModel:
         """A chat model that answers in this process.
 
@@ -183,6 +245,17 @@ class LocalProvider(Provider):
         from langsmith_finetune.providers.local.chat import LocalChatModel
 
         return LocalChatModel(model=model_id, **kwargs)
+
+    def _started(self, run: RunFolder) -> JobInfo:
+        try:
+            start_training(
+                run, processes=count_from((read_json(run.request_file) or {}).get("processes")) or 1
+            )
+        except OSError as error:
+            message = f"the training process could not be started: {error.strerror}"
+            run.write_status("failed", "not started", error=message, finished_at=now())
+            raise ProviderError(self.name, message) from error
+        return status_of(run)
 
     def _model(self, model: str) -> str:
         """The model as the training process can find it, wherever that runs."""
@@ -209,27 +282,24 @@ class LocalProvider(Provider):
                 raise ProviderError(
                     self.name, f"{source.name} changed while the job was created. Create it again"
                 )
-            for _ in rows_of_file(copy, source.name):
-                pass  # every line is read once before anything is started, so that a bad one is known now
-        created_at = now()
-        write_json(
-            run.request_file,
-            {
-                "fingerprint": request.fingerprint,
-                "created_at": created_at,
-                "model": request.model,
-                "model_path": model,
-                "model_sha256": request.model_sha256,
-                "method": request.method,
-                "parameters": dict(request.parameters),
-                "training_name": request.training_file.name,
-                "training_sha256": request.training_sha256,
-                "validation_name": request.validation_file.name if request.validation_file else None,
-                "validation_sha256": request.validation_sha256,
-                "suffix": request.suffix,
-                "seed": request.seed,
-            },
-        )
+        wanted = {
+            "fingerprint": request.fingerprint,
+            "created_at": now(),
+            "model": request.model,
+            "model_path": model,
+            "model_sha256": request.model_sha256,
+            "method": request.method,
+            "parameters": dict(request.parameters),
+            "training_name": request.training_file.name,
+            "training_sha256": request.training_sha256,
+            "validation_name": request.validation_file.name if request.validation_file else None,
+            "validation_sha256": request.validation_sha256,
+            "suffix": request.suffix,
+            "seed": request.seed,
+            "processes": self.processes,
+        }
+        write_json(run.request_file, wanted)
+        prepare(run, wanted)  # every line is read before anything is started, so that a bad one is known now
         run.write_status("validating", "starting")
         record_process(run, os.getpid(), starting=True)
 

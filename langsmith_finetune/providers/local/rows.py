@@ -1,7 +1,6 @@
-"""Turns a training line into rows of prompt and completion, one row per message to learn.
+"""Turns a line of a file into rows of prompt and completion, one row per message to learn.
 
-TRL takes the loss on the completion of a row and nowhere else, so this is how "the file says what is
-trained" holds for any chat template, without markers in it. TRL itself knows no `weight`.
+So "the file says what is trained" holds for any chat template, without markers in it. TRL itself knows no `weight`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,12 @@ from typing import Any, NoReturn
 from langsmith_finetune._foundation.surrogates import HALF, WHOLE, halves
 from langsmith_finetune.chat_template import messages_for_template
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.providers.values import Method
 from langsmith_finetune.targets.read_lines import sound_lines
+
+_MAKE = "Make lines with training_examples(sessions)"
+_MAKE_PAIRS = "Make lines with preferences_from_scores(examples, score)"
+_MAKE_LABELS = "Make lines with labels_from_scores(examples, score)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ class Row:
 
 
 def rows_of_file(path: Path, name: str) -> Iterator[Row]:
-    """The rows of a JSONL file, in order, reading one line at a time.
+    """The rows of a JSONL file of training lines, in order, reading one line at a time.
 
     Args:
         path: The file.
@@ -50,20 +54,48 @@ def rows_of_file(path: Path, name: str) -> Iterator[Row]:
         yield from rows_of_line(line, f"{name}:{number}")
 
 
-def rows_of_line(line: Mapping[str, Any], where: str) -> Iterator[Row]:
-    """The rows of one training line.
+def rows_of_line(line: Mapping[str, Any], where: str, method: Method = "supervised") -> list[Row]:
+    """The rows of one line: one an answer; the preferred and the other one of a preference.
+
+    Args:
+        line: The line, of the kind that the method trains on.
+        where: What to call it in errors.
+        method: How it is trained.
 
     Raises:
         InvalidExampleError: The line cannot be trained on as it stands.
     """
     for field in halves(line):
         _refuse(where, field, HALF, WHOLE)
+    if method == "dpo":
+        given = line.get("input")
+        return _rows_to_compare(line, where, given, ("preferred_output", "non_preferred_output"))
+    if method == "kto":
+        if not isinstance(line.get("label"), bool):
+            _refuse(where, "label", "is neither true nor false", _MAKE_LABELS)
+        given = {"messages": line.get("prompt"), "tools": line.get("tools")}
+        return _rows_to_compare(line, where, given, ("completion",))
+    return list(_rows_of_training_line(line, where))
+
+
+def learned_messages(line: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The messages of a line, of any kind, that are learned; of a line that is not sound, those that can be found."""
+    for field in ("messages", "preferred_output", "non_preferred_output", "completion"):
+        messages = line.get(field)
+        for message in messages if isinstance(messages, list) else ():
+            if (
+                isinstance(message, Mapping)
+                and message.get("role") == "assistant"
+                and message.get("weight", 1)
+            ):
+                yield message
+
+
+def _rows_of_training_line(line: Mapping[str, Any], where: str) -> Iterator[Row]:
     messages = line.get("messages")
     if not isinstance(messages, list) or not messages:
-        _refuse(where, "messages", "is not a list of messages", "Make lines with training_examples(sessions)")
-    tools = line.get("tools") or []
-    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-        _refuse(where, "tools", "is not a list of tools", "Make lines with training_examples(sessions)")
+        _refuse(where, "messages", "is not a list of messages", _MAKE)
+    tools = _tools(line, where, "tools")
     if line.get("functions"):
         fix = "Write them as tools, or call check(..., fix=True)"
         _refuse(where, "functions", "are tools of the legacy form", fix)
@@ -91,22 +123,31 @@ def rows_of_line(line: Mapping[str, Any], where: str) -> Iterator[Row]:
         )
 
 
-def has_reasoning(path: Path, name: str) -> bool:
-    """True if an answer of a file that is trained holds the model's reasoning.
+def _rows_to_compare(line: Mapping[str, Any], where: str, given: Any, answers: tuple[str, ...]) -> list[Row]:
+    """A row an answer, all after the same prompt."""
+    messages = given.get("messages") if isinstance(given, Mapping) else None
+    what, make = ("prompt", _MAKE_LABELS) if answers == ("completion",) else ("input.messages", _MAKE_PAIRS)
+    if not isinstance(messages, list) or not messages:
+        _refuse(where, what, "is not a list of messages", make)
+    assert isinstance(given, Mapping)  # noqa: S101 - for the type checker; it holds messages
+    tools = _tools(given, where, "tools" if answers == ("completion",) else "input.tools")
+    rows = []
+    for field in answers:
+        answer = line.get(field)
+        if not isinstance(answer, list) or len(answer) != 1:
+            _refuse(where, field, "is not a list of one message", make)
+        if not isinstance(answer[0], Mapping) or answer[0].get("role") != "assistant":
+            _refuse(where, f"{field}[0]", "is no message of the assistant", make)
+        *prompt, completion = messages_for_template([*messages, answer[0]], where)
+        rows.append(Row(where=where, field=field, prompt=prompt, completion=completion, tools=tools))
+    return rows
 
-    Args:
-        path: The file.
-        name: What to call it in errors.
 
-    Raises:
-        InvalidExampleError: The file is empty, or a line is not JSON.
-    """
-    for _, _, line in sound_lines(path, name):
-        messages = line.get("messages")
-        for message in messages if isinstance(messages, list) else ():
-            if isinstance(message, dict) and message.get("reasoning_content") and message.get("weight", 1):
-                return True
-    return False
+def _tools(given: Mapping[str, Any], where: str, field: str) -> list[dict[str, Any]]:
+    tools = given.get("tools") or []
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        _refuse(where, field, "is not a list of tools", _MAKE)
+    return tools
 
 
 def _is_trained(message: Mapping[str, Any], where: str, index: int) -> bool:

@@ -4,12 +4,15 @@
   request.json       what was asked for
   training.jsonl     a copy of the training file: what is trained, whatever becomes of the original
   validation.jsonl   likewise, if there is one
+  training.arrow     its tokens, and which of them are learned
+  validation.arrow   likewise
+  prepared.json      how conversations were changed for the chat template; the tokens are whole once it is there
   process.json       who is at work, so that a dead process can be told from a slow one
   status.json        where the job stands; replaced as a whole each time
   events.jsonl       what happened, one event per line
   log.txt            everything that TRL, transformers and torch print
   cancelled          there if somebody asked for the end
-  trainer/           TRL's own working folder
+  trainer/           the checkpoints, until there is a model
   model/             the result; model-<suffix>/ if a suffix was asked for
 """
 
@@ -39,6 +42,10 @@ class RunFolder:
         self.request_file = path / "request.json"
         self.training_file = path / "training.jsonl"
         self.validation_file = path / "validation.jsonl"
+        self.training_tokens = path / "training.arrow"
+        self.validation_tokens = path / "validation.arrow"
+        self.prepared_file = path / "prepared.json"
+        self.trainer_folder = path / "trainer"
         self.process_file = path / "process.json"
         self.status_file = path / "status.json"
         self.events_file = path / "events.jsonl"
@@ -82,6 +89,12 @@ class RunFolder:
             file.write(json.dumps(event) + "\n")
         return event
 
+    def forget_events_after(self, step: int) -> None:
+        """Leave the events of later steps out: they are trained, and told, again."""
+        kept = [event for event in self.events() if event.get("step") is None or event["step"] <= step]
+        with atomic_write(self.events_file) as file:
+            file.write("".join(json.dumps(event) + "\n" for event in kept).encode())
+
     def events(self) -> Iterator[dict[str, Any]]:
         """The events so far, oldest first, without lines that are being written or were torn by a crash."""
         try:
@@ -91,6 +104,20 @@ class RunFolder:
         for line in data.split(b"\n")[:-1]:
             with suppress(ValueError):
                 yield json_object(line)
+
+
+class SilentRunFolder(RunFolder):
+    """The run folder of a process that trains beside others, of which one alone reports."""
+
+    def write_status(self, status: str, phase: str, **more: Any) -> None:
+        """Say nothing."""
+
+    def add_event(self, message: str, **more: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Say nothing."""
+        return {}
+
+    def forget_events_after(self, step: int) -> None:
+        """Leave it to the one that reports."""
 
 
 def now() -> str:

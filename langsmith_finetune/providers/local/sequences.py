@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.local.adaptation import Adaptation
 from langsmith_finetune.providers.local.marks import Mark, marked, shape_of
 from langsmith_finetune.providers.local.rows import Row
+from langsmith_finetune.providers.local.tokenizing import TextTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -50,23 +51,20 @@ assert set(SAID) == set(get_args(SequenceNote))  # noqa: S101 - a closed list
 _OTHER_ROLES = "Leave the line out, or take a model whose template knows these roles and their order"
 _OTHER_MODEL = "Take a model whose template shows it, or leave the line out"
 _EMPTY_THOUGHT = re.compile(r"<think>\s*</think>")
-_THINKING = ("enable_thinking", "thinking")
-"""The names by which templates let the thinking be switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedSequence:
-    """The tokens of one answer and what came before it.
+    """Tokens, and which of them are learned: an answer after what came before it, or several of one conversation.
 
     Args:
         input_ids: The tokens.
         labels: The same where something is learned, -100 where not.
         where: The line: `"train.jsonl:17"`.
-        field: The message that is learned: `"messages[2]"`.
+        field: The messages that are learned: `"messages[2], messages[4]"`.
         notes: What was put right.
         chat_template_kwargs: What the template was rendered with.
-        prompt: The text before the answer.
-        answer: The text that is learned.
+        parts: The text in pieces, and whether each is learned.
     """
 
     input_ids: list[int]
@@ -75,8 +73,12 @@ class TrainedSequence:
     field: str
     notes: tuple[SequenceNote, ...]
     chat_template_kwargs: Mapping[str, Any]
-    prompt: str
-    answer: str
+    parts: tuple[tuple[str, bool], ...]
+
+    @property
+    def text(self) -> str:
+        """The text of all tokens."""
+        return "".join(text for text, _ in self.parts)
 
     @property
     def trained_tokens(self) -> int:
@@ -104,6 +106,7 @@ class Sequencer:
         self.adaptation = adaptation
         self.context = context
         self._checked: dict[tuple[Any, ...], tuple[str, str] | None] = {}
+        self._tokens = TextTokens(tokenizer)
         added = tokenizer.added_tokens_decoder.items()
         self._ending = {*tokenizer.all_special_ids, *(index for index, token in added if token.special)}
 
@@ -119,11 +122,11 @@ class Sequencer:
         except RefusedError as why:
             raise InvalidExampleError(row.where, row.field, *why.args) from why.__cause__
         notes = set(self._notes(row))
-        before, together = self._ids(prompt), self._ids(prompt + answer)
+        before, together = self._tokens.ids(prompt), self._tokens.ids(prompt + answer)
         after = together[len(before) :]
         if together[: len(before)] != before:
             notes.add("tokenized_apart")
-            after = self._ids(answer)
+            after = self._tokens.ids(answer)
         if not goes_on:
             notes.add("answer_taken_apart")
         if not self._ends(after) and self.tokenizer.eos_token_id is not None:
@@ -139,8 +142,7 @@ class Sequencer:
             field=row.field,
             notes=tuple(sorted(notes)),
             chat_template_kwargs=self.adaptation.chat_template_kwargs,
-            prompt=prompt,
-            answer=answer,
+            parts=((prompt, False), (answer, True)),
         )
 
     def divided(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> tuple[str, str, bool]:
@@ -234,10 +236,6 @@ class Sequencer:
 
     # --- tokens ----------------------------------------------------------------------------------------
 
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
-        return ids
-
     def _ends(self, ids: Sequence[int]) -> bool:
         """True if an answer ends in a token that ends it."""
         return any(token in self._ending for token in ids[-4:])
@@ -282,66 +280,3 @@ def _left_out_of_prompt(mark: Mark) -> tuple[str, str]:
         what = f"{mark.what} of messages[{mark.message}]"
     reason = f"the model's chat template leaves {what} out, so the answer would be learned without it"
     return reason, _OTHER_MODEL
-
-
-def adapt(
-    tokenizer: PreTrainedTokenizerBase,
-    *,
-    has_reasoning: bool,
-    chat_template_kwargs: Mapping[str, Any] | None = None,
-) -> Adaptation:
-    """How conversations must be changed so that a template shows them: the fewest changes that do.
-
-    Args:
-        tokenizer: The model's, with its chat template.
-        has_reasoning: Some answer that is trained holds the model's reasoning.
-        chat_template_kwargs: The user's own; what they name is not chosen here.
-    """
-    chosen = Adaptation(chat_template_kwargs=dict(chat_template_kwargs or {}))
-    said = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello to you."}]
-    chosen = _first_that_shows(tokenizer, [said], chosen, [replace(chosen, content_parts=True)])
-    source = str(tokenizer.chat_template)
-    if not has_reasoning:
-        switches = [
-            replace(chosen, chat_template_kwargs={**chosen.chat_template_kwargs, name: False})
-            for name in _THINKING
-            if name in source and name not in chosen.chat_template_kwargs
-        ]
-        chosen = _first_that_shows(tokenizer, [said], chosen, switches)
-    instructed = [{"role": "system", "content": "Be kind."}, *said]
-    chosen = _first_that_shows(tokenizer, [instructed], chosen, [replace(chosen, folded_system=True)])
-    call = {"id": "call_12345678", "type": "function", "function": {"name": "f", "arguments": {"a": "b"}}}
-    called: list[dict[str, Any]] = [
-        said[0],
-        {"role": "assistant", "content": "", "tool_calls": [call]},
-        {"role": "tool", "content": "found", "tool_call_id": "call_12345678", "name": "f"},
-        said[1],
-    ]
-    ways = [
-        replace(chosen, short_ids=True),
-        replace(chosen, text_arguments=True),
-        replace(chosen, short_ids=True, text_arguments=True),
-    ]
-    return _first_that_shows(tokenizer, [called[:2], called], chosen, ways)
-
-
-def _first_that_shows(
-    tokenizer: PreTrainedTokenizerBase,
-    conversations: Sequence[Sequence[Mapping[str, Any]]],
-    chosen: Adaptation,
-    others: Iterable[Adaptation],
-) -> Adaptation:
-    """The first way in which a template shows conversations whole; the one chosen already if none does."""
-    return next((way for way in (chosen, *others) if _shows(tokenizer, conversations, way)), chosen)
-
-
-def _shows(
-    tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Mapping[str, Any]]], way: Adaptation
-) -> bool:
-    sequencer = Sequencer(tokenizer, way)
-    try:
-        for messages in conversations:
-            sequencer.divided(messages, ())
-    except RefusedError:
-        return False
-    return True

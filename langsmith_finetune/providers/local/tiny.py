@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.scratch import scratch_folder
+from langsmith_finetune.chat_format import LineKind, kind_of_line
 from langsmith_finetune.providers.local.extra import no_progress_bars, require_local_extra
-from langsmith_finetune.providers.local.rows import Row, rows_of_file, rows_of_line
+from langsmith_finetune.providers.local.rows import Row, rows_of_line
+from langsmith_finetune.providers.values import Method
+from langsmith_finetune.targets.read_lines import sound_lines
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -61,6 +64,7 @@ RESPONSE_TEMPLATE: dict[str, Any] = {
     },
 }
 
+_METHODS: Mapping[LineKind, Method] = {"training": "supervised", "preference": "dpo", "label": "kto"}
 _SPECIAL_TOKENS = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
 _MARKUP = ["<tools>", "</tools>", "<tool_call>", "</tool_call>"]
 
@@ -82,7 +86,7 @@ def tiny_model(
 
     Args:
         path: The folder to write, in the form that transformers loads.
-        examples: A JSONL file of training lines, or the lines themselves, or objects with a `line`.
+        examples: A JSONL file of lines of any kind, or the lines themselves, or objects with a `line`.
         seed: Decides the weights. The same seed and examples give the same model.
         vocabulary: Tokens in the tokenizer at most; small text gives fewer.
         context: Tokens that the model takes, at least; it grows with the longest example.
@@ -138,11 +142,14 @@ def tiny_model(
 
 def _rows(examples: str | Path | Iterable[Any]) -> Iterator[Row]:
     if isinstance(examples, str | Path):
-        yield from rows_of_file(Path(examples), Path(examples).name)
+        path = Path(examples)
+        for number, _, line in sound_lines(path, path.name):
+            yield from rows_of_line(line, f"{path.name}:{number}", _METHODS[kind_of_line(line)])
         return
     for number, example in enumerate(examples, start=1):
-        line = example if isinstance(example, Mapping) else example.line
-        yield from rows_of_line(json.loads(json.dumps(line)), f"example {number}")
+        given = example if isinstance(example, Mapping) else example.line
+        line = json.loads(json.dumps(given))
+        yield from rows_of_line(line, f"example {number}", _METHODS[kind_of_line(line)])
 
 
 def _texts(rows: Iterable[Row], tokenizer: PreTrainedTokenizerFast) -> list[str]:

@@ -17,10 +17,11 @@ from transformers import AutoTokenizer
 
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.local import LocalChatModel, tiny_model
+from langsmith_finetune.providers.local.adapting import adapt
 from langsmith_finetune.providers.local.chat import _read_call
 from langsmith_finetune.providers.local.generation import Generation, Generator, _response_template
 from langsmith_finetune.providers.local.rows import rows_of_line
-from langsmith_finetune.providers.local.sequences import Sequencer, adapt
+from langsmith_finetune.providers.local.sequences import Sequencer
 from tests.support.local_calculator import SYSTEM, TOOL, asked, folder, lines, talker, trained, untrained
 
 QUESTION, ARGUMENTS = asked()[0]
@@ -313,7 +314,7 @@ def test_known_template_reads_back_the_learned_call(any_family, family):
     template = Path(trl.__path__[0]) / "chat_templates" / f"{family}.jinja"
     tokenizer.chat_template, tokenizer.response_template = template.read_text(encoding="utf-8"), None
     any_family.response_template = _response_template(tokenizer)
-    row = next(rows_of_line(lines()[0], "x:1"))
+    (row,) = rows_of_line(lines()[0], "x:1")
     any_family.adaptation = adapt(tokenizer, has_reasoning=False)
     encoded = Sequencer(tokenizer, any_family.adaptation).sequence(row)
     given = encoded.labels.count(-100)

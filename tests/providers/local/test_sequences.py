@@ -9,8 +9,9 @@ from transformers import AutoTokenizer
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.local import audit, preview
 from langsmith_finetune.providers.local.adaptation import Adaptation, adaptation_in
+from langsmith_finetune.providers.local.adapting import adapt
 from langsmith_finetune.providers.local.rows import rows_of_line
-from langsmith_finetune.providers.local.sequences import SAID, Sequencer, adapt
+from langsmith_finetune.providers.local.sequences import SAID, Sequencer
 from tests.support.local_calculator import untrained
 from tests.support.paths import DATA
 from tests.support.template_conversations import CONVERSATIONS
@@ -42,23 +43,26 @@ def outcome_of(template, line):
 
 
 def is_as_asked(tokenizer, line, sequence):
-    """True if the tokens before the answer are those that the tokenizer itself gives for the request."""
+    """True if the tokens before each answer are those that the tokenizer itself gives for the request."""
     has_reasoning = any(m.get("reasoning_content") for m in line["messages"] if m["role"] == "assistant")
     changes = adapt(tokenizer, has_reasoning=has_reasoning)
-    (row,) = [row for row in rows_of_line(line, "line") if row.field == sequence.field]
-    asked = tokenizer.apply_chat_template(
-        changes.messages(row.prompt),
-        tools=row.tools or None,
-        add_generation_prompt=True,
-        return_dict=False,
-        **sequence.chat_template_kwargs,
-    )
+    rows = {row.field: row for row in rows_of_line(line, "line")}
     learned = [label != -100 for label in sequence.labels]
-    return (
-        sequence.input_ids[: len(asked)] == asked
-        and learned == sorted(learned)
-        and sum(learned) == len(learned) - len(asked)
-    )
+    for field in sequence.field.split(", "):
+        asked = tokenizer.apply_chat_template(
+            changes.messages(rows[field].prompt),
+            tools=rows[field].tools or None,
+            add_generation_prompt=True,
+            return_dict=False,
+            **sequence.chat_template_kwargs,
+        )
+        begin = len(asked)
+        if sequence.input_ids[:begin] != asked or learned[begin - 1] or not learned[begin]:
+            return False
+        while begin < len(learned) and learned[begin]:
+            learned[begin] = False
+            begin += 1
+    return not any(learned)
 
 
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
@@ -204,14 +208,14 @@ def test_prompt_and_answer_are_tokenized_apart_where_they_would_melt():
     tokenizer = tokenizer_with(NO_END)
     (sequence,) = preview(CONVERSATIONS["no system"], model=tokenizer)
     begin = sequence.labels.count(-100)
-    assert sequence.input_ids[:begin] == tokenizer(sequence.prompt, add_special_tokens=False).input_ids
+    assert sequence.input_ids[:begin] == tokenizer(sequence.parts[0][0], add_special_tokens=False).input_ids
     assert tokenizer.decode(sequence.input_ids[begin:]) == "ANSWERONE fine.\n<|im_end|>"
     assert sequence.notes == ("end_token_added", "tokenized_apart")
 
 
 def test_first_user_message_takes_the_system_text():
     (sequence,) = preview(CONVERSATIONS["plain"], model=tokenizer_with(NO_SYSTEM))
-    assert sequence.prompt == (
+    assert sequence.parts[0][0] == (
         "<|im_start|>user\nSYSTEMONE be brief.\n\nUSERONE weather?<|im_end|>\n<|im_start|>assistant\n"
     )
 
@@ -298,7 +302,7 @@ def test_audit_counts_tokens_notes_and_refused_lines(tmp_path):
     assert found.refused_count == len(found.refused) == 1
     assert str(found.refused[0]).startswith("train.jsonl:2: messages[2]: the model's chat template leaves")
     text = str(found)
-    assert text.startswith("3 answers: ")
+    assert text.startswith("3 answers in 3 sequences: ")
     assert f"3 answers: {SAID['end_token_added']}" in text
     assert "1 lines cannot be trained on" in text
 
@@ -320,5 +324,6 @@ def test_sequence_uses_the_reasoning_where_a_template_shows_it():
     (row,) = rows_of_line(CONVERSATIONS["reasoning"], "line")
     tokenizer = tokenizer_with(template)
     sequence = Sequencer(tokenizer, adapt(tokenizer, has_reasoning=True)).sequence(row)
-    assert sequence.prompt.endswith("<think>\n")
-    assert sequence.answer == "THOUGHTONE look up.\n</think>\n\nANSWERONE fine.<|im_end|>\n"
+    ((prompt, _), (answer, _)) = sequence.parts
+    assert prompt.endswith("<think>\n")
+    assert answer == "THOUGHTONE look up.\n</think>\n\nANSWERONE fine.<|im_end|>\n"

@@ -1,0 +1,52 @@
+"""Makes lines with a label of scored answers: each is good or bad by itself, without another to compare it with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune.chat_format import LabelLine
+from langsmith_finetune.dataset.pairs import input_of, without_weight
+from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.dataset.scores import scored
+from langsmith_finetune.examples.example import LabelExample, TrainingExample
+
+
+def labels_from_scores(
+    examples: Iterable[TrainingExample],
+    score: str,
+    *,
+    above: float = 0.5,
+    report: DatasetReport | None = None,
+) -> Iterator[LabelExample]:
+    """Of answers that people or judges scored: good above a number, bad at or below it. For `method="kto"`.
+
+    A thumb up is 1 and a thumb down 0, so the default tells them apart. KTO learns of both; the rarer of both counts
+    more with `trainer_args={"desirable_weight": ...}`.
+
+    Args:
+        examples: Training examples, read one at a time.
+        score: The key of the feedback score; examples without it are left out, and reported.
+        above: The answer is good if its score is higher.
+        report: Filled with what got no label, and why.
+
+    Example:
+        >>> from langsmith_finetune.runs import RunSource
+        >>> messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+        >>> source = RunSource(run_id="a", scores={"user_score": 1.0})
+        >>> [label] = labels_from_scores([TrainingExample(line={"messages": messages}, source=source)], "user_score")
+        >>> label.line["completion"], label.line["label"]
+        ([{'role': 'assistant', 'content': 'Hello'}], True)
+    """
+    check_many("examples", examples, "training examples")
+    step, report = "labels_from_scores", report if report is not None else DatasetReport()
+    found = scored(report.reading_examples(step, examples), score, step, report)
+    yield from report.writing(step, (_labelled(example, value > above) for value, example in found))
+
+
+def _labelled(example: TrainingExample, is_good: bool) -> LabelExample:  # noqa: FBT001 - the label itself
+    asked = dict(input_of(example))
+    answer = without_weight(example.line["messages"][-1])
+    line = {"prompt": asked.pop("messages"), "completion": [answer], "label": is_good, **asked}
+    return LabelExample(line=cast("LabelLine", line), source=example.source, changes=example.changes)
