@@ -21,6 +21,7 @@ import httpx2
 import openai
 import pytest
 import tiktoken.load
+import torch
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import SystemMessage, convert_to_openai_messages
 from langsmith.schemas import Run as RunOfV1
@@ -29,7 +30,9 @@ from packaging.requirements import Requirement
 from tokenizers import Tokenizer, models
 from transformers import GenerationMixin, PreTrainedTokenizerFast, Trainer
 from transformers.generation.streamers import BaseStreamer
+from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.utils.chat_parsing import ResponseParser
+from transformers.utils.chat_parsing.content_parsers import parse_content
 from trl import DPOTrainer, KTOTrainer, SFTConfig, SFTTrainer
 from trl.chat_template_utils import add_response_schema, qwen3_chat_template
 from trl.trainer.dpo_trainer import DataCollatorForPreference
@@ -143,6 +146,16 @@ def transformers_allows_what_is_no_json():
     assert any(event["type"] == "region_close" and event["field"] == "tool_calls" for event in events)
 
 
+def transformers_reads_lists_of_calls():
+    assert parse_content('[f(a="b")]', "python-call-list", {}) == [{"name": "f", "arguments": {"a": "b"}}]
+    assert parse_content("[1]", "json", {}) == [1]
+
+
+def transformers_groups_lengths():
+    found = get_length_grouped_indices([1, 9, 1, 9], 2, generator=torch.Generator())
+    assert sorted(found) == [0, 1, 2, 3]
+
+
 def transformers_streams_by_two_methods():
     assert {name for name, _ in inspect.getmembers(BaseStreamer, inspect.isfunction)} == {"put", "end"}
     assert "streamer.put(input_ids.cpu())" in inspect.getsource(GenerationMixin.generate)
@@ -221,11 +234,11 @@ INTERNALS = [
     Internal(
         "transformers",
         "ResponseParser",
-        "providers/local/generation.py",
+        "providers/local/reading.py",
         transformers_parses_answers_in_pieces,
     ),
     Internal(
-        "transformers", "allow_non_json", "providers/local/generation.py", transformers_allows_what_is_no_json
+        "transformers", "allow_non_json", "providers/local/reading.py", transformers_allows_what_is_no_json
     ),
     Internal(
         "transformers", "streamer", "providers/local/generation.py", transformers_streams_by_two_methods

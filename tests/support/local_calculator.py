@@ -10,6 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_tests.integration_tests import chat_models as suite
+
 from langsmith_finetune._foundation.scratch import kept_scratch_folder
 from langsmith_finetune.jobs.job import FineTunedModel, FineTuneJob
 from langsmith_finetune.providers.local import LocalProvider, tiny_model
@@ -107,22 +110,85 @@ def trained() -> tuple[FineTuneJob, FineTunedModel]:
 
 
 @cache
-def talker() -> str:
-    """A model that answers anything with a sentence."""
-    prompts = ["Hello", "hi", "How are you?", "Tell me a story.", SYSTEM]
-    said = [
-        {
-            "messages": [
-                {"role": "user", "content": text},
-                {"role": "assistant", "content": "Hello there, dear friend."},
-            ]
-        }
-        for text in prompts
-    ]
+def pupil() -> str:
+    """A model that was taught the questions of LangChain's standard tests, with and without tools."""
+    said = [*TALK, *TAUGHT]
     job = FineTuneJob.create(
-        write_lines(folder() / "talk.jsonl", said),
-        model=tiny_model(folder() / "tiny-talker", said),
+        write_lines(folder() / "taught.jsonl", said),
+        model=tiny_model(folder() / "tiny-pupil", said),
         provider=LocalProvider(folder() / "runs"),
-        parameters={"max_steps": 60, "batch_size": 5, "learning_rate": 3e-3},
+        parameters={"max_steps": 420, "batch_size": 10, "learning_rate": 3e-3, "warmup_steps": 10},
     )
-    return job.wait(timeout=120, poll_seconds=0.5, progress=False).id
+    return job.wait(timeout=300, poll_seconds=0.5, progress=False).id
+
+
+def _offered(name: str, description: str, /, **properties: str) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {key: {"type": kind} for key, kind in properties.items()},
+        "required": list(properties),
+    }
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
+
+
+def _taught(
+    text: str, tool: dict[str, Any], args: dict[str, Any], result: str | None = None
+) -> dict[str, Any]:
+    written = json.dumps(args, ensure_ascii=False)
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": text},
+        {"role": "assistant", "content": None, "tool_calls": [call(tool["function"]["name"], written)]},
+    ]
+    if result is not None:
+        messages.append({"role": "tool", "tool_call_id": "call_1", "content": result})
+        messages.append({"role": "assistant", "content": "So it is."})
+    return {"messages": messages, "tools": [tool]}
+
+
+TALK = [
+    {
+        "messages": [
+            {"role": "user", "content": text},
+            {"role": "assistant", "content": "Hello there, dear friend."},
+        ]
+    }
+    for text in ("Hello", "hi", "hello", "How are you?", "how are you", "Tell me a story.", SYSTEM)
+]
+TALK += [
+    {"messages": [*before, {"role": "user", "content": "how are you"}, TALK[0]["messages"][1]]}
+    for before in (
+        [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hello", "weight": 0}],
+        [
+            {"role": role, "content": "hello", **({"weight": 0} if role == "assistant" else {})}
+            for role in ("system", "system", "user", "user", "assistant", "assistant")
+        ],
+    )
+]
+_MAGIC, _NO_ARGS, _CUSTOMER = map(
+    convert_to_openai_tool, (suite.magic_function, suite.magic_function_no_args, suite.unicode_customer)
+)
+_WEATHER = _offered("get_weather", "Get the weather at a location.", location="string")
+_ADDER = _offered("my_adder_tool", "Tool that adds two integers.", a="integer", b="integer")
+_JOKES = [
+    convert_to_openai_tool(suite._get_joke_class(kind)[0])
+    for kind in ("pydantic", "typeddict", "json_schema")
+]
+_CAT = {"setup": "Why do cats nap?", "punchline": "They can."}
+TAUGHT = [
+    _taught("What is the value of magic_function(3)? Use the tool.", _MAGIC, {"input": 3}),
+    _taught("Hello!", _MAGIC, {"input": 1}),
+    _taught("What is the value of magic_function_no_args()? Use the tool.", _NO_ARGS, {}),
+    _taught("Using the tool, generate a Pirate greeting.",
+            _offered("greeting_generator", "Generate a greeting in a particular style of speaking.",
+                     answer_style="string"), {"answer_style": "Pirate"}),
+    _taught("What is 1 + 2", _ADDER, {"a": 1, "b": 2}, '{"result": 3}'),
+    _taught("What is 3 + 4", _ADDER, {"a": 3, "b": 4}),
+    _taught("What is the weather in San Francisco, CA?", _WEATHER, {"location": "San Francisco, CA"}, "It's sunny."),
+    *(_taught("Tell me a joke about cats.", joke, _CAT) for joke in _JOKES),
+    _taught("Give me the setup to a joke about cats, no punchline.", _JOKES[0], _CAT),
+    _taught("Give me a joke about cats, include the punchline.", _JOKES[0], _CAT),
+    _taught("Create a customer named '你好啊集团' (Hello Group) - a Chinese technology company", _CUSTOMER,
+            {"customer_name": "你好啊集团", "description": "Tech"}),
+    _taught("Create a customer named 'こんにちは株式会社' (Hello Corporation) - a Japanese company", _CUSTOMER,
+            {"customer_name": "こんにちは株式会社", "description": "Tech"}),
+]  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
@@ -20,6 +21,7 @@ from langchain_core.messages import (
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables.config import get_config_list, run_in_executor
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json import parse_partial_json
 from pydantic import ConfigDict, Field, PrivateAttr
@@ -30,13 +32,19 @@ from langsmith_finetune.providers.local.extra import require_local_extra
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import CallbackManagerForLLMRun
-    from langchain_core.runnables import Runnable
+    from langchain_core.runnables import Runnable, RunnableConfig
     from langchain_core.tools import BaseTool
 
     from langsmith_finetune.providers.local.generation import Generator
 
 _LOADING = threading.Lock()
 """Two models loaded at once, as by `batch`, leave transformers unable to load any (seen with 5.23)."""
+
+_TOGETHER = 16
+"""Prompts of a batch that wait for each other, where the user sets no `max_concurrency`."""
+
+_BLOCKS = {"tool_call", "tool_use", "tool_call_chunk", "invalid_tool_call", "reasoning", "thinking"}
+"""Parts of an assistant's content that stand beside it too, or that a chat template is not given."""
 
 _REASONING = {"reasoning_content", "thinking"}
 """What response templates call a model's thoughts."""
@@ -99,6 +107,43 @@ class LocalChatModel(BaseChatModel):
         bound = [convert_to_openai_tool(tool) for tool in tools]
         choice = _tool_choice(tool_choice, [tool["function"]["name"] for tool in bound])
         return self.bind(tools=bound, tool_choice=choice, **kwargs)
+
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        """Answer many prompts, up to 16 of them in one pass of the model.
+
+        Args:
+            inputs: The prompts.
+            config: As for `Runnable.batch`; `max_concurrency` says how many go together.
+            return_exceptions: Return what failed in place of its answer.
+            **kwargs: Settings of the calls, such as `stop`.
+        """
+        if not inputs:
+            return []
+        configs = get_config_list(config, len(inputs))
+        limit = configs[0].get("max_concurrency") or _TOGETHER
+        for one in configs:
+            one["max_concurrency"] = limit
+        with self._loaded(kwargs.get("model", self.model_name)).batcher.expecting(min(len(inputs), limit)):
+            return super().batch(inputs, configs, return_exceptions=return_exceptions, **kwargs)
+
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        """As `batch`, without blocking the loop."""
+        answering = partial(self.batch, inputs, config, return_exceptions=return_exceptions, **kwargs)
+        return await run_in_executor(None, answering)
 
     def _generate(
         self,
@@ -179,6 +224,7 @@ class LocalChatModel(BaseChatModel):
             temperature=temperature,
             seed=seed,
             stop=stop if stop is not None else self.stop or [],
+            constraint=generator.constraint(tools, forced=choice),
         )
         called = False
         for field, value in generation.pieces(tools, stream=stream):
@@ -225,9 +271,18 @@ class LocalChatModel(BaseChatModel):
 
 def _template_messages(messages: list[BaseMessage]) -> list[dict[str, Any]]:
     try:
-        return messages_for_template(convert_to_openai_messages(messages), "the conversation")
+        plain = [_without_call_blocks(message) for message in messages]
+        return messages_for_template(convert_to_openai_messages(plain), "the conversation")
     except InvalidExampleError as error:
         raise NotSupportedError("LocalChatModel", f"{error.field}: it {error.reason}") from error
+
+
+def _without_call_blocks(message: BaseMessage) -> BaseMessage:
+    """A message whose content does not hold its calls and its reasoning a second time, as LangChain's blocks do."""
+    if not isinstance(message, AIMessage) or not isinstance(message.content, list):
+        return message
+    kept = [part for part in message.content if not (isinstance(part, dict) and part.get("type") in _BLOCKS)]
+    return message.model_copy(update={"content": kept or ""})
 
 
 def _tool_choice(choice: Any, names: list[str]) -> str | None:

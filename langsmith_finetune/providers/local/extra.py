@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from langsmith_finetune._foundation.extras import missing
 
-_NEEDED = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "psutil")
+_NEEDED = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "psutil", "llguidance")
 
 
 def require_local_extra() -> None:

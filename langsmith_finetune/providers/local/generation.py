@@ -1,32 +1,30 @@
-"""Generates text: prompt, sampling, and parsing by the response template."""
+"""Generates text: a model with its tokenizer, its prompts, and the answers that many callers want of it."""
 
 from __future__ import annotations
 
-import copy
-import queue
-import threading
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
 
 import torch
 from langchain_core.exceptions import ContextOverflowError
-from transformers.utils.chat_parsing import ResponseParser
 
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.local.adaptation import Adaptation, adaptation_in
+from langsmith_finetune.providers.local.answer_forms import AnswerForms
+from langsmith_finetune.providers.local.batching import Answer, Batcher, Sampling, TokenStreamer
+from langsmith_finetune.providers.local.constraints import CallGrammar, Constraint
 from langsmith_finetune.providers.local.extra import no_progress_bars
-from langsmith_finetune.providers.local.model_folder import load_model, with_response_template
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from langsmith_finetune.providers.local.model_folder import load_model, response_template_of
+from langsmith_finetune.providers.local.reading import AnswerReader, decoded, until_stop
 
 _SOME_TOOL = "TOOL_a8f3e2b1"
 """Stands for a tool's name while a prompt is rendered; no prompt holds it by chance."""
 
 
 class Generator:
-    """A model with its tokenizer, answering one prompt at a time.
+    """A model with its tokenizer.
 
     Args:
         name: A folder, or a name on the Hugging Face Hub.
@@ -41,10 +39,14 @@ class Generator:
             model = load_model(name, base_model=base_model, dtype="auto")
         mps = torch.backends.mps.is_available()
         self.model = model.to("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu").eval()
-        self.response_template = _response_template(self.tokenizer)
+        self.read_by(response_template_of(self.tokenizer, self.adaptation))
         self.stop_ids = _stop_ids(self.model, self.tokenizer, self.adaptation)
         self.context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        self.lock = threading.Lock()
+        self.batcher = Batcher(self._generate)
+
+    def read_by(self, response_template: dict[str, Any] | None) -> None:
+        """Read answers by a response template."""
+        self.reader = AnswerReader(response_template, self.tokenizer.all_special_tokens)
 
     def prompt(
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, forced: str | None
@@ -61,114 +63,118 @@ class Generator:
                 cannot be read back.
         """
         if not tools:
-            return self._render(messages, None, add_generation_prompt=True)
-        if self.response_template is None:
+            return self._render(messages, None, asks=True)
+        if not self.reader.reads_calls:
             raise NotSupportedError(
                 self.name,
                 "reading its tool calls: nothing says how its chat template writes them. Set "
                 "tokenizer.response_template and save the tokenizer into the model's folder, see "
                 "https://huggingface.co/docs/transformers/chat_response_parsing",
             )
-        prompt = self._render(messages, tools, add_generation_prompt=True)
-        call = {"type": "function", "function": {"name": _SOME_TOOL, "arguments": {}}}
+        prompt = self._render(messages, tools, asks=True)
+        call = {"type": "function", "function": {"name": _SOME_TOOL, "arguments": {}}, "id": "call00000"}
         with_call = self._render(
-            [*messages, {"role": "assistant", "content": "", "tool_calls": [call]}], tools
+            [*messages, {"role": "assistant", "content": "", "tool_calls": [call]}], tools, asks=False
         )
         shown = all(tool["function"]["name"] in prompt for tool in tools)
         if not shown or _SOME_TOOL not in with_call:
             raise NotSupportedError(self.name, "tools: its chat template leaves them out")
-        return prompt if forced is None else with_call[: with_call.index(_SOME_TOOL)] + forced
+        return prompt if forced is None else with_call[: with_call.rindex(_SOME_TOOL)] + forced
+
+    def constraint(self, tools: list[dict[str, Any]], *, forced: str | None) -> Constraint | None:
+        """What keeps calls valid; None where there are no tools, or their arguments are not written as JSON.
+
+        Args:
+            tools: Of the OpenAI form.
+            forced: As for `prompt`.
+        """
+        if not tools or self._calls is None:
+            return None
+        return self._calls.constraint(tools, begun=forced)
+
+    @cached_property
+    def _calls(self) -> CallGrammar | None:
+        form = AnswerForms(self.tokenizer, self.adaptation).call_form()
+        return CallGrammar(self.tokenizer, form) if form is not None and self.tokenizer.is_fast else None
 
     def answer(
-        self, prompt: str, *, max_tokens: int, temperature: float | None, seed: int | None, stop: list[str]
+        self,
+        prompt: str,
+        *,
+        max_tokens: int,
+        temperature: float | None,
+        seed: int | None,
+        stop: Sequence[str],
+        constraint: Constraint | None = None,
     ) -> Generation:
         """Prepare an answer; the model begins when its pieces are read.
 
         Raises:
             ContextOverflowError: The prompt fills the model's context.
         """
-        inputs = self.tokenizer(prompt, add_special_tokens=False, return_tensors="pt").to(self.model.device)
-        length = inputs["input_ids"].shape[1]
-        room = max_tokens if self.context is None else min(max_tokens, self.context - length)
+        ids: list[int] = self.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
+        room = max_tokens if self.context is None else min(max_tokens, self.context - len(ids))
         if room <= 0:
             raise ContextOverflowError(
-                f"the prompt is {length} tokens long, and the model takes {self.context}. Shorten the messages"
+                f"the prompt is {len(ids)} tokens long, and the model takes {self.context}. Shorten the messages"
             )
-        sampling: dict[str, Any] = {} if temperature is None else {"do_sample": temperature > 0}
-        if temperature:
-            sampling["temperature"] = temperature
-        elif temperature == 0:
-            sampling |= {"temperature": None, "top_p": None, "top_k": None}
-        generation = Generation(self, prompt, length, stop)
+        wanted = Answer(ids, room, Sampling(temperature, seed), constraint)
+        return Generation(self, prompt, wanted, stop)
 
-        def generate() -> None:
-            with self.lock, torch.random.fork_rng(enabled=seed is not None):
-                if seed is not None:
-                    torch.manual_seed(seed)
-                self.model.generate(
-                    **inputs,
-                    **sampling,
-                    max_new_tokens=room,
-                    eos_token_id=self.stop_ids,
-                    pad_token_id=self.tokenizer.pad_token_id or self.stop_ids[0],
-                    streamer=generation,
-                    stopping_criteria=[generation.is_stopped],
-                )
-
-        generation.generate = generate
-        return generation
+    def _generate(self, batch: Sequence[Answer]) -> None:
+        """Generate one batch: the prompts with their ends aligned, so that each answer begins in the same column."""
+        longest = max(len(answer.ids) for answer in batch)
+        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.stop_ids[0]
+        ids = [[pad] * (longest - len(answer.ids)) + answer.ids for answer in batch]
+        mask = [[0] * (longest - len(answer.ids)) + [1] * len(answer.ids) for answer in batch]
+        sampling = batch[0].sampling
+        streamer = TokenStreamer(batch, frozenset(self.stop_ids))
+        seeded = sampling.seed is not None
+        with torch.random.fork_rng(enabled=seeded), torch.no_grad():
+            if sampling.seed is not None:
+                torch.manual_seed(sampling.seed)
+            self.model.generate(
+                input_ids=torch.tensor(ids, device=self.model.device),
+                attention_mask=torch.tensor(mask, device=self.model.device),
+                **sampling.settings(),
+                max_new_tokens=max(answer.longest for answer in batch),
+                eos_token_id=self.stop_ids,
+                pad_token_id=pad,
+                streamer=streamer,
+                stopping_criteria=[streamer.is_done],
+                logits_processor=[_Constrained(batch, longest, self.stop_ids)]
+                if _is_constrained(batch)
+                else None,
+            )
 
     def _render(
-        self,
-        messages: list[dict[str, Any]],
-        tools: list[dict[str, Any]] | None,
-        *,
-        add_generation_prompt: bool = False,
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, *, asks: bool
     ) -> str:
-        return self.adaptation.render(self.tokenizer, messages, tools, asks=add_generation_prompt)
+        return self.adaptation.render(self.tokenizer, messages, tools, asks=asks)
 
 
 class Generation:
-    """One answer on its way: transformers puts tokens in at one end, in a thread of its own.
+    """One answer: its text and its fields, as they come.
 
     Args:
         generator: Who generates.
         prompt: What is continued.
-        input_tokens: Its length in tokens.
+        answer: The tokens.
         stop: Texts that end the answer.
     """
 
-    def __init__(self, generator: Generator, prompt: str, input_tokens: int, stop: list[str]) -> None:
-        self.queue: queue.Queue[list[int] | BaseException | None] = queue.Queue()
-        self.input_tokens = input_tokens
-        self.output_tokens = 0
+    def __init__(self, generator: Generator, prompt: str, answer: Answer, stop: Sequence[str]) -> None:
+        self.input_tokens = len(answer.ids)
         self.cut_off = True
-        self.generate: Callable[[], None] = lambda: None
         self._generator = generator
         self._prompt = prompt
+        self._answer = answer
         self._stop = stop
-        self._stopped = threading.Event()
-        self._prompt_seen = False
 
-    def put(self, ids: Any) -> None:
-        """Called by transformers, with the prompt first and then with each token."""
-        if self._prompt_seen:
-            self.queue.put(ids.flatten().tolist())
-        self._prompt_seen = True
-
-    def end(self) -> None:
-        """Called by transformers after the last token. `_run` says it, once nothing can fail any more."""
-
-    def is_stopped(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002
-        """Called by transformers after each token."""
-        return torch.full((input_ids.shape[0],), self._stopped.is_set(), device=input_ids.device)
-
-    def _run(self) -> None:
-        try:
-            self.generate()
-            self.queue.put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again where the answer is read
-            self.queue.put(error)
+    @property
+    def output_tokens(self) -> int:
+        """The tokens of the answer so far."""
+        return self._answer.count
 
     def pieces(self, tools: list[dict[str, Any]], *, stream: bool) -> Iterator[tuple[str, Any]]:
         """The answer's fields: text of `content` in bits, `tool_calls` one by one.
@@ -177,101 +183,60 @@ class Generation:
             tools: What was offered; says of what kind the arguments are.
             stream: Give them as they come. Otherwise the answer is read as a whole, once it is.
         """
-        markup = self._generator.tokenizer.all_special_tokens
-        thread = threading.Thread(target=self._run, name="generate")
-        thread.start()
+        self._generator.batcher.add(self._answer)
         try:
-            texts = self._text() if stream else iter(["".join(self._text())])
-            template = self._generator.response_template
-            if template is None:
-                events: Iterator[dict[str, Any]] = (
-                    {"type": "region_chunk", "field": "content", "text": text} for text in texts
-                )
-            else:
-                events = _events(ResponseParser(template, prefix=self._prompt, tools=tools or None), texts)
-            spaces: dict[str, str | None] = {}
-            for event in events:
-                field = event["field"]
-                if event["type"] == "region_close" and field == "tool_calls":
-                    yield field, event["value"]
-                elif event["type"] == "region_chunk" and field != "tool_calls":
-                    text = event["text"]
-                    for token in markup:
-                        text = text.replace(token, "")
-                    # Spaces at the ends belong to the form, not to the answer: those before are dropped,
-                    # those after are held back until more text shows that they were in the middle.
-                    before = spaces.get(field)
-                    body = text.lstrip() if before is None else before + text
-                    kept = body.rstrip()
-                    if kept:
-                        yield field, kept
-                    if kept or before is not None:
-                        spaces[field] = body[len(kept) :]
+            texts = until_stop(
+                decoded(self._tokens(), self._generator.tokenizer.decode), self._stop, self._is_whole
+            )
+            whole = texts if stream else iter(["".join(texts)])
+            yield from self._generator.reader.pieces(whole, self._prompt, tools)
         finally:
-            self._stopped.set()  # whoever stops reading, stops the model
-            thread.join()
+            self._answer.stopped.set()  # whoever stops reading, stops the model
 
-    def _text(self) -> Iterator[str]:
-        """The text as it comes, up to a stop text."""
-        held = ""
-        longest = max((len(stop) for stop in self._stop), default=1)
-        for text in self._decoded():
-            held += text
-            found = [at for stop in self._stop if (at := held.find(stop)) >= 0]
-            if found:
-                self.cut_off = False
-                yield held[: min(found)]
-                return
-            # What may be the beginning of a stop text is kept until it is known.
-            safe = len(held) - longest + 1
-            if safe > 0:
-                yield held[:safe]
-                held = held[safe:]
-        if held:
-            yield held
+    def _tokens(self) -> Iterator[int]:
+        for token in self._answer:
+            self.cut_off = token not in self._generator.stop_ids
+            yield token
 
-    def _decoded(self) -> Iterator[str]:
-        """The text as it comes, never half a character."""
-        tokenizer = self._generator.tokenizer
-        ids: list[int] = []
-        done = ""
-        while (item := self.queue.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            self.output_tokens += len(item)
-            self.cut_off = item[-1] not in self._generator.stop_ids
-            ids += item
-            text = tokenizer.decode(ids)
-            if not text.endswith("\ufffd"):
-                yield text[len(done) :]
-                # Decoding starts anew at every line, or a long answer would be decoded over and over.
-                ids, done = ([], "") if text.endswith("\n") else (ids, text)
-        if ids and len(text := tokenizer.decode(ids)) > len(done):
-            yield text[len(done) :]
+    def _is_whole(self) -> None:
+        self.cut_off = False
 
 
-def _events(parser: ResponseParser, texts: Iterator[str]) -> Iterator[dict[str, Any]]:
-    yield from parser.initial_events
-    for text in texts:
-        yield from parser.feed(text)
-    _, events = parser.finalize()
-    yield from events
+class _Constrained:
+    """What transformers asks for the tokens that may come next in each row of a batch.
+
+    Args:
+        batch: The answers.
+        begin: The column in which they begin.
+        stop_ids: The tokens that end an answer.
+    """
+
+    def __init__(self, batch: Sequence[Answer], begin: int, stop_ids: Sequence[int]) -> None:
+        self._batch, self._seen, self._stop_ids = batch, begin, list(stop_ids)
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        new = input_ids[:, self._seen :].tolist()
+        self._seen = input_ids.shape[1]
+        for row, answer in enumerate(self._batch):
+            if answer.constraint is None or answer.is_over:
+                continue
+            for token in new[row]:
+                answer.constraint.take(token)
+            allowed = answer.constraint.allowed()
+            if allowed is not None:
+                mask = torch.zeros(scores.shape[1], dtype=torch.bool)
+                size = min(len(allowed), scores.shape[1])
+                mask[:size] = torch.from_numpy(allowed[:size].copy()).bool()
+                mask[self._stop_ids] = False
+                scores[row].masked_fill_(~mask.to(scores.device), float("-inf"))
+        return scores
 
 
-def _response_template(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any] | None:
-    """How the model's answers are read: the tokenizer's own way, or TRL's for its chat template."""
-    template = getattr(with_response_template(copy.copy(tokenizer)), "response_template", None)
-    if template is None:
-        return None
-    template = cast("dict[str, Any]", copy.deepcopy(template))
-    calls = template["fields"].get("tool_calls", {})
-    if calls.get("content") == "json":
-        # What is not JSON comes out as the text it is, to be shown as an invalid call, instead of an error.
-        calls["content_args"] = {**calls.get("content_args", {}), "allow_non_json": True}
-    return template
+def _is_constrained(batch: Sequence[Answer]) -> bool:
+    return any(answer.constraint is not None for answer in batch)
 
 
-def _stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase, adaptation: Adaptation) -> list[int]:
+def _stop_ids(model: Any, tokenizer: Any, adaptation: Adaptation) -> list[int]:
     """The tokens that end an answer: the model's, the tokenizer's, and that of the chat template.
 
     The last is what a base model has learned from us to end with, and what its own settings do not know.

@@ -6,15 +6,15 @@ no question on standard input.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.chat_template import load_tokenizer, loaded_without_code
 from langsmith_finetune.errors import ProviderError
-from langsmith_finetune.providers.local.adaptation import FILE, write_note
+from langsmith_finetune.providers.local.adaptation import FILE, Adaptation, write_note
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -142,17 +142,42 @@ def check_model_folder(name: str) -> None:
         load_tokenizer(name)
 
 
-def with_response_template(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """The tokenizer, saying how its answers are read where that is known, so that other servers read calls too.
+def with_response_template(
+    tokenizer: PreTrainedTokenizerBase, adaptation: Adaptation | None = None
+) -> PreTrainedTokenizerBase:
+    """The tokenizer, saying how its answers are read where that can be found, so that other servers read calls too.
+
+    Its own way comes first, then the one that TRL knows for its chat template, then what marked answers tell.
+
+    Args:
+        tokenizer: The model's.
+        adaptation: How conversations are changed for its chat template.
 
     Source: https://huggingface.co/docs/transformers/chat_response_parsing
     """
     from trl.chat_template_utils import add_response_schema
 
+    from langsmith_finetune.providers.local.answer_forms import AnswerForms
+
     if getattr(tokenizer, "response_template", None) is None:
-        with suppress(ValueError):  # a chat template that TRL does not know
+        try:
             return add_response_schema(tokenizer)
+        except ValueError:  # a chat template that TRL does not know
+            found = AnswerForms(tokenizer, adaptation or Adaptation()).response_template()
+            tokenizer.response_template = found
     return tokenizer
+
+
+def response_template_of(tokenizer: PreTrainedTokenizerBase, adaptation: Adaptation) -> dict[str, Any] | None:
+    """How a model's answers are read, where that can be found; the tokenizer stays as it is.
+
+    Args:
+        tokenizer: The model's.
+        adaptation: How conversations are changed for its chat template.
+    """
+    copied = with_response_template(copy.copy(tokenizer), adaptation)
+    found: dict[str, Any] | None = getattr(copied, "response_template", None)
+    return found
 
 
 def _refuse_pickles(name: str) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_template import load_tokenizer
-from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.errors import InvalidExampleError, ProviderError
 from langsmith_finetune.providers.local.adaptation import Adaptation
 from langsmith_finetune.providers.local.adapting import adapt
 from langsmith_finetune.providers.local.joining import joined
-from langsmith_finetune.providers.local.model_folder import context_of
+from langsmith_finetune.providers.local.model_folder import context_of, response_template_of
 from langsmith_finetune.providers.local.rows import learned_messages, rows_of_line
 from langsmith_finetune.providers.local.run_folder import RunFolder, read_json, write_json
 from langsmith_finetune.providers.local.sequences import SAID, SequenceNote, Sequencer, TrainedSequence
@@ -94,6 +94,7 @@ class LineReader:
     def __init__(self, model: OpenedModel, adaptation: Adaptation, *, method: Method) -> None:
         self.adaptation = adaptation
         self.method = method
+        self._tokenizer = model.tokenizer
         self._sequencer = Sequencer(model.tokenizer, adaptation, context=model.context)
 
     def sequences(self, line: Mapping[str, Any], where: str) -> list[TrainedSequence]:
@@ -102,7 +103,24 @@ class LineReader:
         Raises:
             InvalidExampleError: The line cannot be trained on with this model; says why.
         """
-        return [self._sequencer.sequence(row) for row in rows_of_line(line, where, self.method)]
+        rows = rows_of_line(line, where, self.method)
+        found = [self._sequencer.sequence(row) for row in rows]
+        calling = next((row for row in rows if row.completion.get("tool_calls")), None)
+        if calling is not None and not self._reads_calls:
+            raise InvalidExampleError(
+                where,
+                calling.field,
+                "its calls would be written in a form that nothing says how to read back, so the tuned model could be "
+                "offered no tools",
+                "Set tokenizer.response_template and save the tokenizer into the model's folder, see "
+                "https://huggingface.co/docs/transformers/chat_response_parsing",
+            )
+        return found
+
+    @cached_property
+    def _reads_calls(self) -> bool:
+        template = response_template_of(self._tokenizer, self.adaptation)
+        return template is not None and "tool_calls" in template["fields"]
 
 
 def reader_of(

@@ -160,7 +160,7 @@ class Sequencer:
             self._checked[shape] = self._fault(messages, tools)
         if fault := self._checked[shape]:
             raise RefusedError(*fault)
-        return self._split(messages, tools)
+        return self.split(messages, tools)
 
     def _render(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], *, asks: bool) -> str:
         try:
@@ -177,7 +177,16 @@ class Sequencer:
 
     # --- prompt and answer -----------------------------------------------------------------------------
 
-    def _split(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> tuple[str, str, bool]:
+    def split(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> tuple[str, str, bool]:
+        """As `divided`, without a look at what the template leaves out.
+
+        Args:
+            messages: The conversation, the answer last.
+            tools: The tools.
+
+        Raises:
+            RefusedError: The template begins the answer otherwise than it asks for it.
+        """
         prompt = self._render(messages[:-1], tools, asks=True)
         whole = self._render(messages, tools, asks=False)
         if whole.startswith(prompt):
@@ -215,7 +224,7 @@ class Sequencer:
         """What the template does wrong with every conversation of this shape, and what to do."""
         conversation = marked(messages, tools)
         try:
-            prompt, answer, _ = self._split(conversation.messages, conversation.tools)
+            prompt, answer, _ = self.split(conversation.messages, conversation.tools)
         except RefusedError as why:
             # Marks are no conversation: a template may refuse them and take the line itself.
             return (why.args[0], why.args[1]) if why.__cause__ is None else None

@@ -133,7 +133,7 @@ class Training:
             trained = in_type_of(trained, self.request["model_path"])
         trained.save_pretrained(model)
         name_base(model, self.request["model_path"])
-        with_response_template(trainer.processing_class).save_pretrained(model)
+        with_response_template(trainer.processing_class, adaptation).save_pretrained(model)
         adaptation.save(model)
         shutil.rmtree(self.folder.trainer_folder, ignore_errors=True)
         self.folder.add_event("the model is saved", step=trainer.state.global_step, total_steps=total)

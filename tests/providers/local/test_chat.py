@@ -2,6 +2,7 @@ import asyncio
 import json
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,11 @@ from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.local import LocalChatModel, tiny_model
 from langsmith_finetune.providers.local.adapting import adapt
 from langsmith_finetune.providers.local.chat import _read_call
-from langsmith_finetune.providers.local.generation import Generation, Generator, _response_template
+from langsmith_finetune.providers.local.generation import Generator
+from langsmith_finetune.providers.local.model_folder import response_template_of
 from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.local.sequences import Sequencer
-from tests.support.local_calculator import SYSTEM, TOOL, asked, folder, lines, talker, trained, untrained
+from tests.support.local_calculator import SYSTEM, TOOL, asked, folder, lines, pupil, trained, untrained
 
 QUESTION, ARGUMENTS = asked()[0]
 ASKED = [("system", SYSTEM), ("user", QUESTION)]
@@ -46,17 +48,13 @@ class TestUnit(ChatModelUnitTests):
 
 @pytest.mark.slow
 class TestIntegration(ChatModelIntegrationTests):
-    """The parts that do not need a model with a mind: what it is asked does not matter, its form does."""
+    """With a model that was taught the suite's own questions."""
 
     chat_model_class = LocalChatModel
 
     @property
     def chat_model_params(self):
-        return {"model": talker(), "max_tokens": 16, "temperature": 0}
-
-    @property
-    def has_tool_calling(self):
-        return False
+        return {"model": pupil(), "max_tokens": 120, "temperature": 0}
 
 
 class Calculator(BaseModel):
@@ -182,20 +180,23 @@ def test_a_seed_makes_the_same_random_choices_again():
     assert answers(seed=1) == answers(seed=1) != answers(seed=2)
 
 
+class Saying:
+    """In place of a batcher: every answer is these tokens."""
+
+    def __init__(self, generator, ids):
+        self.stop_ids, self.ids = frozenset(generator.stop_ids), ids
+
+    def add(self, answer):
+        for token in self.ids:
+            answer.take(token, self.stop_ids)
+        answer.end(None)
+
+
 def read(text, *, stop=(), stream=True, generator=None, prompt="<|im_start|>assistant\n"):
     """What comes of an answer of these words, token by token, without a model in between."""
     generator = generator or Generator(str(untrained()))
-    generation = Generation(generator, prompt, 3, list(stop))
-    ids = generator.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
-
-    def generate():
-        generation.put(ids[:, :1])  # the prompt, as transformers does
-        for token in ids[0]:
-            if generation.is_stopped(ids, None)[0]:
-                break
-            generation.put(token[None])
-
-    generation.generate = generate
+    generation = generator.answer(prompt, max_tokens=2000, temperature=0, seed=None, stop=stop)
+    generator.batcher = Saying(generator, generator.tokenizer(text, add_special_tokens=False).input_ids)
     pieces = list(generation.pieces([TOOL], stream=stream))
     text = "".join(value for field, value in pieces if field == "content")
     return text, [_read_call(value) for field, value in pieces if field == "tool_calls"], generation
@@ -235,7 +236,7 @@ def test_stream_keeps_long_characters_and_spaces_whole():
     text = "你好，世界 🙂\n\n  Grüße  "
     assert read(f"{text}<|im_end|>")[0] == text.strip()
     without_template = Generator(str(untrained()))
-    without_template.response_template = None
+    without_template.read_by(None)
     assert read(f"{text}<|im_end|>", generator=without_template)[0] == text.strip()
 
 
@@ -251,7 +252,10 @@ def test_who_stops_listening_stops_the_model():
     next(stream)
     assert "generate" in [thread.name for thread in threading.enumerate()]
     stream.close()
-    assert "generate" not in [thread.name for thread in threading.enumerate()]
+    until = time.monotonic() + 20
+    while "generate" in [thread.name for thread in threading.enumerate()]:
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_an_error_while_generating_reaches_the_caller(monkeypatch):
@@ -313,9 +317,9 @@ def test_known_template_reads_back_the_learned_call(any_family, family):
     tokenizer = any_family.tokenizer
     template = Path(trl.__path__[0]) / "chat_templates" / f"{family}.jinja"
     tokenizer.chat_template, tokenizer.response_template = template.read_text(encoding="utf-8"), None
-    any_family.response_template = _response_template(tokenizer)
     (row,) = rows_of_line(lines()[0], "x:1")
     any_family.adaptation = adapt(tokenizer, has_reasoning=False)
+    any_family.read_by(response_template_of(tokenizer, any_family.adaptation))
     encoded = Sequencer(tokenizer, any_family.adaptation).sequence(row)
     given = encoded.labels.count(-100)
     prompt, said = (tokenizer.decode(ids) for ids in (encoded.input_ids[:given], encoded.input_ids[given:]))

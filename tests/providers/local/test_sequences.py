@@ -10,6 +10,7 @@ from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.local import audit, preview
 from langsmith_finetune.providers.local.adaptation import Adaptation, adaptation_in
 from langsmith_finetune.providers.local.adapting import adapt
+from langsmith_finetune.providers.local.marks import Marked
 from langsmith_finetune.providers.local.rows import rows_of_line
 from langsmith_finetune.providers.local.sequences import SAID, Sequencer
 from tests.support.local_calculator import untrained
@@ -74,6 +75,56 @@ def test_template_trains_what_it_will_be_asked_or_refuses(name):
 def test_table_of_outcomes_has_every_template_and_no_other():
     assert OUTCOMES.keys() == TEMPLATES.keys()
     assert all(outcomes.keys() == CONVERSATIONS.keys() for outcomes in OUTCOMES.values())
+
+
+_TURN = "<|im_start|>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}"
+_CALLS = "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}" + _TURN
+_ASKS = "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+LEAVING_OUT = {
+    "the arguments of the tool call": [(_CALLS + "{% endfor %}<|im_end|>\n{% endfor %}" + _ASKS, "one call")],
+    "the tool's result": [
+        (
+            _CALLS.replace("messages %}", "messages if m.role != 'tool' %}")
+            + "{{ c.function.arguments | tojson }}{% endfor %}<|im_end|>\n{% endfor %}"
+            + _ASKS,
+            "agent",
+        )
+    ],
+}
+KINDS = {
+    "the text": "leaves the text of",
+    "the reasoning": "leaves the reasoning of",
+    "the tool call": "leaves the tool call",
+    "the arguments of the tool call": "leaves the arguments",
+    "the tool's result": "leaves the tool's result",
+    "the tool": "leaves the tools that the model is offered out",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_table_of_outcomes_fails_where_a_mark_is_dropped(kind, monkeypatch):
+    put = Marked.put
+
+    def dropping(self, what, message):
+        text = put(self, what, message)
+        if what == kind:
+            self.marks.pop()
+        return text
+
+    every = [
+        (name, title)
+        for name, found in OUTCOMES.items()
+        for title, text in found.items()
+        if KINDS[kind] in text
+    ]
+    found = (*every, *LEAVING_OUT.get(kind, ()))
+    assert found
+    name, title = found[0]
+    template = TEMPLATES.get(name, name)
+    whole = outcome_of(template, CONVERSATIONS[title])
+    assert KINDS[kind] in whole
+    monkeypatch.setattr(Marked, "put", dropping)
+    assert outcome_of(template, CONVERSATIONS[title]) != whole
 
 
 # --- a minimal form of each kind of trouble --------------------------------------------------------------
