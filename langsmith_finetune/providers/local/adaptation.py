@@ -136,6 +136,25 @@ def adaptation_in(folder: str) -> Adaptation:
     return Adaptation.from_dict(kept.get("adaptation") if isinstance(kept, dict) else None)
 
 
+def with_defaults(chat_template: str, settings: Mapping[str, Any]) -> str:
+    """A chat template that has these settings where nobody gives others, so that every server renders with them.
+
+    Args:
+        chat_template: The template.
+        settings: What it was rendered with, such as `{"enable_thinking": False}`.
+
+    Example:
+        >>> with_defaults("{{ messages }}", {"enable_thinking": False})
+        '{%- if enable_thinking is not defined %}{%- set enable_thinking = false %}{%- endif %}{{ messages }}'
+    """
+    lines = [
+        f"{{%- if {name} is not defined %}}{{%- set {name} = {json.dumps(value)} %}}{{%- endif %}}"
+        for name, value in settings.items()
+        if is_setting(name, value)
+    ]
+    return "".join(lines) + chat_template
+
+
 def write_note(folder: Path, **said: Any) -> None:
     """Add to what a tuned model's folder says of its training."""
     path = folder / FILE

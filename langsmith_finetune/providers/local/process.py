@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -35,9 +36,12 @@ def start_training(run: RunFolder, *, processes: int = 1) -> None:
         run: The run.
         processes: How many train together.
     """
+    command = training_command(run, processes)
+    if processes > 1:
+        run.add_event(f"{processes} processes train together: {shlex.join(command)}")
     with private_open(run.log_file, "ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, with a path as its only argument
-            training_command(run, processes),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

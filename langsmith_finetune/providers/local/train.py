@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import FineTuneError, ProviderError
-from langsmith_finetune.providers.local.adaptation import Adaptation
+from langsmith_finetune.providers.local.adaptation import Adaptation, with_defaults
 from langsmith_finetune.providers.local.checkpoints import CheckpointFolder, checkpoints, last_checkpoint
 from langsmith_finetune.providers.local.model_folder import in_type_of, name_base, with_response_template
 from langsmith_finetune.providers.local.preparing import prepare, prepared_adaptation
@@ -133,7 +133,10 @@ class Training:
             trained = in_type_of(trained, self.request["model_path"])
         trained.save_pretrained(model)
         name_base(model, self.request["model_path"])
-        with_response_template(trainer.processing_class, adaptation).save_pretrained(model)
+        tokenizer = with_response_template(trainer.processing_class, adaptation)
+        if isinstance(tokenizer.chat_template, str):
+            tokenizer.chat_template = with_defaults(tokenizer.chat_template, adaptation.chat_template_kwargs)
+        tokenizer.save_pretrained(model)
         adaptation.save(model)
         shutil.rmtree(self.folder.trainer_folder, ignore_errors=True)
         self.folder.add_event("the model is saved", step=trainer.state.global_step, total_steps=total)

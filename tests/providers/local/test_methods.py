@@ -394,7 +394,9 @@ def test_two_processes_train_one_model_together(tmp_path):
     request = json.loads((provider.runs_dir / job.id / "request.json").read_text())
     assert request["processes"] == 2
     assert list(losses_of(job)) == [1, 2, 3]
-    assert sum(event.message.startswith("training for 3 steps") for event in job.events()) == 1
+    messages = [event.message for event in job.events()]
+    assert sum(message.startswith("training for 3 steps") for message in messages) == 1
+    assert any(message.startswith("2 processes train together: ") for message in messages)
     assert LocalChatModel(model=job.info.fine_tuned_model, max_tokens=2).invoke("hi").usage_metadata
 
 

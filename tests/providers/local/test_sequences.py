@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.local import audit, preview
-from langsmith_finetune.providers.local.adaptation import Adaptation, adaptation_in
+from langsmith_finetune.providers.local.adaptation import Adaptation, adaptation_in, with_defaults
 from langsmith_finetune.providers.local.adapting import adapt
 from langsmith_finetune.providers.local.marks import Marked
 from langsmith_finetune.providers.local.rows import rows_of_line
@@ -317,6 +317,16 @@ def test_adaptation_of_a_strange_folder_takes_plain_settings_alone(tmp_path):
     }
     (tmp_path / "langsmith_finetune.json").write_text(json.dumps({"adaptation": kept}))
     assert adaptation_in(str(tmp_path)) == Adaptation(chat_template_kwargs={"a": True}, folded_system=True)
+
+
+def test_settings_become_the_templates_own_defaults():
+    template = "{{ 'thinks' if enable_thinking else 'does not' }} {{ effort }}"
+    changed = with_defaults(template, {"enable_thinking": False, "effort": 'a "b"'})
+    tokenizer = tokenizer_with(changed)
+    asked = [{"role": "user", "content": "Hi"}]
+    assert tokenizer.apply_chat_template(asked, tokenize=False) == 'does not a "b"'
+    assert tokenizer.apply_chat_template(asked, tokenize=False, enable_thinking=True, effort=1) == "thinks 1"
+    assert with_defaults(template, {}) == template
 
 
 # --- preview and audit -----------------------------------------------------------------------------------
