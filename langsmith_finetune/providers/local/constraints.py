@@ -16,7 +16,8 @@ import llguidance
 import llguidance.hf
 import numpy as np
 
-from langsmith_finetune.providers.local.answer_forms import CallForm, parted
+from langsmith_finetune.providers.local.answer_forms import CallForm
+from langsmith_finetune.providers.local.call_forms import parted
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
