@@ -199,6 +199,9 @@ class Sequencer:
             at = whole.rfind(asking, 0, begin)
             if at >= max(0, whole.rfind(last, 0, begin)):  # not where an earlier answer begins
                 return prompt, whole[at + len(asking) :], False
+            answer = _after_closed_thought(asking, whole, begin, last)
+            if answer is not None:
+                return prompt, answer, False
         elif last in prompt:
             after = prompt[prompt.rfind(last) + len(last) :]
             at = whole.rfind(last, 0, begin) + len(last)
@@ -271,6 +274,37 @@ class Sequencer:
             yield "system_folded"
         if changes.content_parts:
             yield "content_parts"
+
+
+_CLOSED_THOUGHT = re.compile(
+    r"(?:(?P<a><(?P<tag>[\w:]+)>)\s*(?P<z></(?P=tag)>)"
+    r"|(?P<start><\|START_(?P<name>\w+)\|>)\s*(?P<stop><\|END_(?P=name)\|>)"
+    r"|(?P<open><\|channel>\w*)\s*(?P<close><channel\|>))\s*$"
+)
+"""A thought that begins and ends at once, as templates write for a model that is not to think."""
+
+
+def _after_closed_thought(asking: str, whole: str, begin: int, last: str) -> str | None:
+    """The answer, where the model is asked behind an empty thought that the template leaves out once it has answered.
+
+    Args:
+        asking: What the model is asked with, from the end of the last message.
+        whole: The conversation with its answer.
+        begin: Where the answer's first field stands.
+        last: The text of the last message.
+    """
+    thought = _CLOSED_THOUGHT.search(asking)
+    if thought is None or not (start := asking[: thought.start()]).strip():
+        return None
+    at = whole.rfind(start, 0, begin)
+    if at < max(0, whole.rfind(last, 0, begin)):
+        return None
+    answer = whole[at + len(start) :]
+    opening = thought["a"] or thought["start"] or thought["open"]
+    closing = thought["z"] or thought["stop"] or thought["close"]
+    if answer.lstrip().startswith(opening):
+        return None  # a thought of its own
+    return answer.removeprefix(closing)
 
 
 def _left_out_of_answer(mark: Mark) -> tuple[str, str]:

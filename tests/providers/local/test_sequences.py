@@ -170,6 +170,17 @@ EMPTY_THOUGHT = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and loop.last %}<think>\n\n</think>\n\n"
     "{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}" + ASKING
 )
+CLOSED_THOUGHTS = (
+    *("<|channel>thought\n<channel|>", "<think>\n</think>", "<think></think>"),
+    "<|START_THINKING|><|END_THINKING|>",
+)
+
+
+def asked_behind(thought):
+    """A template that asks behind a thought, and leaves it out once there is an answer: Gemma 4's, QwQ's, Cohere's."""
+    return PLAIN.replace("assistant\n{% endif %}", "assistant\n" + thought + "{% endif %}")
+
+
 SINGLE_CALL = (
     "{% for m in messages %}{% if m.tool_calls %}{% if m.tool_calls|length > 1 %}"
     "{{ raise_exception('This model only supports single tool-calls at once!') }}{% endif %}<|im_start|>assistant\n"
@@ -188,6 +199,13 @@ WITHOUT_TOOLS = {title: {"messages": line["messages"]} for title, line in CONVER
     [
         (PLAIN, "turns", "as it is"),
         (SYSTEM_IN_LAST_TURN, "turns", "answer_taken_apart"),
+        *((asked_behind(thought), "turns", "answer_taken_apart") for thought in CLOSED_THOUGHTS),
+        (
+            asked_behind("<think>\n"),
+            "turns",
+            "messages[2]: the model's chat template begins this answer otherwise than it asks for one, so what is learned "
+            "would follow other tokens than the model will see",
+        ),
         (PREFILLED_THOUGHT, "turns", "chat_template_kwargs"),
         (NO_SYSTEM, "turns", "system_folded"),
         (NINE_LETTERS, "one call", "short_ids"),
@@ -278,6 +296,18 @@ def test_users_template_settings_are_taken_and_not_chosen_again():
         preview(CONVERSATIONS["plain"], model=tokenizer, chat_template_kwargs=kwargs)
     (sequence,) = preview(CONVERSATIONS["plain"], model=tokenizer)
     assert sequence.chat_template_kwargs == {"enable_thinking": False}
+
+
+def test_answer_behind_a_closed_thought_follows_it_and_does_not_repeat_it():
+    behind = asked_behind("<think></think>")
+    closing = behind.replace(
+        "{{ m.content }}", "{% if m.role == 'assistant' %}</think>{% endif %}{{ m.content }}"
+    )
+    for template in (behind, closing):
+        (sequence,) = preview(CONVERSATIONS["no system"], model=tokenizer_with(template))
+        (prompt, _), (answer, _) = sequence.parts
+        assert prompt.endswith("<|im_start|>assistant\n<think></think>")
+        assert answer == "ANSWERONE fine.<|im_end|>\n"
 
 
 # --- what travels with the model -------------------------------------------------------------------------
