@@ -18,7 +18,8 @@ from langsmith_finetune.chat_format import (
     TrainingMessage,
 )
 from langsmith_finetune.dialects.conversation import Conversation
-from langsmith_finetune.dialects.fast_path import offers_tools, read_fast
+from langsmith_finetune.dialects.fast_path import read_fast
+from langsmith_finetune.dialects.fast_tools import offers_tools, read_with_tools
 from langsmith_finetune.dialects.read import read_full
 from langsmith_finetune.dialects.trace import TraceRuns
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
@@ -121,16 +122,10 @@ def examples_from_runs(
     traces = TraceRuns(trace_runs)
 
     def made() -> Iterator[TrainingExample]:
-        skipped, was_plain = 0, True
+        skipped = 0
         for run in runs:
-            # A stream of runs with tools need not try the quick way for each.
-            plain = read_fast(run) if was_plain or not offers_tools(run) else None
-            was_plain = plain is not None
-            if plain is not None:
-                line = cast("TrainingLine", {"messages": plain[0]})  # which is what _line makes of it, sooner
-                if train_on == "last":
-                    line = _line(Conversation(messages=plain[0]), train_on)
-                yield TrainingExample(line=line, source=plain[1])
+            if (example := _quick_example(run, train_on)) is not None:
+                yield example
                 continue
             _refuse_id(run)
             try:
@@ -150,6 +145,20 @@ def examples_from_runs(
             logger.warning("%d runs could not be used; on_skip= gives each with its reason", skipped)
 
     return made()
+
+
+def _quick_example(run: Any, train_on: Literal["all", "last"]) -> TrainingExample | None:
+    """The example of a run of a common form; None where the readers must look at it."""
+    if offers_tools(run):
+        found = read_with_tools(run)
+        return None if found is None else TrainingExample(line=_line(found[0], train_on), source=found[1])
+    plain = read_fast(run)
+    if plain is None:
+        return None
+    line = cast("TrainingLine", {"messages": plain[0]})  # which is what _line makes of it, sooner
+    if train_on == "last":
+        line = _line(Conversation(messages=plain[0]), train_on)
+    return TrainingExample(line=line, source=plain[1])
 
 
 def _refuse_id(run: Any) -> None:

@@ -29,7 +29,7 @@ class _Skipped(Struct, gc=False):
     """An object of which nothing is looked at, nor made."""
 
 
-class _Facts(Struct, gc=False):
+class PlainFacts(Struct, gc=False):
     """What producers say beside an answer: how it ended as it was meant to, and that the provider found nothing for it.
 
     What LangChain always says comes first, in its order: msgspec looks a key up from where it found the last.
@@ -65,7 +65,7 @@ class _Facts(Struct, gc=False):
     searchResults: _Empty = None  # noqa: N815
 
 
-class _Extra(Struct, forbid_unknown_fields=True, gc=False):
+class PlainKwargs(Struct, forbid_unknown_fields=True, gc=False):
     """`additional_kwargs`: nothing that went over the wire."""
 
     refusal: None = None
@@ -91,12 +91,12 @@ class _Extra(Struct, forbid_unknown_fields=True, gc=False):
     usage: _Skipped | None = None
 
 
-class _Fields(Struct, forbid_unknown_fields=True, gc=False):
+class PlainFields(Struct, forbid_unknown_fields=True, gc=False):
     """The `kwargs` of a LangChain message."""
 
     content: str
-    additional_kwargs: _Extra | None = None
-    response_metadata: _Facts | None = None
+    additional_kwargs: PlainKwargs | None = None
+    response_metadata: PlainFacts | None = None
     type: Any = None
     id: Any = None
     tool_calls: _Empty = None
@@ -115,7 +115,7 @@ class PlainMessage(Struct, forbid_unknown_fields=True, gc=False):
     lc: Any = None
     type: Literal["constructor"] | None = None
     id: Any = None
-    kwargs: _Fields | None = None
+    kwargs: PlainFields | None = None
     role: _Role | None = None
     content: str | None = None
     name: None = None
@@ -165,12 +165,12 @@ class PlainInputs(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     verbosity: Any = None
 
 
-class _Candidate(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+class PlainCandidate(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     """A generation of LangChain's, or a choice of OpenAI's."""
 
     text: Any = None
-    generation_info: _Facts | None = None
-    generation_info_js: _Facts | None = field(name="generationInfo", default=None)
+    generation_info: PlainFacts | None = None
+    generation_info_js: PlainFacts | None = field(name="generationInfo", default=None)
     type: Any = None
     finish_reason: Meant | None = None
     index: Any = None
@@ -182,13 +182,13 @@ class _Candidate(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
 class PlainOutputs(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     """LangChain's, or OpenAI's."""
 
-    generations: list[_Candidate | list[_Candidate]] | UnsetType = UNSET
-    llm_output: _Facts | None = None
-    llm_output_js: _Facts | None = field(name="llmOutput", default=None)
+    generations: list[PlainCandidate | list[PlainCandidate]] | UnsetType = UNSET
+    llm_output: PlainFacts | None = None
+    llm_output_js: PlainFacts | None = field(name="llmOutput", default=None)
     run: Any = None
     type: Any = None
     id: Any = None
-    choices: list[_Candidate] | UnsetType = UNSET
+    choices: list[PlainCandidate] | UnsetType = UNSET
     created: Any = None
     model: Any = None
     object: Any = None

@@ -35,7 +35,9 @@ SETTINGS = FORMATS | frozenset({
 })  # fmt: skip
 """The settings of a call that are looked at here."""
 
-_NO_CHOICE: tuple[Any, ...] = (None, "auto", {"type": "auto"})
+NO_CHOICE: tuple[Any, ...] = (None, "auto", {"type": "auto"})
+"""Words for a choice that is left to the model."""
+
 _NO_FORMAT: tuple[Any, ...] = (None, "text", "text/plain", {"type": "text"})
 
 
@@ -84,7 +86,7 @@ def _add_parallel(conversation: Conversation, parallel: Any) -> None:
 
 
 def _note_choice(choices: tuple[Any, Any], notes: Notes) -> None:
-    if any(choice not in _NO_CHOICE for choice in choices):
+    if any(choice not in NO_CHOICE for choice in choices):
         notes.add("tool_choice", "the call named tool_choice or function_call")
 
 

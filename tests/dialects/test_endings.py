@@ -109,7 +109,7 @@ def test_answer_that_ended_as_meant_is_read_the_quick_way(word):
 
 
 def test_quick_way_knows_every_place_that_tells_an_ending():
-    assert {*ENDINGS} <= {*plain._Facts.__struct_fields__}
+    assert {*ENDINGS} <= {*plain.PlainFacts.__struct_fields__}
 
 
 def test_ending_is_noted_of_its_own_answer_only():

@@ -140,7 +140,7 @@ def test_fast_path_sees_every_setting_of_the_readers():
         "logprobs",
     }
     looked_at = context.FOUND | {"annotations", "executed_tools"} | {*ENDINGS}
-    assert {*plain._Facts.__struct_fields__} == looked_at | envelope
+    assert {*plain.PlainFacts.__struct_fields__} == looked_at | envelope
 
 
 def test_text_without_json_is_refused_by_place_unquoted():

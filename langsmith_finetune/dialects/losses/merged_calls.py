@@ -25,7 +25,7 @@ from langsmith_finetune.runs.fields import RunPayload
 _LONGEST_NAME = 2_000
 _SHORTEST_NAME = 3
 """Characters; a name made of shorter ones is more likely a name of its own."""
-_JOINED_IDS = re.compile(
+JOINED_IDS = re.compile(
     r"((?:call|toolu|tooluse|fc|chatcmpl-tool)[_-])[\w.:-]{4,}?\1[\w.:-]{4,}"
     r"|([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}){2,}"
     r"|\w{0,40}?(?:[0-9a-f]{32}){2,}"  # langchain-cohere and -mistralai, which make an id for every piece
@@ -67,7 +67,7 @@ def _refuse_joined(calls: list[tuple[str, FunctionCall]], names: set[str]) -> No
             what = "the arguments of two"
         elif _is_joined_name(call["name"], names):
             what = "the names of two"
-        elif _JOINED_IDS.fullmatch(call_id):
+        elif JOINED_IDS.fullmatch(call_id):
             what = "the ids of two"
         else:
             continue

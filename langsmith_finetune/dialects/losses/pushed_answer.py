@@ -20,7 +20,7 @@ from langsmith_finetune.dialects.gemini import is_gemini
 from langsmith_finetune.dialects.notes import Notes, Unreadable
 from langsmith_finetune.runs.fields import RunPayload
 
-_COUNTED = re.compile(r"(?:.*\D)?\d{0,3}", re.DOTALL)
+COUNTED = re.compile(r"(?:.*\D)?\d{0,3}", re.DOTALL)
 """Ids that a host may give again: `call_0`, anew in each answer."""
 
 _SHORTEST_ID = 8
@@ -61,7 +61,7 @@ def cut_back(conversation: Conversation, run: RunPayload, notes: Notes) -> None:
 
 def _place_of_calls(request: Sequence[Message], answer: Message) -> int | None:
     """Where the answer's own calls are first spoken of; their ids were not known before it."""
-    own = {call["id"] for call in answer.get("tool_calls", ()) if not _COUNTED.fullmatch(call["id"])}
+    own = {call["id"] for call in answer.get("tool_calls", ()) if not COUNTED.fullmatch(call["id"])}
     if own:
         for place, message in enumerate(request):
             if message.get("tool_call_id") in own or any(
