@@ -183,9 +183,20 @@ def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[lis
         >>> convert_messages_for_finetuning([{"messages": [HumanMessage("Hi"), AIMessage("Hello!")]}])
         [[{'role': 'user', 'content': 'Hi'}, {'role': 'assistant', 'content': 'Hello!'}]]
     """
+    check_many("sessions", sessions, "chat sessions")
     with_tools = 0
+
+    def without_tools() -> Iterator[Any]:
+        nonlocal with_tools
+        for session in sessions:
+            if type(session) is dict and session.get("tools"):
+                with_tools += 1
+                yield {key: value for key, value in session.items() if key != "tools"}
+            else:
+                yield session
+
     dialogs: list[list[dict[str, Any]]] = []
-    for example in training_examples(sessions, on_skip=_leave_out_if_no_answer):
+    for example in training_examples(without_tools(), on_skip=_leave_out_if_no_answer):
         with_tools += "tools" in example.line
         for message in example.line["messages"]:
             message.pop("reasoning_content", None)  # an answer's alone; hosts refuse the key

@@ -7,7 +7,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from langchain_core.chat_sessions import ChatSession
@@ -25,8 +25,9 @@ from langsmith_finetune.chat_format import (
     Content,
     Message,
     Tool,
+    ToolCall,
 )
-from langsmith_finetune.dialects.checked import list_at, mapping_at
+from langsmith_finetune.dialects.checked import arguments_text, list_at, mapping_at
 from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.langchain import KIND_OF_TYPE, message_from_fields
 from langsmith_finetune.dialects.notes import Notes, Unreadable
@@ -235,14 +236,37 @@ def _read(index: int, message: BaseMessage, notes: Notes) -> Message:
 
 
 def _plain(message: BaseMessage) -> Message | None:
-    """A message that holds text alone, as most do; read this way for speed, to the same result."""
+    """A message of text and whole calls, as most are; read this way for speed, to the same result."""
     fields = message.__dict__
-    role = _ROLE_OF_PLAIN.get(type(message))
-    if role is None or type(fields["content"]) is not str or fields["additional_kwargs"] or fields["name"]:
+    role, content = _ROLE_OF_PLAIN.get(type(message)), fields["content"]
+    if role is None or type(content) is not str or fields["additional_kwargs"] or fields["name"]:
         return None
-    if role == "assistant" and (fields["tool_calls"] or fields["invalid_tool_calls"]):
+    if role == "tool":
+        call_id = fields["tool_call_id"]
+        return {"role": role, "content": content, "tool_call_id": call_id} if _is_text(call_id) else None
+    if role != "assistant" or not (fields["tool_calls"] or fields["invalid_tool_calls"]):
+        return {"role": role, "content": content}
+    calls = [_plain_call(call) for call in fields["tool_calls"]]
+    if None in calls or fields["invalid_tool_calls"] or "tool_call_chunks" in fields:
         return None
-    return {"role": role, "content": fields["content"]}
+    return {"role": role, "content": content or None, "tool_calls": cast("list[ToolCall]", calls)}
 
 
-_ROLE_OF_PLAIN: dict[type, str] = {HumanMessage: "user", SystemMessage: "system", AIMessage: "assistant"}
+def _plain_call(call: Any) -> ToolCall | None:
+    name, call_id, arguments = call["name"], call["id"], call["args"]
+    if not (_is_text(name) and _is_text(call_id) and type(arguments) is dict):
+        return None
+    written = arguments_text("args", arguments, Notes())
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": written}}
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str and value != ""
+
+
+_ROLE_OF_PLAIN: dict[type, str] = {
+    HumanMessage: "user",
+    SystemMessage: "system",
+    AIMessage: "assistant",
+    ToolMessage: "tool",
+}

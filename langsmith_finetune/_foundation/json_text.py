@@ -6,6 +6,7 @@ import json
 import marshal
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -151,20 +152,48 @@ def _is_plain(messages: Any) -> bool:
     return True
 
 
+_EXPONENT = re.compile(rb"[0-9]e[0-9+-]|0\.0000")
+
+
+def pure_json(value: Any) -> str:
+    """`compact_json` of a value that is of JSON's own types and finite, sooner: the same text.
+
+    Python and msgspec write all of it alike but for numbers that are written with an exponent.
+    """
+    try:
+        written = msgspec.json.encode(value)
+    except Exception:  # noqa: BLE001 - halves of surrogate pairs, for one: Python's encoder knows them
+        return compact_json(value)
+    return compact_json(value) if _EXPONENT.search(written) else written.decode()
+
+
 def object_of(text: str) -> dict[str, Any] | None:
     """The JSON object that a text is, or None. NaN and infinities are not JSON, nor is what goes too deep."""
+    if _is_too_deep(text):
+        return None
+    with suppress(Exception):  # what msgspec refuses, json may read
+        value = msgspec.json.decode(text)
+        return value if isinstance(value, dict) else None
     found = object_and_text(text)
     return None if found is None else found[0]
 
 
 def object_and_text(text: str) -> tuple[dict[str, Any], str] | None:
-    if text.count("{") + text.count("[") > DEEPEST and depth_of(text) > DEEPEST:
+    """The JSON object that a text is, and its compact text; None where it is none."""
+    if _is_too_deep(text):
         return None
+    with suppress(Exception):  # what msgspec refuses, json may read
+        value = msgspec.json.decode(text)
+        return (value, pure_json(value)) if isinstance(value, dict) else None
     try:
         value = json.loads(text)
         return (value, compact_json(value)) if isinstance(value, dict) else None
     except ValueError:
         return None
+
+
+def _is_too_deep(text: str) -> bool:
+    return text.count("{") + text.count("[") > DEEPEST and depth_of(text) > DEEPEST
 
 
 def depth_of(text: str) -> int:

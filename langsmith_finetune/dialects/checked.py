@@ -10,8 +10,8 @@ from langsmith_finetune._foundation.json_text import (
     DEEPEST,
     LONGEST_INTEGER,
     OBJECT,
-    compact_json,
     object_and_text,
+    pure_json,
 )
 from langsmith_finetune.dialects.notes import Notes, Unreadable
 
@@ -90,4 +90,4 @@ def arguments_text(where: str, arguments: Any, notes: Notes) -> str:
         notes.spend(1 + len(arguments) // 100)
         found = object_and_text(arguments)
         return arguments if found is None else found[1]
-    return compact_json(json_at(where, mapping_at(where, arguments), notes))
+    return pure_json(json_at(where, mapping_at(where, arguments), notes))

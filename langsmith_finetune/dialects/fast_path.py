@@ -56,7 +56,8 @@ def _is_sent_otherwise(settings: Any, messages: list[Message]) -> bool:
     return type(settings) is dict and settings.get("_type") in JOINING and may_be_joined(messages[:-1])
 
 
-_MODELS = {("langsmith.schemas", "Run"), ("langsmith.types.run", "Run")}
+MODELS = {("langsmith.schemas", "Run"), ("langsmith.types.run", "Run")}
+"""The classes of ready runs, by name: langsmith is not imported for this."""
 
 
 class NotPlain(Exception):  # noqa: N818 - never leaves the fast paths
@@ -96,7 +97,7 @@ class RunDecoder:
             return self._from_row(run) if is_row else msgspec.convert(run, self._run)
         if kind is bytes:
             return self._text.decode(run)
-        if (kind.__module__, kind.__name__) in _MODELS:
+        if (kind.__module__, kind.__name__) in MODELS:
             return msgspec.convert(run.__dict__, self._run)
         raise NotPlain  # other objects may make up their fields as they are asked for them
 

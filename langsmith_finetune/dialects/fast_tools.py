@@ -17,6 +17,7 @@ from langsmith_finetune.dialects.checked import arguments_text
 from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.fast_forms import ROLE_OF_CLASS
 from langsmith_finetune.dialects.fast_path import (
+    MODELS,
     NotPlain,
     RunDecoder,
     asked_and_answered,
@@ -56,9 +57,9 @@ def offers_tools(run: Any) -> bool:
     kind = type(run)
     if kind is bytes:
         return b'"tools":[' in run or b'"tools": [' in run
-    fields = run if kind is dict else getattr(run, "__dict__", None)
-    if type(fields) is not dict:
-        return False
+    if kind is not dict and (kind.__module__, kind.__name__) not in MODELS:
+        return False  # whatever it is, it may do anything when it is asked
+    fields = run if kind is dict else run.__dict__
     inputs, extra = fields.get("inputs"), fields.get("extra")
     for place in (inputs, extra):
         if type(place) is str and '"tools":' in place:
