@@ -14,6 +14,7 @@ from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import InvalidExampleError, ProviderError
 from langsmith_finetune.providers.local.adaptation import Adaptation
 from langsmith_finetune.providers.local.adapting import adapt
+from langsmith_finetune.providers.local.extra import require_local_extra
 from langsmith_finetune.providers.local.joining import joined
 from langsmith_finetune.providers.local.model_folder import context_of, response_template_of
 from langsmith_finetune.providers.local.rows import learned_messages, rows_of_line
@@ -34,6 +35,10 @@ _COLUMNS: Mapping[Method, tuple[str, ...]] = {
     "kto": ("prompt_ids", "completion_ids"),
 }
 """What TRL's trainers call the tokens."""
+
+
+class NoTokenizerError(ProviderError):
+    """A model's tokenizer cannot be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +72,7 @@ def opened_model(
         tokenizer = load_tokenizer(path, local_files_only=not asks_hub)
         context = context_of(path, asks_hub=asks_hub)
     except (OSError, ValueError) as error:
-        raise ProviderError(
+        raise NoTokenizerError(
             "local",
             f"the tokenizer of {name} cannot be loaded ({type(error).__name__}). Give a model folder, or the name of a "
             "model on the Hugging Face Hub that this machine can reach",
@@ -172,10 +177,11 @@ def check_by_template(request: JobRequest, path: str) -> Callable[[Mapping[str, 
         ProviderError: The model has no chat template, or its folder no tokenizer.
     """
     try:
+        require_local_extra()
         model = opened_model(
             path, name=request.model, max_length=request.parameters.get("max_length"), asks_hub=False
         )
-    except (ImportError, ProviderError):
+    except (ImportError, NoTokenizerError):
         if Path(path).is_dir():
             raise
         logger.warning(

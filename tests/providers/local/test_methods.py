@@ -544,3 +544,25 @@ def test_plan_and_check_read_every_line_and_start_nothing(tmp_path):
     assert not (tmp_path / "runs").exists()
     with pytest.raises(ValueError, match="parameters has no 'max_lenght'; is 'max_length' meant"):
         provider.check(file, untrained(), max_lenght=100)
+
+
+def test_plan_of_a_model_that_is_not_here_looks_at_the_lines_alone(tmp_path, caplog):
+    file = write(tmp_path / "train.jsonl", COLORS)
+    with caplog.at_level("WARNING"):
+        FineTuneJob.plan(file, model="nobody/has-this-model", provider=LocalProvider(tmp_path / "runs"))
+    assert (
+        "the tokenizer of nobody/has-this-model is not on this machine, so its chat template is not tried on the lines yet"
+        in caplog.text
+    )
+    file.write_text(json.dumps({"messages": [{"role": "user", "content": "Hi"}]}) + "\n")
+    with pytest.raises(InvalidExampleError):
+        FineTuneJob.plan(file, model="nobody/has-this-model", provider=LocalProvider(tmp_path / "runs"))
+
+
+def test_model_without_a_chat_template_is_refused_by_plan(tmp_path):
+    model = tiny_model(tmp_path / "tiny", COLORS)
+    (model / "chat_template.jinja").unlink()
+    with pytest.raises(ProviderError, match="has no chat template, so nothing says how a conversation reads"):
+        FineTuneJob.plan(
+            write(tmp_path / "train.jsonl", COLORS), model=model, provider=LocalProvider(tmp_path / "runs")
+        )
