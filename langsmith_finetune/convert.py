@@ -189,7 +189,8 @@ def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[lis
     def without_tools() -> Iterator[Any]:
         nonlocal with_tools
         for session in sessions:
-            if type(session) is dict and session.get("tools"):
+            tools = session.get("tools") if type(session) is dict else None
+            if type(tools) is list and tools:  # a value of another type may raise when asked for its truth
                 with_tools += 1
                 yield {key: value for key, value in session.items() if key != "tools"}
             else:

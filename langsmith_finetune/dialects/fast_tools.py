@@ -66,10 +66,12 @@ def offers_tools(run: Any) -> bool:
             return True
         if type(place) is bytes and b'"tools":' in place:
             return True
-    if type(inputs) is dict and inputs.get("tools"):
-        return True
     params = extra.get("invocation_params") if type(extra) is dict else None
-    return type(params) is dict and bool(params.get("tools"))
+    # The truth of other types is not asked for: it may raise.
+    return any(
+        type(place) is dict and type(tools := place.get("tools")) is list and bool(tools)
+        for place in (inputs, params)
+    )
 
 
 def read_with_tools(run: Any) -> tuple[Conversation, RunSource] | None:
