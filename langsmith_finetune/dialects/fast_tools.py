@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 import re
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, TypeAlias, cast
 
 from langsmith_finetune._foundation.json_text import object_and_text
@@ -138,12 +139,12 @@ _MOST_TOOLS, _LONGEST_TOOLS = 64, 50_000
 
 def _tools(given_tools: Any) -> tuple[list[Tool], frozenset[str]]:
     """The tools, a list of the run's own; and their names."""
-    if type(given_tools) is not list or not given_tools:
+    if type(given_tools) is not list or not given_tools or not _is_small(given_tools):
         raise NotPlain
     key = marshal.dumps(given_tools, 2)  # tells 1, 1.0 and True apart, and refuses what is not Python's own
     if (known := _TOOLS.get(key)) is None:
         notes = Notes()
-        if len(key) > _LONGEST_TOOLS or given(given_tools) is not given_tools:
+        if given(given_tools) is not given_tools:
             raise NotPlain
         found = tools_from("tools", given_tools, notes)
         if notes.kinds or not found:
@@ -153,6 +154,34 @@ def _tools(given_tools: Any) -> tuple[list[Tool], frozenset[str]]:
             _TOOLS.clear()
         _TOOLS[key] = known
     return cast("list[Tool]", marshal.loads(known[0])), known[1]  # noqa: S302 - by us, above
+
+
+def _is_small(tools: list[Any]) -> bool:
+    """True if writing the tools out takes little: a value may stand in many places, or in itself."""
+    left = _LONGEST_TOOLS
+    waiting: list[Any] = [tools]
+    while waiting:
+        found = waiting.pop()
+        values = found
+        if type(found) is dict:
+            values = found.values()
+            for name in found:
+                left -= len(name) if type(name) is str else _LONGEST_TOOLS
+        left -= len(found)
+        if left < 0:
+            return False
+        for value in values:
+            kind = type(value)
+            if kind is str:
+                left -= len(value)
+            elif kind is dict or kind is list:
+                waiting.append(value)
+            elif (kind is int and value.bit_length() > 64) or kind not in _SHORT:
+                return False
+    return left >= 0
+
+
+_SHORT = frozenset({bool, int, float, NoneType})
 
 
 def _message(message: ToolMessage | list[ToolMessage], *, is_answer: bool) -> Message:
