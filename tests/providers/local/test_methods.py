@@ -106,23 +106,27 @@ def test_tiny_model_prefers_what_it_was_shown_to_prefer(tmp_path, method, some, 
     assert job.info.metrics["train_loss"] < 0.69
 
 
-@pytest.mark.parametrize(("method", "some"), [("dpo", PAIRS), ("kto", LABELS)])
-def test_trainer_is_fed_what_preview_shows(tmp_path, method, some):
-    run = RunFolder(tmp_path)
-    write_lines(run.training_file, some)
-    request = {
+def prepared(folder, parameters, *lines, **request):
+    """A trainer of the untrained model at its first step, and the tokenizer; lines as `write_lines` takes them."""
+    run = RunFolder(folder)
+    write_lines(run.training_file, *lines)
+    request |= {
         "model": "tiny",
         "model_path": str(untrained()),
-        "method": method,
-        "parameters": {"batch_size": 2, "max_steps": 1},
+        "parameters": parameters,
         "training_name": "train.jsonl",
         "validation_name": None,
         "suffix": None,
-        "seed": 3,
     }
     prepare(run, request)
     tokenizer = AutoTokenizer.from_pretrained(untrained())
-    trainer = trainer_of(run, request, tokenizer)
+    return trainer_of(run, request, tokenizer), tokenizer
+
+
+@pytest.mark.parametrize(("method", "some"), [("dpo", PAIRS), ("kto", LABELS)])
+def test_trainer_is_fed_what_preview_shows(tmp_path, method, some):
+    parameters = {"batch_size": 2, "max_steps": 1}
+    trainer, tokenizer = prepared(tmp_path, parameters, some, method=method, seed=3)
     shown = sorted(one.input_ids for line in some for one in preview(line, model=tokenizer, method=method))
     batch = next(iter(trainer.get_train_dataloader()))
     ids = [
@@ -334,26 +338,8 @@ def test_best_step_is_saved_and_no_later_one_is_waited_for(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 def test_packed_sequences_train_as_separate_ones(tmp_path, attention):
-    run = RunFolder(tmp_path)
-    write_lines(run.training_file)
-    request = {
-        "model": "tiny",
-        "model_path": str(untrained()),
-        "parameters": {
-            "batch_size": 2,
-            "max_steps": 1,
-            "packing": True,
-            "attention": attention,
-            "max_length": 512,
-        },
-        "training_name": "train.jsonl",
-        "validation_name": None,
-        "suffix": None,
-        "seed": 0,
-    }
-    prepare(run, request)
-    tokenizer = AutoTokenizer.from_pretrained(untrained())
-    trainer = trainer_of(run, request, tokenizer)
+    parameters = {"batch_size": 2, "max_steps": 1, "packing": True, "attention": attention, "max_length": 512}
+    trainer, tokenizer = prepared(tmp_path, parameters, seed=0)
     rows = list(trainer.train_dataset)
     assert len(rows) < 20
     batch = trainer.data_collator(rows)
