@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -19,11 +19,10 @@ from langsmith_finetune.chat_format import (
 )
 from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.fast_path import read_fast
-from langsmith_finetune.dialects.fast_tools import offers_tools, read_with_tools
 from langsmith_finetune.dialects.read import read_full
 from langsmith_finetune.dialects.trace import TraceRuns
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
-from langsmith_finetune.examples.example import TrainingExample
+from langsmith_finetune.examples.example import ReadLine, TrainingExample, example_from_reading
 from langsmith_finetune.examples.source import Note, NoteKind
 from langsmith_finetune.sessions import NO_ANSWER, conversation_from_session, session_at
 
@@ -149,16 +148,13 @@ def examples_from_runs(
 
 def _quick_example(run: Any, train_on: Literal["all", "last"]) -> TrainingExample | None:
     """The example of a run of a common form; None where the readers must look at it."""
-    if offers_tools(run):
-        found = read_with_tools(run)
-        return None if found is None else TrainingExample(line=_line(found[0], train_on), source=found[1])
-    plain = read_fast(run)
-    if plain is None:
+    found = read_fast(run)
+    if found is None:
         return None
-    line = cast("TrainingLine", {"messages": plain[0]})  # which is what _line makes of it, sooner
+    messages, tools, parallel, source = found
     if train_on == "last":
-        line = _line(Conversation(messages=plain[0]), train_on)
-    return TrainingExample(line=line, source=plain[1])
+        _train_on_last(messages)
+    return example_from_reading(ReadLine(messages, tools, parallel), source)
 
 
 def _refuse_id(run: Any) -> None:
@@ -185,23 +181,24 @@ def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[lis
     """
     check_many("sessions", sessions, "chat sessions")
     with_tools = 0
-
-    def without_tools() -> Iterator[Any]:
-        nonlocal with_tools
-        for session in sessions:
-            tools = session.get("tools") if type(session) is dict else None
-            if type(tools) is list and tools:  # a value of another type may raise when asked for its truth
-                with_tools += 1
-                yield {key: value for key, value in session.items() if key != "tools"}
-            else:
-                yield session
-
     dialogs: list[list[dict[str, Any]]] = []
-    for example in training_examples(without_tools(), on_skip=_leave_out_if_no_answer):
-        with_tools += "tools" in example.line
-        for message in example.line["messages"]:
+    for index, given in enumerate(sessions):
+        where, session, _ = session_at(index, given)
+        tools = session.get("tools")
+        if type(tools) is list and tools:  # a value of another type may raise when asked for its truth
+            with_tools += 1
+            session = {key: value for key, value in session.items() if key != "tools"}
+        try:
+            conversation = conversation_from_session(where, session)
+        except InvalidExampleError as error:
+            if error.reason != NO_ANSWER:
+                raise
+            continue
+        with_tools += bool(conversation.tools or conversation.functions)
+        messages: list[Any] = _training_messages(conversation.messages)
+        for message in messages:
             message.pop("reasoning_content", None)  # an answer's alone; hosts refuse the key
-        dialogs.append(example.line["messages"])  # type: ignore[arg-type]
+        dialogs.append(messages)
     if with_tools:
         warnings.warn(
             f"{with_tools} sessions carry tool definitions, which a list of messages cannot: "
@@ -216,11 +213,6 @@ def _check_train_on(train_on: str) -> None:
         raise ValueError(f"train_on must be 'all' or 'last', not {train_on!r}")
 
 
-def _leave_out_if_no_answer(error: InvalidExampleError) -> None:
-    if error.reason != NO_ANSWER:
-        raise error
-
-
 _PLAIN_ROLES = ("user", "assistant", "system")
 
 
@@ -232,10 +224,14 @@ def _line(conversation: Conversation, train_on: Literal["all", "last"]) -> Train
     if conversation.parallel_tool_calls is not None:
         line["parallel_tool_calls"] = conversation.parallel_tool_calls
     if train_on == "last":
-        turns = [message for message in line["messages"] if message["role"] == "assistant"]
-        for turn in turns[:-1]:
-            turn["weight"] = 0
+        _train_on_last(line["messages"])
     return line
+
+
+def _train_on_last(messages: Sequence[Any]) -> None:
+    turns = [message for message in messages if message["role"] == "assistant"]
+    for turn in turns[:-1]:
+        turn["weight"] = 0
 
 
 def _training_messages(messages: list[Message]) -> list[TrainingMessage]:

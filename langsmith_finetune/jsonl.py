@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import atomic_pair
-from langsmith_finetune._foundation.json_text import line_json
+from langsmith_finetune._foundation.line_bytes import line_json
 from langsmith_finetune.chat_format import (
     ANSWERS,
     LabelLine,
@@ -20,7 +20,7 @@ from langsmith_finetune.chat_format import (
     kind_of_line,
 )
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.examples.example import AnyExample
+from langsmith_finetune.examples.example import AnyExample, unseen_line
 from langsmith_finetune.examples.sound import is_example, line_of
 from langsmith_finetune.ledger.rows import closing_row, ledger_path, ledger_row
 from langsmith_finetune.targets.read_lines import sound_lines
@@ -100,9 +100,13 @@ def write_jsonl(
         file.write(prefix)
         for example in examples:
             where = f"{path.name}:{count + 1}"
-            line = line_of(where, example)
-            kind = _check(where, line, kind)
-            data = line_json(converted(line, where)) + b"\n"
+            unseen = unseen_line(example) if converted is None and kind in (None, "training") else None
+            if unseen is None:
+                line = line_of(where, example)
+                kind = _check(where, line, kind)
+                data = line_json(line if converted is None else converted(line, where)) + b"\n"
+            else:
+                kind, data = "training", unseen.json() + b"\n"
             file.write(data)
             digest.update(data)
             count, size = count + 1, size + len(data)
@@ -143,10 +147,10 @@ def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine | Lab
 
 def _converter(
     target: Target | TargetRules | None,
-) -> tuple[Callable[[Mapping[str, Any], str], Mapping[str, Any]], bytes]:
+) -> tuple[Callable[[Mapping[str, Any], str], Mapping[str, Any]] | None, bytes]:
     """How to turn a line into that of the target, and what its file begins with."""
     if target is None:
-        return lambda line, _: line, b""
+        return None, b""
     rules = rules_of(target)
     return lambda line, where: to_target(line, rules, where=where), rules.file_prefix
 

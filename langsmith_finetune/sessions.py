@@ -67,6 +67,8 @@ def session_from_conversation(conversation: Conversation) -> RunChatSession:
 
 
 def _message(message: Message) -> BaseMessage:
+    if len(message) == 2 and (kind := _KIND_OF_PLAIN.get(message["role"])) is not None:  # as most
+        return kind(content=_langchain_content(message["content"]))
     content, name = _langchain_content(message["content"]), message.get("name")
     named = {} if name is None else {"name": name}
     match message["role"]:
@@ -83,6 +85,16 @@ def _message(message: Message) -> BaseMessage:
             return SystemMessage(content=content, **named, **extra)
 
 
+_KIND_OF_PLAIN: dict[str, type[BaseMessage]] = {
+    "user": HumanMessage,
+    "system": SystemMessage,
+    "assistant": AIMessage,
+}
+
+
+_CALLING = AIMessage(content="")  # a copy of it costs half of what a new one with calls does
+
+
 def _ai_message(message: Message) -> AIMessage:
     """Calls whose arguments are a JSON object go to `tool_calls`, all others to `invalid_tool_calls`."""
     valid, invalid = [], []
@@ -96,6 +108,11 @@ def _ai_message(message: Message) -> AIMessage:
         else:
             problem = "the arguments are not a JSON object"
             invalid.append({"name": name, "args": text, "id": call["id"], "error": problem})
+    if valid and len(message) == 3 and not invalid:  # a role, a content and calls: as most
+        return _CALLING.model_copy(
+            update={"content": _langchain_content(message["content"]), "tool_calls": valid}
+            | {"invalid_tool_calls": [], "additional_kwargs": {}, "response_metadata": {}}
+        )
     if valid and invalid:
         extra["tool_calls"] = calls  # LangChain's place for calls as they were made: keeps their order
     if "function_call" in message:
@@ -210,11 +227,15 @@ def conversation_from_session(where: str, session: Mapping[str, Any]) -> Convers
 
 def _messages(given: Any, notes: Notes) -> list[Message]:
     """The messages of a session: LangChain's, or `("user", "Hi")` and `{"role": "user", "content": "Hi"}`."""
+    if type(given) is list:
+        plain = [_plain(message) if type(message) in _ROLE_OF_PLAIN else None for message in given]
+        if None not in plain:
+            return cast("list[Message]", plain)
     turns = Turns(Notes(keep_reasoning=True))
     for index, message in enumerate(list_at("messages", given)):
         if isinstance(message, BaseMessage):
-            if plain := _plain(message):
-                turns.messages.append(plain)
+            if type(message) in _ROLE_OF_PLAIN and (told := _plain(message)):
+                turns.messages.append(told)
                 continue
             turns.messages.append(_read(index, message, notes))
             turns.give_ids(f"messages[{index}]", turns.messages[-1])
@@ -238,8 +259,8 @@ def _read(index: int, message: BaseMessage, notes: Notes) -> Message:
 def _plain(message: BaseMessage) -> Message | None:
     """A message of text and whole calls, as most are; read this way for speed, to the same result."""
     fields = message.__dict__
-    role, content = _ROLE_OF_PLAIN.get(type(message)), fields["content"]
-    if role is None or type(content) is not str or fields["additional_kwargs"] or fields["name"]:
+    role, content = _ROLE_OF_PLAIN[type(message)], fields["content"]
+    if type(content) is not str or fields["additional_kwargs"] or fields["name"]:
         return None
     if role == "tool":
         call_id = fields["tool_call_id"]

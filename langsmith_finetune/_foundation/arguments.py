@@ -52,6 +52,6 @@ def _is_single(given: Any) -> bool:
         return True
     with suppress(Exception):  # objects can raise anything when they are asked
         # A run of langsmith's, a message of LangChain's, an example, and whatever else has fields of its own.
-        fields = ("run_type", "__pydantic_fields__", "__dataclass_fields__", "__struct_fields__")
+        fields = ("run_type", "line", "__pydantic_fields__", "__dataclass_fields__", "__struct_fields__")
         return any(hasattr(given, field) for field in fields)
     return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import marshal
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -57,99 +56,12 @@ def compact_json(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
-def line_json(line: Mapping[str, Any]) -> bytes:
-    """A training line's JSON in UTF-8, as `compact_json` writes it; half of a surrogate pair is escaped.
-
-    Messages of texts and calls are written in C, and the tools of lines before are not written again: the bytes are the
-    same.
-
-    Raises:
-        TypeError: Something in it has no form in JSON.
-        ValueError: A number is not finite, or the line holds itself.
-    """
-    try:
-        return b"{" + b",".join([_field(key, value) for key, value in line.items()]) + b"}"
-    except Exception:  # noqa: BLE001 - it is no plain line; what is wrong with it, Python's own encoder says
-        return json_bytes(line)
-
-
-def _field(key: str, value: Any) -> bytes:
-    """A field of a plain line.
-
-    Raises:
-        Exception: It is of no kind that is written here.
-    """
-    if key == "messages":
-        # msgspec writes what it likes for NaN, dates and sets, so it is seen first that there are none.
-        if not _is_plain(value):
-            msgspec.convert(value, list[_PlainMessage])
-        return b'"messages":' + msgspec.json.encode(value)
-    if key == "tools":
-        return b'"tools":' + _tools_json(value)
-    if key == "parallel_tool_calls" and type(value) is bool:
-        return b'"parallel_tool_calls":true' if value else b'"parallel_tool_calls":false'
-    raise ValueError(key)
-
-
-class _PlainFunction(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    arguments: str
-
-
-class _PlainCall(msgspec.Struct, forbid_unknown_fields=True):
-    function: _PlainFunction
-    type: str
-    id: str | None = None
-
-
-class _PlainMessage(msgspec.Struct, forbid_unknown_fields=True):
-    role: str
-    content: str | None = None
-    tool_calls: list[_PlainCall] | msgspec.UnsetType = msgspec.UNSET
-    tool_call_id: str | None = None
-    name: str | None = None
-    reasoning_content: str | None = None
-    refusal: str | None = None
-    weight: int | None = None
-
-
-_TOOLS: dict[bytes, bytes] = {}
-_MOST_TOOLS, _LONGEST_TOOLS = 256, 1 << 16
-
-
-def _tools_json(tools: Any) -> bytes:
-    """The tools of a line; the lines of one project offer the same few lists."""
-    if type(tools) is not list:
-        raise TypeError
-    key = marshal.dumps(tools, 2)  # tells 1, 1.0 and True apart, and refuses what is not Python's own
-    written = _TOOLS.get(key)
-    if written is None:
-        written = compact_json(tools).encode()
-        if len(key) <= _LONGEST_TOOLS:
-            if len(_TOOLS) >= _MOST_TOOLS:
-                _TOOLS.clear()
-            _TOOLS[key] = written
-    return written
-
-
 def json_bytes(value: Any) -> bytes:
     """`compact_json` in UTF-8. Half of a surrogate pair, as a token limit leaves it, only an escape can say."""
     try:
         return compact_json(value).encode()
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _is_plain(messages: Any) -> bool:
-    """True for messages that are a role and a text."""
-    if type(messages) is not list:
-        return False
-    for message in messages:
-        if type(message) is not dict or len(message) != 2:
-            return False
-        if type(message.get("role")) is not str or type(message.get("content")) is not str:
-            return False
-    return True
 
 
 _EXPONENT = re.compile(rb"[0-9]e[0-9+-]|0\.0000")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 from langsmith_finetune._foundation.json_text import (
@@ -14,6 +15,9 @@ from langsmith_finetune._foundation.json_text import (
     pure_json,
 )
 from langsmith_finetune.dialects.notes import Notes, Unreadable
+
+ESCAPED = "__lc_escaped__"
+"""The key under which LangChain's tracer puts user data that looks like one of its own serialized objects."""
 
 
 def malformed(where: str, expected: str, found: Any, words: Collection[str] = ()) -> Unreadable:
@@ -74,11 +78,27 @@ def json_at(where: str, value: Any, notes: Notes, depth: int = 0) -> Any:
     if isinstance(value, (list, tuple)):
         return [json_at(where, item, notes, depth + 1) for item in value]
     if isinstance(value, OBJECT):
-        if len(value) == 1 and "__lc_escaped__" in value:
-            return json_at(where, value["__lc_escaped__"], notes, depth + 1)
+        if len(value) == 1 and ESCAPED in value:
+            return json_at(where, value[ESCAPED], notes, depth + 1)
         if all(isinstance(key, str) for key in value):
             return {key: json_at(where, item, notes, depth + 1) for key, item in value.items()}
     raise malformed(where, "JSON", value)
+
+
+_FLAT = frozenset({str, int, bool, NoneType})
+
+
+def _flat_json(arguments: dict[Any, Any]) -> str | None:
+    """The text of an object of texts and whole numbers, as most arguments are; None for any other."""
+    for key, value in arguments.items():
+        if type(key) is not str or type(value) not in _FLAT:
+            return None
+    if ESCAPED in arguments:
+        return None
+    try:
+        return pure_json(arguments)
+    except ValueError:  # a number too long to be written
+        return None
 
 
 def arguments_text(where: str, arguments: Any, notes: Notes) -> str:
@@ -90,4 +110,7 @@ def arguments_text(where: str, arguments: Any, notes: Notes) -> str:
         notes.spend(1 + len(arguments) // 100)
         found = object_and_text(arguments)
         return arguments if found is None else found[1]
+    if type(arguments) is dict and (text := _flat_json(arguments)) is not None:
+        notes.spend(1 + len(arguments) + len(text) // 100)
+        return text
     return pure_json(json_at(where, mapping_at(where, arguments), notes))

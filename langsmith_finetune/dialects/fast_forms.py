@@ -1,12 +1,19 @@
-"""The forms of a run that the fast path reads; msgspec checks them in C."""
+"""The forms of a run that the fast path reads; msgspec checks them in C.
+
+Tools are left as they stand: an object where the run is objects, its text where the run is JSON text. So every form
+that holds tools, or settings, has a parameter for theirs.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, defstruct, field
 
 from langsmith_finetune.dialects.endings import Meant
+from langsmith_finetune.dialects.losses.unseen_context import HOSTED, KEPT, NESTED
+from langsmith_finetune.dialects.sent.langchain_python import SYSTEM_AS_USER
+from langsmith_finetune.dialects.tools import SETTINGS
 
 _Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
 
@@ -14,7 +21,7 @@ _Empty: TypeAlias = Annotated[list[Any], Meta(max_length=0)] | None
 _NoKeys: TypeAlias = Annotated[dict[str, Any], Meta(max_length=0)] | None
 
 
-_Role: TypeAlias = Literal["system", "user", "assistant"]
+_Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 
 ROLE_OF_CLASS: dict[str, _Role] = {
@@ -22,11 +29,40 @@ ROLE_OF_CLASS: dict[str, _Role] = {
     "HumanMessage": "user",
     "AIMessage": "assistant",
     "AIMessageChunk": "assistant",
+    "ToolMessage": "tool",
 }
+
+CALLED = "tool_calls"
+"""The word for an answer that ended in calls."""
+
+_Ending: TypeAlias = Meant | Literal["tool_calls"]
 
 
 class _Skipped(Struct, gc=False):
     """An object of which nothing is looked at, nor made."""
+
+
+class RawFunction(Struct, forbid_unknown_fields=True, gc=False):
+    """What a call calls, as it was on the wire."""
+
+    name: str
+    arguments: str
+
+
+class RawCall(Struct, gc=False):
+    """A call as it was on the wire; what stands in it besides is no part of it."""
+
+    function: RawFunction
+    id: str
+    type: Literal["function"] | None = None
+
+
+class ParsedCall(Struct, gc=False):
+    """A call as LangChain parsed it."""
+
+    name: str
+    args: dict[str, Any]
+    id: str
 
 
 class PlainFacts(Struct, gc=False):
@@ -40,8 +76,9 @@ class PlainFacts(Struct, gc=False):
     model_name: Any = None
     system_fingerprint: Any = None
     id: Any = None
+    object: None = None
     service_tier: Any = None
-    finish_reason: Meant | None = None
+    finish_reason: _Ending | None = None
     logprobs: _Skipped | None = None
     finishReason: Meant | None = None  # noqa: N815 - as LangChain.js writes it
     finish_reasons: None = None
@@ -66,10 +103,10 @@ class PlainFacts(Struct, gc=False):
 
 
 class PlainKwargs(Struct, forbid_unknown_fields=True, gc=False):
-    """`additional_kwargs`: nothing that went over the wire."""
+    """`additional_kwargs`: nothing that went over the wire, but for calls as they were there."""
 
     refusal: None = None
-    tool_calls: None = None
+    tool_calls: list[RawCall] | None = None
     function_call: None = None
     name: None = None
     reasoning: None = None
@@ -99,11 +136,14 @@ class PlainFields(Struct, forbid_unknown_fields=True, gc=False):
     response_metadata: PlainFacts | None = None
     type: Any = None
     id: Any = None
-    tool_calls: _Empty = None
+    tool_calls: list[ParsedCall] | None = None
     usage_metadata: _Skipped | None = None
     invalid_tool_calls: _Empty = None
     tool_call_chunks: _Empty = None
-    name: None = None
+    name: Any = None
+    tool_call_id: str | None = None
+    status: Any = None
+    artifact: Any = None
     example: Any = None
     chunk_position: Any = None
     lc_kwargs: _Skipped | None = None
@@ -120,16 +160,24 @@ class PlainMessage(Struct, forbid_unknown_fields=True, gc=False):
     content: str | None = None
     name: None = None
     refusal: None = None
-    tool_calls: _Empty = None
+    tool_calls: list[RawCall] | None = None
+    tool_call_id: str | None = None
     function_call: None = None
     annotations: _Empty = None
     audio: None = None
 
 
-class PlainInputs(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Messages, and arguments that hold nothing to read."""
+Tools = TypeVar("Tools")
+Params = TypeVar("Params")
+
+
+class PlainInputs(Struct, Generic[Tools], kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Messages and tools, and arguments that hold nothing to read."""
 
     messages: list[PlainMessage | list[PlainMessage]]
+    tools: Tools = None  # type: ignore[assignment]
+    parallel_tool_calls: bool | None = None
+    tool_choice: Any = None
     extra_body: None = None
     extra_headers: Any = None
     extra_query: Any = None
@@ -172,7 +220,7 @@ class PlainCandidate(Struct, forbid_unknown_fields=True, kw_only=True, gc=False)
     generation_info: PlainFacts | None = None
     generation_info_js: PlainFacts | None = field(name="generationInfo", default=None)
     type: Any = None
-    finish_reason: Meant | None = None
+    finish_reason: _Ending | None = None
     index: Any = None
     logprobs: _Skipped | None = None
     message: PlainMessage
@@ -215,21 +263,54 @@ class PlainMetadata(Struct, gc=False):
     ls_integration: Any = None
 
 
-class PlainExtra(Struct, gc=False):
+class PlainRuntime(Struct, gc=False):
+    """What LangSmith's package says of itself."""
+
+    sdk: Any = None
+
+
+_LOOKED_AT = (
+    SETTINGS | KEPT | HOSTED | NESTED | {"documents", "instructions", "prompt", "think", SYSTEM_AS_USER}
+)
+_UNMADE: list[Any] = [(name, _NoKeys if name in NESTED else None, None) for name in sorted(_LOOKED_AT)]
+Unmade: Any = defstruct("Unmade", _UNMADE, gc=False)
+"""Settings of a call, none of which a reader looks at: all of these are null or absent."""
+
+
+def _params(tools: Any) -> Any:
+    """The same, but for those that go with tools; and LangChain's word for its chat model."""
+    made = [
+        ("tools", tools, None),
+        ("parallel_tool_calls", bool | None, None),
+        ("tool_choice", Any, None),
+        ("model_type", Any, field(name="_type", default=None)),
+    ]
+    return defstruct("PlainParams", made, bases=(Unmade,), gc=False)
+
+
+class PlainMadeWith(Struct, gc=False):
+    """What LangChain's model was made with: no such setting."""
+
+    repr: None = None
+    kwargs: Unmade | None = None
+
+
+class PlainExtra(Struct, Generic[Params], gc=False):
     """A run's settings."""
 
-    invocation_params: Any = None
-    options: Any = None
+    invocation_params: Params | None = None
+    options: Unmade | None = None
     metadata: Any = None
+    runtime: PlainRuntime | None = None
 
 
-class PlainRun(Struct, gc=False):
+class PlainRun(Struct, Generic[Tools, Params], gc=False):
     """A run."""
 
     run_type: Literal["llm", "LLM"]
-    inputs: PlainInputs
+    inputs: PlainInputs[Tools]
     outputs: PlainOutputs
-    extra: PlainExtra | None = None
+    extra: PlainExtra[Params] | None = None
     metadata: Any = None
     id: Any = None
     name: Any = None
@@ -245,5 +326,14 @@ class PlainRun(Struct, gc=False):
     prompt_tokens: Any = None
     completion_tokens: Any = None
     feedback_stats: Any = None
-    serialized: Any = None
-    manifest: Any = None
+    serialized: PlainMadeWith | None = None
+    manifest: PlainMadeWith | None = None
+
+
+_RUN: Any = PlainRun  # msgspec takes types that are made as it goes, mypy does not
+_EXTRA: Any = PlainExtra
+_OF_TEXT = _params(Raw)
+RunOfObjects: Any = _RUN[Any, _params(Any)]
+RunOfText: Any = _RUN[Raw, _OF_TEXT]
+InputsOfText: Any = PlainInputs[Raw]
+ExtraOfText: Any = _EXTRA[_OF_TEXT]

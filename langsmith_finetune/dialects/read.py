@@ -15,7 +15,6 @@ from langsmith_finetune.dialects.checked import mapping_at
 from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.dispatch import Reader, reader_of
 from langsmith_finetune.dialects.fast_path import read_fast
-from langsmith_finetune.dialects.fast_tools import offers_tools, read_with_tools
 from langsmith_finetune.dialects.losses.lost_media import check_media
 from langsmith_finetune.dialects.losses.merged_calls import check_calls
 from langsmith_finetune.dialects.losses.pushed_answer import cut_back
@@ -52,11 +51,8 @@ def conversation_from_run(
     Raises:
         RunNotUsableError: The run cannot be kept whole; carries the reason.
     """
-    if offers_tools(run):
-        if (found := read_with_tools(run)) is not None:
-            return found
-    elif (plain := read_fast(run)) is not None:
-        return Conversation(messages=plain[0]), plain[1]
+    if (found := read_fast(run)) is not None:
+        return found.conversation(), found.source
     return read_full(run, trace_runs, skip_notes=skip_notes, keep_reasoning=keep_reasoning)
 
 

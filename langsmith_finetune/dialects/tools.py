@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import marshal
-import pickle
 from collections.abc import Mapping
-from io import BytesIO
 from typing import Any, cast
 
 from langsmith_finetune._foundation.json_schema import json_schema
 from langsmith_finetune._foundation.json_text import OBJECT
+from langsmith_finetune._foundation.known_tools import LONGEST, Kept, exact_key
 from langsmith_finetune.chat_format import Function, Tool
 from langsmith_finetune.dialects.checked import json_at, list_at, malformed, mapping_at, text_at
 from langsmith_finetune.dialects.conversation import Conversation
@@ -168,44 +167,23 @@ def tools_from(where: str, tools: Any, notes: Notes) -> list[Tool]:
 
     The calls of one project offer the same few lists, each of which is read once and copied from then on.
     """
-    key = _key_of(where, tools)
+    key = exact_key(tools)
     if key is None:
         return _read_tools(where, tools, notes)
-    if key in _KNOWN:
-        written, taken = _KNOWN[key]
+    if (known := _KNOWN.get((where, key))) is not None:
+        written, taken = known
         taken.tell(notes)
         return cast("list[Tool]", marshal.loads(written))  # noqa: S302 - by us, below
     taken = Notes()
     found = _read_tools(where, tools, taken)
     taken.tell(notes)
-    written = marshal.dumps(found, 2)
-    if len(written) <= _LONGEST_KNOWN:
-        if len(_KNOWN) >= _MOST_KNOWN:
-            _KNOWN.clear()
-        _KNOWN[key] = (written, taken)
+    written = marshal.dumps(found, 4)
+    if len(written) <= LONGEST:  # a short key may tell of one value in many places
+        _KNOWN.keep((where, key), (written, taken))
     return found
 
 
-def _key_of(where: str, tools: Any) -> tuple[str, bytes] | None:
-    """What a list of tools is known by; other texts, numbers and types make another key. None for what is no JSON."""
-    file = BytesIO()
-    try:
-        _Exact(file, 5).dump(tools)
-    except Exception:  # noqa: BLE001 - objects can raise anything; the reader says what is wrong
-        return None
-    return (where, file.getvalue()) if file.tell() <= _LONGEST_KNOWN else None
-
-
-class _Exact(pickle.Pickler):
-    """Writes JSON's own types and no others, so that equal bytes are equal values of equal types."""
-
-    def reducer_override(self, found: Any) -> Any:
-        raise TypeError(type(found).__name__)
-
-
-_KNOWN: dict[tuple[str, bytes], tuple[bytes, Notes]] = {}
-_MOST_KNOWN = 64
-_LONGEST_KNOWN = 50_000  # bytes: all that are known take a few MB at most
+_KNOWN: Kept[tuple[str, bytes], tuple[bytes, Notes]] = Kept()
 
 
 def _read_tools(where: str, tools: Any, notes: Notes) -> list[Tool]:

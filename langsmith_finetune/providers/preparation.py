@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from langsmith_finetune._foundation.json_text import line_json
+from langsmith_finetune._foundation.line_bytes import line_json
 from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.base import Provider

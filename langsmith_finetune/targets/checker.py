@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from langsmith_finetune._foundation.json_text import line_json
+from langsmith_finetune._foundation.line_bytes import line_json
 from langsmith_finetune.chat_format import LineKind, kind_of_line
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample

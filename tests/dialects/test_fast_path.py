@@ -19,6 +19,7 @@ from langsmith_finetune.dialects.endings import ENDINGS
 from langsmith_finetune.dialects.fast_path import read_fast
 from langsmith_finetune.dialects.losses import unseen_context as context
 from langsmith_finetune.dialects.read import conversation_from_run, read_full
+from langsmith_finetune.dialects.tools import SETTINGS
 from langsmith_finetune.runs.unparsed import opened
 from tests.support import wire
 from tests.support.corpus import captured, everything, producers
@@ -50,7 +51,8 @@ def test_what_is_read_the_quick_way_is_what_the_readers_read():
 
 
 def test_fast_path_takes_common_langchain_and_openai_runs():
-    names = {name for name, run, _ in wire.cases("") if read_fast(run) is not None}
+    taken = {name: read_fast(run) for name, run, _ in wire.cases("")}
+    names = {name for name, reading in taken.items() if reading is not None and reading.tools is None}
     assert names == {
         "jslc_plain[0]", "jslc_stream[0]", "jswo_plain[0]", "lc2024_others[2]", "lc2025_others[2]", "lc_async[0]", "lc_plain[0]", "lc_stream[0]",
         "wo_plain[0]", "wo_raw[0]", "wo_stream[0]",
@@ -120,22 +122,27 @@ def test_a_run_that_is_a_little_odd_reads_the_same_both_ways(words, of_langchain
             place[key] = value
     read = read_fast(run)
     if read is not None:
-        conversation, source = read_full(run)
-        assert (conversation.messages, source) == read
-        assert source.notes == ()
+        assert (read.conversation(), read.source) == read_full(run)
+        assert read.source.notes == ()
     assert told(json.dumps(run).encode()) == told(run)
     if run["inputs"] and run["outputs"]:
         assert told(as_row(run)) == told(run)
 
 
 def test_fast_path_sees_every_setting_of_the_readers():
-    assert {*plain.PlainInputs.__struct_fields__} == context.HARMLESS | {"messages", "extra_body"}
+    with_tools = {"tools", "parallel_tool_calls", "tool_choice"}
+    assert {*plain.PlainInputs.__struct_fields__} == context.HARMLESS | {
+        "messages",
+        "extra_body",
+    } | with_tools
+    assert {*plain.Unmade.__struct_fields__} >= SETTINGS | context.KEPT | context.HOSTED | context.NESTED
     envelope = {
         "token_usage",
         "model_provider",
         "model_name",
         "system_fingerprint",
         "id",
+        "object",
         "service_tier",
         "logprobs",
     }

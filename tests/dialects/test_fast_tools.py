@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langsmith.schemas import Run
 
 from langsmith_finetune import RunNotUsableError, examples_from_runs
-from langsmith_finetune.dialects.fast_tools import offers_tools, read_with_tools
+from langsmith_finetune.dialects.fast_path import read_fast
 from langsmith_finetune.dialects.read import conversation_from_run, read_full
 from tests.support import wire
 from tests.support.corpus import agent_scenarios, agents, everything
@@ -59,6 +59,12 @@ LINES: list[dict[str, Any]] = [
 ]
 
 
+def read_with_tools(run: Any) -> Any:
+    """What the quick way makes of a run that offers tools; None where it does not take it."""
+    reading = read_fast(run)
+    return None if reading is None or reading.tools is None else (reading.conversation(), reading.source)
+
+
 def told(run: Any) -> Any:
     """What the readers make of a run."""
     try:
@@ -81,7 +87,7 @@ def plain_runs() -> list[str]:
         for of in (langchain_run, wrap_openai_run, lambda line: langchain_run(line, nested=False))
     ]
     runs = [*everything(), *agents_runs, *made]
-    return [json.dumps(run) for run in runs if offers_tools(run) and read_with_tools(run) is not None]
+    return [json.dumps(run) for run in runs if read_with_tools(run) is not None]
 
 
 def test_runs_with_tools_are_taken_and_read_as_the_readers_do():
@@ -95,9 +101,7 @@ def test_runs_with_tools_are_taken_and_read_as_the_readers_do():
 
 
 def test_common_forms_with_tools_are_taken():
-    names = {
-        name for name, run, _ in wire.cases("") if offers_tools(run) and read_with_tools(run) is not None
-    }
+    names = {name for name, run, _ in wire.cases("") if read_with_tools(run) is not None}
     assert {"lc_tools[0]", "wo_tools[0]"} & names or len(names) >= 4
     for line in LINES:
         for make in (langchain_run, wrap_openai_run):
@@ -198,15 +202,10 @@ def test_run_that_is_a_little_odd_reads_the_same_both_ways(data):
     run = json.loads(runs[data.draw(st.integers(0, len(runs) - 1))])
     for _ in range(data.draw(st.integers(1, 3))):
         changed(run, data.draw)
-    if not offers_tools(run):
-        return
-    found = read_with_tools(run)
-    if found is not None:
-        assert found == told(run)
-        assert found[1].notes == ()
-    text = read_with_tools(json.dumps(run).encode())
-    if text is not None:
-        assert text == told(run)
+    for form in (run, json.dumps(run).encode()):
+        if (found := read_fast(form)) is not None:
+            assert (found.conversation(), found.source) == told(run)
+            assert found.source.notes == ()
 
 
 def test_examples_of_both_ways_are_one():

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from langsmith_finetune._foundation.known_tools import Kept
 from langsmith_finetune.dialects import tools
 from langsmith_finetune.dialects.notes import Notes, Unreadable
 from langsmith_finetune.dialects.read import conversation_from_run
@@ -18,7 +19,7 @@ HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch):
-    monkeypatch.setattr(tools, "_KNOWN", {})
+    monkeypatch.setattr(tools, "_KNOWN", Kept())
 
 
 def offering(default: Any) -> list[dict[str, Any]]:
@@ -79,5 +80,5 @@ def test_only_so_many_tools_are_known_and_none_of_any_size():
     for _ in range(14):
         many = [many, many]
     tools_from("tools", offering(many), Notes())
-    assert 0 < len(tools._KNOWN) <= tools._MOST_KNOWN
+    assert 0 < len(tools._KNOWN) <= tools._KNOWN.most
     assert all(len(key[1]) + len(written) <= 100_000 for key, (written, _) in tools._KNOWN.items())

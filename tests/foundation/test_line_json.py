@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune._foundation.json_text import compact_json, line_json
+from langsmith_finetune._foundation.json_text import compact_json
+from langsmith_finetune._foundation.line_bytes import line_json
 
 
 class Role(StrEnum):

@@ -199,7 +199,7 @@ def langchain_asks_chat_models_for_their_parameters():
 
 
 def langsmith_runs_keep_their_fields_in_a_dict():
-    from langsmith_finetune.dialects.fast_path import MODELS
+    from langsmith_finetune.dialects.fast_run import MODELS
 
     assert {(kind.__module__, kind.__name__) for kind in (RunOfV1, RunOfV2)} == MODELS
     run = RunOfV2.model_validate({"id": "d2a3", "run_type": "LLM", "inputs": {"a": 1}})
@@ -261,7 +261,7 @@ INTERNALS = [
         "providers/local/chat.py",
         langchain_asks_chat_models_for_their_parameters,
     ),
-    Internal("langsmith", "MODELS", "dialects/fast_path.py", langsmith_runs_keep_their_fields_in_a_dict),
+    Internal("langsmith", "MODELS", "dialects/fast_run.py", langsmith_runs_keep_their_fields_in_a_dict),
     Internal(
         "tiktoken",
         "data-gym-cache",
