@@ -109,8 +109,10 @@ def _is_duplicate(name: str, features: Features, seen: DuplicateIndex, report: D
 
 def _worth(example: TrainingExample, score: str | None) -> tuple[float, float]:
     source = example.source
-    value = source.scores.get(score, float("-inf")) if source and score else 0.0
-    return value, _seconds(source.start_time if source else None)
+    if score is None:
+        return 0.0, _seconds(source.start_time if source else None)
+    value = source.score(score) if source else None
+    return float("-inf") if value is None else value, _seconds(source.start_time if source else None)
 
 
 def _seconds(time: str | None) -> float:

@@ -89,9 +89,9 @@ def describe_runs(runs: Iterable[Any]) -> Description:
 
     Returns:
         Counts of `models`, `producers`, `days`, `projects`, `usable` (`yes`, or the reason why not), `tool
-        use`, `tools called`, `feedback` (runs with a score, by key) and `feedback scores` (by key and score, to
-        one decimal), and, of runs that tell, `agents`, `nodes` and `agent types`; spreads of `prompt tokens` and
-        `completion tokens`, as the provider counted them.
+        use`, `tools called`, `feedback` (runs with a score of their own or of their trace, by key) and `feedback
+        scores` (by key and score, to one decimal), and, of runs that tell, `agents`, `nodes` and `agent types`;
+        spreads of `prompt tokens` and `completion tokens`, as the provider counted them.
 
     Example:
         >>> run = {"id": "d2a3", "run_type": "llm", "start_time": "2026-11-22T08:51:21",
@@ -128,7 +128,7 @@ def describe_runs(runs: Iterable[Any]) -> Description:
         for kind, tokens in (("prompt", source.prompt_tokens), ("completion", source.completion_tokens)):
             if tokens is not None:
                 found.measure(f"{kind} tokens", tokens)
-        for key, score in source.scores.items():
+        for key, score in source.all_scores.items():
             found.tally("feedback", key)
             found.tally("feedback scores", f"{key} = {round(score, 1):g}")
         try:

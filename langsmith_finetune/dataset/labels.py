@@ -27,7 +27,7 @@ def labels_from_scores(
 
     Args:
         examples: Training examples, read one at a time.
-        score: The key of the feedback score; examples without it are left out, and reported.
+        score: The key of the feedback score: the run's own, or else its trace's. Examples without it are left out, and reported.
         above: The answer is good if its score is higher.
         report: Filled with what got no label, and why.
 

@@ -10,6 +10,13 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.json_text import OBJECT, short_text
 from langsmith_finetune.chat_format import PreferenceInput, TrainingMessage
 from langsmith_finetune.convert import examples_from_runs
+from langsmith_finetune.dataset.corrections import (
+    NOT_AMONG_THEM,
+    CorrectedRuns,
+    Correction,
+    correction_from,
+    later,
+)
 from langsmith_finetune.dataset.pairs import BestAndWorst, input_of, pair_of, prompt_of, without_weight
 from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
 from langsmith_finetune.dataset.scores import scored
@@ -35,7 +42,7 @@ def preferences_from_scores(
     Args:
         examples: Training examples; two of each prompt are held in memory, and nothing is yielded before
             all are read.
-        score: The key of the feedback score; examples without it make no pair.
+        score: The key of the feedback score: the run's own, or else its trace's. Examples without it make no pair.
         margin: The scores must differ by more than this.
         report: Filled with what made no pair, and why.
 
@@ -136,12 +143,17 @@ def preferences_from_candidates(
 
 
 def preferences_from_corrections(
-    runs: Iterable[Any], feedback: Iterable[Any], *, report: DatasetReport | None = None
+    runs: Iterable[Any], feedback: Iterable[Any] = (), *, report: DatasetReport | None = None
 ) -> Iterator[PreferenceExample]:
     """What a model answered, against what people corrected it to.
 
+    A correction of the root of a trace, which users see, goes to the llm run that gave the answer: the last call of
+    the root agent. Where that is not clear, the report says so, and there is no pair. If the run itself was corrected
+    too, that counts.
+
     Args:
-        runs: LangSmith llm runs, as for `examples_from_runs`; one at a time is held in memory.
+        runs: LangSmith llm runs, as for `examples_from_runs`; one at a time is held in memory, and all of a trace
+            whose root `feedback` corrects. Those of `select_runs` bring their corrections along.
         feedback: From langsmith's `Client.list_feedback`, held in memory where it has a `correction`: the
             answer's text, or outputs in any form that a run may have. The last one about a run counts.
             Corrections of a score, as LangSmith's evaluators get them, are no answers.
@@ -152,22 +164,23 @@ def preferences_from_corrections(
     """
     check_many("runs", runs, "runs")
     check_many("feedback", feedback, "feedback")
-    said: dict[str, tuple[str, Any, str]] = {}
+    said: dict[str, Correction] = {}
     step, report = "preferences_from_corrections", report if report is not None else DatasetReport()
     for index, item in enumerate(feedback):
         with _reading(f"feedback {index}", step, report):
-            get = getter(item)
-            correction, run_id = get("correction"), short_text(get("run_id")) or ""
-            if correction is None or (
-                isinstance(correction, OBJECT) and correction.keys() <= {"score", "value"}
-            ):
-                continue
-            when = time_text(get("modified_at") or get("created_at")) or ""
-            who = getter(get("feedback_source") or {})
-            by = short_text(who("user_id")) or short_text(who("type")) or "somebody"
-            if run_id not in said or when >= said[run_id][0]:
-                said[run_id] = (when, correction, f"corrected by {by} at {when or 'an unknown time'}")
-    yield from _corrected(runs, said, step, report)
+            found = correction_from(item)
+            if found is not None:
+                said[found.run_id] = later(found, said.get(found.run_id))
+    corrections = CorrectedRuns(said, step, report)
+
+    def pairs() -> Iterator[PreferenceExample]:
+        for run in report.reading(step, runs):
+            if correction := corrections.of(run):
+                yield from _corrected(run, correction.outputs, correction.change, step, report)
+        for run, correction in corrections.at_the_end():
+            yield from _corrected(run, correction.outputs, correction.change, step, report)
+
+    yield from report.writing(step, pairs())
 
 
 def preferences_from_edits(
@@ -200,7 +213,18 @@ def preferences_from_edits(
             if run_id not in said or when >= said[run_id][0]:
                 change = f"edited as dataset example {short_text(get('id'))} at {when or 'an unknown time'}"
                 said[run_id] = (when, get("outputs"), change)
-    yield from _corrected(runs, said, step, report)
+
+    def pairs() -> Iterator[PreferenceExample]:
+        missing = dict.fromkeys(said)
+        for run in report.reading(step, runs):
+            run_id = _id_of(run)
+            if run_id in said:
+                missing.pop(run_id, None)
+                yield from _corrected(run, *said[run_id][1:], step, report)
+        for run_id in missing:
+            report.add(DatasetChange(step=step, what=NOT_AMONG_THEM, example=run_id))
+
+    yield from report.writing(step, pairs())
 
 
 @contextmanager
@@ -214,31 +238,19 @@ def _reading(name: str, step: str, report: DatasetReport) -> Iterator[None]:
 
 
 def _corrected(
-    runs: Iterable[Any], said: dict[str, tuple[str, Any, str]], step: str, report: DatasetReport
+    run: Any, outputs: Any, change: str, step: str, report: DatasetReport
 ) -> Iterator[PreferenceExample]:
-    """Pairs of each run's own answer and of what was said of it: (when, outputs, what to tell)."""
-
-    def pairs() -> Iterator[PreferenceExample]:
-        missing = dict.fromkeys(said)
-        for run in report.reading(step, runs):
-            run_id = _id_of(run)
-            if run_id not in said:
-                continue
-            missing.pop(run_id, None)
-            _, outputs, change = said[run_id]
-            for example in _examples([run], step, report):
-                for better in _examples([_rerun(example, outputs, run_id)], step, report):
-                    # More than one message more is no correction of one answer.
-                    one = len(better.line["messages"]) == len(example.line["messages"])
-                    pair = pair_of(replace(better, source=example.source), example) if one else None
-                    if pair is None:
-                        report.add(DatasetChange(step=step, what="no other answer", example=run_id))
-                    else:
-                        yield replace(pair, rejected_source=None, changes=(*pair.changes, change))
-        for run_id in missing:
-            report.add(DatasetChange(step=step, what="its run is not among the runs", example=run_id))
-
-    yield from report.writing(step, pairs())
+    """The pair of a run's own answer and a better one."""
+    for example in _examples([run], step, report):
+        run_id = name_of(example, 0)
+        for better in _examples([_rerun(example, outputs, run_id)], step, report):
+            # More than one message more is no correction of one answer.
+            one = len(better.line["messages"]) == len(example.line["messages"])
+            pair = pair_of(replace(better, source=example.source), example) if one else None
+            if pair is None:
+                report.add(DatasetChange(step=step, what="no other answer", example=run_id))
+            else:
+                yield replace(pair, rejected_source=None, changes=(*pair.changes, change))
 
 
 def _rerun(example: TrainingExample, outputs: Any, run_id: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def scored(
         report: Takes what is left out.
     """
     for index, example in enumerate(examples):
-        value = example.source.scores.get(score) if example.source else None
+        value = example.source.score(score) if example.source else None
         if value is None or example.line["messages"][-1]["role"] != "assistant":
             what = "without the score" if value is None else "without an answer"
             report.add(DatasetChange(step=step, what=what, example=name_of(example, index)))

@@ -326,6 +326,7 @@ class PlainRun(Struct, Generic[Tools, Params], gc=False):
     prompt_tokens: Any = None
     completion_tokens: Any = None
     feedback_stats: Any = None
+    trace_feedback_stats: Any = None
     serialized: PlainMadeWith | None = None
     manifest: PlainMadeWith | None = None
 

@@ -55,7 +55,8 @@ def plain_run(run: Any) -> tuple[FoundRun, bool]:
             return _from_row(run), True
         return msgspec.convert(run, RunOfObjects), False
     if (kind.__module__, kind.__name__) in MODELS:
-        return msgspec.convert(run.__dict__, RunOfObjects), False
+        given = run.__pydantic_extra__  # where select_runs puts what LangSmith's class has no field for
+        return msgspec.convert({**run.__dict__, **given} if given else run.__dict__, RunOfObjects), False
     raise NotPlain  # other objects may make up their fields as they are asked for them
 
 
@@ -66,6 +67,7 @@ _COLUMNS: dict[str, msgspec.json.Decoder[Any]] = {
     "extra": msgspec.json.Decoder(ExtraOfText | None),
     "metadata": msgspec.json.Decoder(Any),
     "feedback_stats": msgspec.json.Decoder(Any),
+    "trace_feedback_stats": msgspec.json.Decoder(Any),
 }
 _MADE_WITH: Any = PlainMadeWith | None
 
@@ -166,4 +168,5 @@ def plain_source(run: FoundRun) -> RunSource:
         agent_type=role.agent_type,
         namespace=role.namespace,
         scores=scores_from(run.feedback_stats) if run.feedback_stats else {},
+        trace_scores=scores_from(run.trace_feedback_stats) if run.trace_feedback_stats else {},
     )

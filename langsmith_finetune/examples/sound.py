@@ -120,7 +120,7 @@ def check_form(where: str, line: dict[str, Any], *, kind: LineKind | None = None
 _OF_SOURCE: dict[str, tuple[type, ...]] = {
     field: (str, UUID) if field.endswith("_id") else (int,) if field.endswith("_tokens") else (str,)
     for field in RunSource.__struct_fields__
-    if field not in ("scores", "notes")
+    if field not in ("scores", "trace_scores", "notes")
 }
 
 
@@ -147,12 +147,13 @@ def _check_source(where: str, name: str, source: Any) -> None:
             continue
         if type(value) not in kinds or (kinds == (int,) and not 0 <= value < 2**63):
             raise _wrong(where, f"{name}.{field}", value, "a number of tokens" if kinds == (int,) else "text")
-    scores: Any = source.scores
-    if type(scores) is not dict or not all(
-        type(key) is str and (type(score) is float or (type(score) is int and abs(score) < 2**63))
-        for key, score in scores.items()
-    ):
-        raise _wrong(where, f"{name}.scores", scores, "a dict of numbers")
+    for field in ("scores", "trace_scores"):
+        scores: Any = getattr(source, field)
+        if type(scores) is not dict or not all(
+            type(key) is str and (type(score) is float or (type(score) is int and abs(score) < 2**63))
+            for key, score in scores.items()
+        ):
+            raise _wrong(where, f"{name}.{field}", scores, "a dict of numbers")
     notes: Any = source.notes
     if type(notes) is not tuple or any(
         type(note) is not Note or {type(note.kind), type(note.detail)} != {str} for note in notes

@@ -114,7 +114,8 @@ class RunSource(Struct, frozen=True, kw_only=True):  # a tenth of what a frozen 
         agent_type: What the call was for, as LangSmith sorts calls: see `AgentType`.
         namespace: The nodes on the way to this one, where a graph runs inside of another, each with the id of
             its run: `tools:<id>`.
-        scores: Average feedback scores by key.
+        scores: Average scores of the feedback on the run itself, by key.
+        trace_scores: Those of the feedback on the root of its trace, where users rate an answer.
         notes: What the example does not say about the run.
     """
 
@@ -133,4 +134,23 @@ class RunSource(Struct, frozen=True, kw_only=True):  # a tenth of what a frozen 
     agent_type: str | None = None
     namespace: str | None = None
     scores: Mapping[str, float] = {}
+    trace_scores: Mapping[str, float] = {}
     notes: tuple[Note, ...] = ()
+
+    def score(self, key: str) -> float | None:
+        """The run's own score, or else that of its trace; None if neither has one under this key.
+
+        Args:
+            key: The key of the feedback.
+
+        Example:
+            >>> source = RunSource(run_id="a", scores={"correct": 0.0}, trace_scores={"correct": 1.0, "liked": 1.0})
+            >>> source.score("correct"), source.score("liked"), source.score("other")
+            (0.0, 1.0, None)
+        """
+        return self.scores.get(key, self.trace_scores.get(key))
+
+    @property
+    def all_scores(self) -> dict[str, float]:
+        """What `score` gives for each key."""
+        return {**self.trace_scores, **self.scores}

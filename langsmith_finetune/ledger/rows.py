@@ -43,6 +43,8 @@ class SourceRow(TypedDict, total=False):
     node: str
     agent_type: str
     scores: dict[str, float]
+    trace_scores: dict[str, float]
+    """Of the feedback on the root of the run's trace."""
     notes: list[str]
 
 
@@ -102,10 +104,15 @@ def _source_row(source: RunSource) -> SourceRow:
         "agent": source.agent,
         "node": source.node,
         "agent_type": source.agent_type,
-        "scores": {key: score for key, score in source.scores.items() if math.isfinite(score)} or None,
+        "scores": _finite(source.scores) or None,
+        "trace_scores": _finite(source.trace_scores) or None,
         "notes": [note.kind for note in source.notes] or None,
     }
     return cast("SourceRow", {key: value for key, value in row.items() if value is not None})
+
+
+def _finite(scores: Mapping[str, float]) -> dict[str, float]:
+    return {key: score for key, score in scores.items() if math.isfinite(score)}
 
 
 def hashed(value: object) -> str | None:

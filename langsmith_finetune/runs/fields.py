@@ -108,7 +108,7 @@ def source_of(run: Any, notes: Callable[[Role], tuple[Note, ...]] | None = None)
         notes: Says what there is to say about it, now that the part is known which its call plays.
     """
     get = getter(run)
-    extra, stats = get("extra"), get("feedback_stats")
+    extra, stats, of_trace = get("extra"), get("feedback_stats"), get("trace_feedback_stats")
     metadata = metadata_of(extra if isinstance(extra, OBJECT) else {}, get("metadata"))
     role = role_from(metadata, get("name"))
     return RunSource(
@@ -127,6 +127,7 @@ def source_of(run: Any, notes: Callable[[Role], tuple[Note, ...]] | None = None)
         agent_type=role.agent_type,
         namespace=role.namespace,
         scores=scores_from(stats) if stats else {},
+        trace_scores=scores_from(of_trace) if of_trace else {},
         notes=notes(role) if notes is not None else (),
     )
 

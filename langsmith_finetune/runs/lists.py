@@ -217,6 +217,7 @@ class _LlmRuns:
         }
         runs = list(new.values())[: None if self._left is None else self._left - len(self._given)]
         self._given.update(run.id for run in runs)
+        yield from self._lookup.add_feedback(runs)
         return runs
 
     def _readable(self, runs: Iterable[Run | RunNotUsableError]) -> Iterator[Run]:

@@ -11,7 +11,10 @@ import msgspec
 from langsmith_finetune._foundation.json_text import short_text
 from langsmith_finetune.errors import RunNotUsableError
 
-_COLUMNS = ("inputs", "outputs", "extra", "events", "tags", "feedback_stats", "parent_run_ids", "metadata")
+_COLUMNS = (
+    *("inputs", "outputs", "extra", "events", "tags", "feedback_stats", "parent_run_ids", "metadata"),
+    *("trace_feedback_stats", "corrections"),
+)
 """What LangSmith's bulk export writes as JSON text, https://docs.langchain.com/langsmith/data-export"""
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from langsmith_finetune import InvalidExampleError, PreferenceExample, TrainingExample
 from langsmith_finetune.dataset.hf import examples_from_hf, to_hf_dataset
+from langsmith_finetune.examples.example import replace
 from langsmith_finetune.runs import Note, RunSource
 from tests.support.messages import CALL, HELLO
 from tests.support.strategies import conversations, scaled
@@ -22,6 +23,7 @@ SOURCE = RunSource(
     model="gpt-4.1",
     prompt_tokens=5,
     scores={"stars": 0.1 + 0.2},
+    trace_scores={"liked": 1.0},
     notes=(Note(run_id="r1", kind="tool_choice", detail="d"),),
 )
 PAIR = {
@@ -57,6 +59,15 @@ def test_examples_keep_where_they_came_from():
         PreferenceExample(line=PAIR, source=SOURCE, rejected_source=RunSource(run_id="r2"), changes=("x",))
     ]
     assert list(examples_from_hf(to_hf_dataset(pairs))) == pairs
+
+
+def test_sources_that_know_no_scores_of_a_trace_are_read():
+    """As earlier versions wrote them."""
+    row = to_hf_dataset([TrainingExample(line=HELLO, source=SOURCE)]).to_list()
+    assert '"trace_scores":{"liked":1.0},' in row[0]["source"]
+    row[0]["source"] = row[0]["source"].replace('"trace_scores":{"liked":1.0},', "")
+    [example] = examples_from_hf(datasets.Dataset.from_list(row))
+    assert example.source == replace(SOURCE, trace_scores={})
 
 
 @pytest.mark.parametrize("how", ["parquet", "disk", "json"])

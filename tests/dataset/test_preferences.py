@@ -288,6 +288,87 @@ def test_corrections_of_scores_and_of_other_runs_make_no_pair():
     assert (change.what, change.example) == ("its run is not among the runs", other)
 
 
+ROOT = str(UUID(int=9))
+AGENT = {"langgraph_node": "model"}
+
+
+def below(make, run_id, second, *, said="Ho", metadata=AGENT, **fields):
+    """An llm run of the trace that ROOT is the root of."""
+    line = {**LINE, "messages": [*INPUT["messages"], {"role": "assistant", "content": said}]}
+    run = make(line) | {"id": run_id, "trace_id": ROOT, "parent_run_id": ROOT}
+    times = {"start_time": f"2026-11-22T08:00:{second:02}", "end_time": f"2026-11-22T08:00:{second + 1:02}"}
+    run["extra"] = {**run["extra"], "metadata": {**run["extra"].get("metadata", {}), **metadata}}
+    return run | times | fields
+
+
+@pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
+def test_a_correction_of_the_root_goes_to_the_run_that_answered(make):
+    tool = {**AGENT, "langgraph_checkpoint_ns": "tools:1|model:2"}
+    runs = [below(make, "2", 5), below(make, "1", 1, said="Let me see"), below(make, "3", 9, metadata=tool)]
+    report = DatasetReport()
+    for some in (runs, iter(runs), runs[::-1]):
+        [pair] = preferences_from_corrections(some, [feedback("Better", run_id=ROOT)], report=report)
+        assert told([pair]) == [(("Better", "2"), ("Ho", None))]
+    assert report.changes == {}
+
+
+def test_the_runs_own_correction_counts_before_that_of_its_root():
+    later = datetime(2026, 11, 23, tzinfo=UTC)
+    items = [feedback("Own"), feedback("Root's", run_id=ROOT, when=later)]
+    [pair] = preferences_from_corrections([below(wrap_openai_run, RUN, 1)], items)
+    assert pair.line["preferred_output"][0]["content"] == "Own"
+
+
+def test_what_a_run_brings_along_and_what_is_given_are_one():
+    brought = {"run_id": ROOT, "correction": "Brought", "modified_at": WHEN.isoformat(), "answered_by": ["1"]}
+    runs = [
+        below(wrap_openai_run, "1", 1, corrections=[brought]),
+        below(wrap_openai_run, "2", 5, corrections=[brought]),
+    ]
+    for when, text in (
+        (datetime(2026, 11, 21, tzinfo=UTC), "Brought"),
+        (datetime(2026, 11, 23, tzinfo=UTC), "Given"),
+    ):
+        [pair] = preferences_from_corrections(runs, [feedback("Given", run_id=ROOT, when=when)])
+        assert (pair.line["preferred_output"][0]["content"], pair.source.run_id) == (text, "1")
+
+
+def test_where_several_may_have_answered_there_is_no_pair_but_a_report():
+    runs = [below(wrap_openai_run, n, 1) for n in ("1", "2")]
+    report = DatasetReport()
+    assert not list(preferences_from_corrections(runs, [feedback("Better", run_id=ROOT)], report=report))
+    [change] = report.changes["preferences_from_corrections"]
+    assert (change.what, change.example, change.detail) == (
+        "not clear which run answered",
+        ROOT,
+        "it may be 1 or 2",
+    )
+    assert "1 not clear which run answered" in str(report)
+
+
+def test_the_root_among_the_runs_says_what_it_returned():
+    root = {"id": ROOT, "trace_id": ROOT, "run_type": "chain", "outputs": {"answer": "Ho"}}
+    runs = [
+        below(wrap_openai_run, "1", 1, metadata={}),
+        below(wrap_openai_run, "2", 5, said="A title", metadata={}),
+    ]
+    report = DatasetReport()
+    [pair] = preferences_from_corrections([root, *runs], [feedback("Better", run_id=ROOT)], report=report)
+    assert pair.source.run_id == "1"
+    assert report.changes == {}
+
+
+STRANGE = [7, "x", [7], [None], [{}], [{"correction": "x"}], [{"correction": "x", "run_id": [1]}],
+           [{"correction": "x", "run_id": ROOT, "answered_by": [7]}], [{"correction": "x", "run_id": ROOT, "answered_by": "1"}],
+           [{"correction": {"a": 1}, "run_id": "1", "feedback_source": 3}]]  # fmt: skip
+
+
+@pytest.mark.parametrize("corrections", STRANGE)
+def test_strange_corrections_of_a_run_raise_nothing(corrections):
+    runs = [below(wrap_openai_run, "1", 1, corrections=corrections)]
+    assert len(list(preferences_from_corrections(runs))) <= 1
+
+
 def test_edits_of_annotation_queues_are_preferred():
     run = wrap_openai_run(LINE)
     outputs = {"choices": [{"message": {"role": "assistant", "content": "Edited"}}]}

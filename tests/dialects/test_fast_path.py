@@ -75,6 +75,8 @@ def test_fast_path_takes_langsmith_objects():
     for known in (v1, v2):
         assert read_fast(known) is not None
         assert conversation_from_run(known) == read_full(known)
+    v2.trace_feedback_stats = {"user_score": {"n": 1, "avg": 1.0}}  # as select_runs gives it
+    assert read_fast(v2)[1].trace_scores == read_full(v2)[1].trace_scores == {"user_score": 1.0}
     other = SimpleNamespace(**run)
     assert read_fast(other) is None
     assert conversation_from_run(other)[0].messages == HELLO["messages"]
@@ -85,6 +87,7 @@ texts = st.sampled_from(
 )
 oddities = st.sampled_from([None, [], {}, "", 0, "x", ["x"], {"x": 1}, True])
 PATHS: dict[str, tuple[Any, ...]] = {
+    "feedback_stats": (), "trace_feedback_stats": (),
     "run_type": (), "status": (), "error": (), "attachments": (), "metadata": (), "thread_id": (),
     "system": ("inputs",), "tools": ("inputs",), "tool_choice": ("inputs",), "model_parameters": ("inputs",),
     "messages": ("inputs",), "content": ("outputs",), "generations": ("outputs",), "choices": ("outputs",),

@@ -12,7 +12,7 @@ from langsmith_finetune.runs.select import select_runs
 from tests.support.langsmith_runs import NOW, V2_QUERY, client_of, hours, number, numbers
 from tests.support.standins.langsmith import PROJECT_ID, LangSmith, trace
 from tests.support.standins.server import Response
-from tests.support.standins.traffic import TRAFFIC, Case, queries
+from tests.support.standins.traffic import TRAFFIC, Case, queries, queries_and_others
 
 V1_ONLY = {"v2": False, "version": "0.13.37"}
 
@@ -47,12 +47,23 @@ def test_a_long_selection_takes_at_most_1_3_times_the_least(traffic, ordered):
     assert queries(case) <= case.least * 1.3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("api", ["v1", "v2"])
+@pytest.mark.parametrize(("rated", "most"), [(0.0, 2), (0.1, 4), (1.0, 45)])
+def test_feedback_takes_no_run_query_and_few_requests_of_its_own(api, rated, most):
+    made, of_feedback = queries_and_others(Case("steady", api, 1500, rated=rated))
+    assert made == queries(Case("steady", api, 1500))
+    assert of_feedback <= most
+
+
 @pytest.mark.parametrize("offers", [{"v1": False}, V1_ONLY])
-def test_ten_runs_of_a_busy_project_take_three_requests_in_all(offers):
+def test_ten_runs_of_a_busy_project_take_three_requests_and_one_for_feedback(offers):
     with LangSmith(hours(3000), **offers) as server:
         runs = list(select_runs(client_of(server), project_name="support-bot", limit=10))
         assert [run.id for run in runs] == [number(n) for n in range(10)]
-        assert len(server.requests) <= 3
+        of_feedback = [request for request in server.requests if request.path == "/api/v1/feedback"]
+        assert len(server.requests) - len(of_feedback) <= 3
+        assert len(of_feedback) == 1
 
 
 def test_ten_runs_that_come_in_no_order_take_three_queries():

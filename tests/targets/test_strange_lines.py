@@ -222,7 +222,10 @@ def test_a_line_with_a_strange_value_is_checked_and_mended(target, name):
 def test_strange_value_beside_a_line_is_refused_by_name(name, tmp_path):
     value = STRANGE_IN_LINES[name]()
     sources = [structs.replace(SOURCE, **{field: value}) for field in RunSource.__struct_fields__]
-    sources += [value, structs.replace(SOURCE, scores={"k": value})]
+    sources += [
+        value,
+        *(structs.replace(SOURCE, **{name: {"k": value}}) for name in ("scores", "trace_scores")),
+    ]
     notes = (Note(run_id="r-1", kind=value, detail="x"), Note(run_id="r-1", kind="redacted", detail=value))
     sources += [structs.replace(SOURCE, notes=(note,)) for note in notes]
     examples = [TrainingExample(line=PLAIN, source=source) for source in sources]

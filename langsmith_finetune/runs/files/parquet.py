@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.runs.files.roots import RootFields
 from langsmith_finetune.runs.files.run_file import (
     FIELDS,
     JSON_COLUMNS,
@@ -37,7 +38,8 @@ except ImportError as error:
     raise missing("reading Parquet, .zst or object storage", "pyarrow", "bulk") from error
 
 _NEEDED = {"id", "run_type", "inputs", "outputs"}
-_TEXTS = ("tags", "parent_run_ids")  # JSON text too, but short
+_TEXTS = ("tags", "parent_run_ids", "trace_feedback_stats", "corrections")  # JSON text too, but short
+_OF_ROOTS = frozenset(RootFields.__struct_fields__)
 _PROJECT = pa.field("session_id", pa.string())
 _FOLDERS = ds.HivePartitioning(pa.schema([_PROJECT]))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -150,13 +152,16 @@ def _columns(where: str, schema: Any, wanted: Wanted) -> list[str]:
     asked = {name for name in ("run_type", "status") if getattr(wanted, name)}
     asked |= {"start_time"} if wanted.start_time or wanted.end_time else set()
     asked |= {"extra"} if wanted.roles and "metadata" not in schema.names else set()
-    missing = sorted((_NEEDED | asked) - set(schema.names))
+    needed = {"id", "feedback_stats"} if wanted.rated_roots else _NEEDED
+    missing = sorted((needed | asked) - set(schema.names))
     if wanted.project_id and "session_id" not in schema.names and "/session_id=" not in where:
         missing.append("session_id")
     if missing:
         fix = "Export them too (export_fields), or do not ask for them"
         raise InvalidExampleError(where, "", f"lacks the columns {', '.join(missing)}", fix)
     columns = [name for name in FIELDS if name in schema.names]
+    if wanted.rated_roots:
+        columns = [name for name in columns if name in _OF_ROOTS]
     for name in columns:
         if schema.names.count(name) > 1:
             raise InvalidExampleError(where, name, "is the name of several columns", "Keep one of them")
@@ -188,7 +193,7 @@ def _fits(name: str, kind: Any) -> bool:
 
 def _condition(schema: Any, wanted: Wanted) -> Any:
     """The wish as an expression over the file's own columns; None asks for nothing."""
-    asked = []
+    asked = [ds.field("feedback_stats").is_valid()] if wanted.rated_roots else []
     for column, value in (
         ("session_id", wanted.project_id),
         ("run_type", wanted.run_type),

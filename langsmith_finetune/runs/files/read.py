@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -18,6 +19,7 @@ import msgspec
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.runs.files.roots import RatedRoots, RootFields
 from langsmith_finetune.runs.files.run_file import (
     FIELDS,
     JSON_COLUMNS,
@@ -47,13 +49,17 @@ def run_files(
     end_time: datetime | None = None,
     filesystem: Any = None,
     decode: bool = True,
+    trace_feedback: bool = True,
     on_skip: OnSkip | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the runs that lie in files, one at a time, as dicts of the fields that this library reads.
 
     Reads JSON lines (`save_runs`, the `langsmith` command line, a dump of the SDK's runs), also as `.gz` and
     `.zst`; and Parquet as LangSmith's bulk export writes it, in both format versions, where the conditions
-    also spare the reading of row groups. Memory does not grow with the files.
+    also spare the reading of row groups. Memory does not grow with the files, but for `trace_feedback`.
+
+    Users rate the root of a trace. The files are therefore gone through twice: first for the feedback of roots,
+    wherever they stand and whatever the conditions, which each run below them then has as `trace_feedback_stats`.
 
     Args:
         paths: Files, or folders to search (hidden files and the export's stray `tmp/` folders are left
@@ -69,6 +75,8 @@ def run_files(
         start_time: The first start time wanted; one without a time zone is UTC.
         end_time: The first start time not wanted.
         filesystem: A pyarrow or fsspec file system that holds the paths. Default: found from each path.
+        trace_feedback: False reads the files once, and leaves the feedback of roots out. It takes about 200 bytes
+            of memory for each root that has some.
         decode: False leaves inputs, outputs, extra, events and feedback_stats as JSON text, as bytes.
         on_skip: Called for each line, cell, row group or file that is broken, and reading goes on with the
             next. Without it, the first one raises.
@@ -98,11 +106,26 @@ def run_files(
         roles=roles_of(agents, nodes, agent_types),
     )
     skip = on_skip or _refuse
-    return (
-        run
-        for file in files_of(paths, filesystem)
-        for run in runs_of(file, wanted, decode=decode, on_skip=skip)
-    )
+
+    def found() -> Iterator[dict[str, Any]]:
+        files: Iterable[RunFile] = files_of(paths, filesystem)
+        roots = RatedRoots()
+        if trace_feedback:
+            files = list(files)
+            roots = RatedRoots(
+                row
+                for file in files
+                for row in runs_of(file, Wanted(rated_roots=True), decode=False, on_skip=_told_later)
+            )
+        for file in files:
+            for run in runs_of(file, wanted, decode=decode, on_skip=skip):
+                yield roots.add_to(run)
+
+    return found()
+
+
+def _told_later(error: InvalidExampleError) -> None:
+    """What is broken is told when the runs are read."""
 
 
 def runs_of(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) -> Iterator[dict[str, Any]]:
@@ -159,7 +182,11 @@ def _json_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) 
                 if not text.strip():
                     continue
                 try:
-                    row = _row(f"{file.path}:{number}", text, wanted, decode=decode)
+                    row = (
+                        _root_row(text)
+                        if wanted.rated_roots
+                        else _row(f"{file.path}:{number}", text, wanted, decode=decode)
+                    )
                 except InvalidExampleError as error:
                     on_skip(error)
                 else:
@@ -191,6 +218,24 @@ def _reading(file: RunFile) -> AbstractContextManager[BinaryIO]:
     from langsmith_finetune.runs.files.parquet import byte_stream  # noqa: PLC0415 - needs pyarrow
 
     return cast("BinaryIO", io.BufferedReader(byte_stream(file), 1 << 20))
+
+
+def _root_row(data: bytes) -> dict[str, Any] | None:
+    """The few fields of a root that has feedback, if the line holds one."""
+    if not _HAS_FEEDBACK.search(data):
+        return None
+    try:
+        return msgspec.structs.asdict(_ROOT_FIELDS.decode(data))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        try:
+            row = json.loads(data)  # which takes what Python's own writer wrote
+        except (ValueError, RecursionError):
+            return None
+        return row if isinstance(row, dict) else None
+
+
+_HAS_FEEDBACK = re.compile(rb'"feedback_stats"\s*:(?!\s*(?:null|\{\s*\}|"(?:null|\{\s*\})?"))')
+_ROOT_FIELDS = msgspec.json.Decoder(RootFields)
 
 
 def _row(where: str, data: bytes, wanted: Wanted, *, decode: bool) -> dict[str, Any] | None:

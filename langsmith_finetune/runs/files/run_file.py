@@ -23,6 +23,7 @@ FIELDS = (
     *("trace_id", "parent_run_id", "parent_run_ids", "dotted_order", "session_id", "project_id"),
     *("tags", "name", "prompt_tokens", "completion_tokens", "reference_example_id"),
     *("metadata", "thread_id", "attachments", "serialized", "manifest"),
+    *("trace_feedback_stats", "corrections"),
 )
 """What the rest of the library reads of a run; nothing else is kept."""
 
@@ -45,7 +46,10 @@ Paths: TypeAlias = AnyPath | Iterable[AnyPath]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which runs to read; None asks for nothing."""
+    """Which runs to read; None asks for nothing.
+
+    `rated_roots` asks for a few fields of the roots that have feedback; a reader may pass over all else.
+    """
 
     project_id: str | None = None
     run_type: str | None = None
@@ -53,6 +57,7 @@ class Wanted:
     start_time: datetime | None = None
     end_time: datetime | None = None
     roles: Roles | None = None
+    rated_roots: bool = False
 
     def takes(self, row: Mapping[str, Any]) -> bool:
         """True if a run is among them. A field that is null fits no condition.

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import langsmith
 
 from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.runs.langsmith.all_pages import TRACES_AT_ONCE, all_pages, take_by_id
+from langsmith_finetune.runs.langsmith.feedback import FeedbackOfProjects
 from langsmith_finetune.runs.langsmith.filters import is_one_of
-from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
 from langsmith_finetune.runs.langsmith.projects import (
     Project,
     as_project,
@@ -23,7 +24,6 @@ from langsmith_finetune.runs.langsmith.read_apis import (
     PAGE_SIZE,
     V1,
     V2,
-    Answer,
     RunApi,
     RunQuery,
 )
@@ -35,7 +35,7 @@ from langsmith_finetune.runs.langsmith.transport import (
     connected,
     execute,
 )
-from langsmith_finetune.runs.langsmith.window_reader import TRACES_AT_ONCE, just_before, place_of
+from langsmith_finetune.runs.langsmith.window_reader import just_before, place_of
 
 if TYPE_CHECKING:
     from langsmith.types import Run
@@ -64,7 +64,7 @@ def fetch_runs(run_ids: Iterable[str | uuid.UUID], client: Any = None) -> Iterat
         lookup = IdLookup()
         while page:
             wanted = _possible(page)
-            yield from _matched(page, execute(api, lookup.find(wanted)) if wanted else {})
+            yield from _matched(page, execute(api, lookup.find_rated(wanted)) if wanted else {})
             page = list(islice(ids, PAGE_SIZE))
 
 
@@ -93,7 +93,7 @@ async def afetch_runs(
         lookup = IdLookup()
         while page:
             wanted = _possible(page)
-            for pair in _matched(page, await aexecute(api, lookup.find(wanted)) if wanted else {}):
+            for pair in _matched(page, await aexecute(api, lookup.find_rated(wanted)) if wanted else {}):
                 yield pair
             page = list(islice(ids, PAGE_SIZE))
 
@@ -151,6 +151,21 @@ class IdLookup:
 
     def __init__(self) -> None:
         self._projects: list[Project] | None = None
+        self._feedback = FeedbackOfProjects()
+
+    def find_rated(self, ids: Iterable[str]) -> RequestPlan[dict[str, Run | RunNotUsableError]]:
+        """`find`, and what was said of the roots of the llm runs among them."""
+        found = yield from self.find(ids)
+        yield from self.add_feedback(run for run in found.values() if not isinstance(run, RunNotUsableError))
+        return found
+
+    def add_feedback(self, runs: Iterable[Run]) -> RequestPlan[None]:
+        """Give llm runs that this has found what was said of the roots of their traces."""
+        yield from self._feedback.add_to([run for run in runs if run.run_type == "LLM"], self._api)
+
+    @property
+    def _api(self) -> RunApi:
+        return V1 if self._projects is None else V2
 
     def find(self, ids: Iterable[str]) -> RequestPlan[dict[str, Run | RunNotUsableError]]:
         """The runs with these ids (at most `PAGE_SIZE`) that exist, by their ids; or why one cannot be read."""
@@ -163,7 +178,7 @@ class IdLookup:
                 if error.status_code not in NOT_OFFERED:
                     raise
             else:
-                _take_by_id(found, answer)
+                take_by_id(found, answer)
                 return found
             rows, _ = yield from projects({})
             self._projects = [as_project(row) for row in rows if isinstance(row.get("id"), str)]
@@ -174,14 +189,13 @@ class IdLookup:
                 project_ids=tuple(project.id for project in some),
                 since=just_before(min(project.started_at for project in some)),
             )
-            yield from _all_pages(V2, searched, found)
+            yield from all_pages(V2, searched, found)
             if all(run_id in found for run_id in query.ids):
                 break
         return found
 
     def llm_runs_of(self, traces: Iterable[Run]) -> RequestPlan[list[Run | RunNotUsableError]]:
         """The llm runs that did not fail, of the traces of some runs that `find` gave, in no order."""
-        api = V1 if self._projects is None else V2
         by_project: dict[str, list[Run]] = {}
         for trace in traces:
             if isinstance(trace.project_id, str) and isinstance(trace.trace_id, str):
@@ -197,24 +211,5 @@ class IdLookup:
                     since=just_before(min(place_of(run)[0] for run in some)),
                     trace_filter=is_one_of("id", dict.fromkeys(run.trace_id or "" for run in some)),
                 )
-                yield from _all_pages(api, query, found)
+                yield from all_pages(self._api, query, found)
         return list(found.values())
-
-
-def _all_pages(api: RunApi, query: RunQuery, found: dict[str, Run | RunNotUsableError]) -> RequestPlan[None]:
-    """Add what the cursors lead to."""
-    pages = Pages("runs", most=MOST_AT_ONCE)
-    cursor: str | None = None
-    while True:
-        answer = yield from api.ask(query, cursor)
-        _take_by_id(found, answer)
-        cursor = answer.cursor
-        pages.turned([run.id for run in answer.runs], cursor=cursor)
-        if cursor is None:
-            return
-
-
-def _take_by_id(found: dict[str, Run | RunNotUsableError], answer: Answer) -> None:
-    found |= {run.id or "": run for run in answer.runs}
-    for error in answer.unreadable:
-        found.setdefault(error.run_id, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, closing
@@ -109,7 +110,10 @@ def _stream(
                     if window not in reading:
                         talk = selected.read(window, progress.reading(window))
                         reading[window] = pool.submit(execute, api, talk)
-                yield from progress.take(reading.pop(windows[0]).result())
+                runs = deque(progress.take(reading.pop(windows[0]).result()))
+                execute(api, selected.add_from_roots(runs))
+                while runs:
+                    yield runs.popleft()
         finally:
             api.closing = True
             pool.shutdown(cancel_futures=True)
@@ -128,8 +132,10 @@ async def _astream(
                     if window not in reading:
                         talk = selected.read(window, progress.reading(window))
                         reading[window] = asyncio.create_task(aexecute(api, talk))
-                for found in progress.take(await reading.pop(windows[0])):
-                    yield found
+                runs = deque(progress.take(await reading.pop(windows[0])))
+                await aexecute(api, selected.add_from_roots(runs))
+                while runs:
+                    yield runs.popleft()
         finally:
             for task in reading.values():
                 task.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import langsmith
 
 from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.runs.langsmith.feedback import NEEDED, FeedbackReader
 from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
 from langsmith_finetune.runs.langsmith.projects import (
     Project,
@@ -128,6 +129,7 @@ class Selected:
         self._conditions = conditions
         self._apis = apis  # the first is asked; once one has answered, there is no other
         self._answered = False
+        self._feedback = FeedbackReader(project.id, just_before(project.started_at))
 
     @property
     def api(self) -> RunApi:
@@ -152,9 +154,14 @@ class Selected:
                 self._apis = self._apis[1:]
                 continue
             self._answered = True
-            if page.whole and self._conditions.example_of_root:
-                yield from self._take_examples_from_roots(api, page.runs)
             return page
+
+    def add_from_roots(self, runs: Collection[Run]) -> RequestPlan[None]:
+        """Give runs that are handed out what only the roots of their traces have."""
+        if self._conditions.example_of_root:
+            yield from self._take_examples_from_roots(self.api, runs)
+        if NEEDED.issubset(self._conditions.fields):
+            yield from self._feedback.add_to(runs, self.api)
 
     def _read(self, api: RunApi, window: Window, how: Reading) -> RequestPlan[Page]:
         """A page, or the few that cursors lead to; all that they lead to where the window has one moment."""
@@ -188,7 +195,7 @@ class Selected:
             divisible=window.until - window.since > _SHORT or (page_size > _SMALL_PAGE and window.divisible),
         )
 
-    def _take_examples_from_roots(self, api: RunApi, runs: list[Run]) -> RequestPlan[None]:
+    def _take_examples_from_roots(self, api: RunApi, runs: Collection[Run]) -> RequestPlan[None]:
         traces = dict.fromkeys(run.trace_id for run in runs if run.trace_id and not run.reference_example_id)
         examples: dict[str | None, str | None] = {}
         for ids in _pages(filter(None, traces)):
@@ -282,13 +289,6 @@ def _expired(error: Exception) -> bool:
 def _pages(ids: Iterable[str]) -> list[tuple[str, ...]]:
     given = list(ids)
     return [tuple(given[at : at + PAGE_SIZE]) for at in range(0, len(given), PAGE_SIZE)]
-
-
-# --- by id -----------------------------------------------------------------------------------------------
-
-
-TRACES_AT_ONCE = 25
-"""Traces to ask for at once; one can have thousands of runs."""
 
 
 def just_before(time: datetime) -> datetime:

@@ -59,7 +59,7 @@ def trace(
     root: dict[str, Any] | None = None,
     **llm: Any,
 ) -> list[dict[str, Any]]:
-    """A chain with one llm call in it, as posted; `feedback` is a list of keys and scores."""
+    """A chain with one llm call in it, as posted; `feedback` is a list of feedback: its keys, scores, comments."""
     root_id = str(uuid.uuid5(uuid.NAMESPACE_OID, run_id))
     stamp = started.strftime("%Y%m%dT%H%M%S%fZ")
     common = {"trace_id": root_id, "session_id": project_id, "tags": [], "extra": {"metadata": {}}}
@@ -115,6 +115,7 @@ class LangSmith(StandIn):
         queue_items: bool = True,
         sources: dict[str, list[str | None]] | None = None,
         experiments: Iterable[str] = (),
+        feedback: bool = True,
     ) -> None:
         super().__init__(port)
         self.runs: list[dict[str, Any]] = []
@@ -134,6 +135,7 @@ class LangSmith(StandIn):
         self.queue_items = queue_items  # whether it has the endpoint for them
         self.sources = sources or {}  # by dataset name, the source runs of its examples
         self.experiments = set(experiments)  # which projects are
+        self.feedback = feedback  # whether it lists feedback
         starts = [_time(run["start_time"]) for run in self.runs]
         # As a project that its first trace created: it starts when that trace arrived.
         arrived = min(starts, default=now()) + timedelta(seconds=3)
@@ -201,6 +203,8 @@ class LangSmith(StandIn):
                 found = [self._dataset(name) for name in known if name in wanted]
                 ids = request.query.get("id", [row["id"] for row in found])
                 return Response(200, [row for row in found if row["id"] in ids])
+            case ("GET", "feedback") if self.feedback:
+                return Response(200, self._feedback(request.query))
             case ("GET", "examples"):
                 return Response(200, self._examples(request.query))
             case ("GET", "annotation-queues"):
@@ -284,6 +288,41 @@ class LangSmith(StandIn):
             for n, source in enumerate(self.sources[self._dataset_name(dataset_id)])
         ]
         return examples[offset : offset + size]
+
+    # --- feedback ---
+
+    def _feedback(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
+        """As `GET /api/v1/feedback` lists it: of some runs, or of a project, by offset."""
+        if unknown := set(query) - {"run", "session", "key", "source", "limit", "offset"}:
+            raise Refused(422, f"unknown parameters {sorted(unknown)}")
+        size, offset = int(query.get("limit", ["100"])[0]), int(query.get("offset", ["0"])[0])
+        if not 1 <= size <= 100:
+            raise Refused(422, "limit must be at most 100")
+        if len(query.get("run", [])) > 100:
+            raise Refused(414, "URI Too Long")
+        found = []
+        for run in self.runs:
+            if run["id"] not in query.get("run", [run["id"]]):
+                continue
+            if run["session_id"] not in query.get("session", [run["session_id"]]):
+                continue
+            for number, entry in enumerate(run.get("feedback", [])):
+                found.append({
+                    "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{run['id']} {number}")),
+                    "run_id": run["id"],
+                    "trace_id": run["trace_id"],
+                    "session_id": run["session_id"],
+                    "is_root": run["parent_run_id"] is None,
+                    "created_at": run["end_time"] or run["start_time"],
+                    "modified_at": run["end_time"] or run["start_time"],
+                    "feedback_source": {"type": "api", "user_id": None, "user_name": "Ada Lovelace"},
+                    "score": None,
+                    "value": None,
+                    "comment": None,
+                    "correction": None,
+                    **entry,
+                })  # fmt: skip
+        return found[offset : offset + size]
 
     # --- annotation queues ---
 
@@ -468,10 +507,14 @@ def _page(
 
 
 def _stats(feedback: list[dict[str, Any]]) -> dict[str, Any]:
-    scores: dict[str, list[float]] = {}
-    for entry in feedback:
-        scores.setdefault(entry["key"], []).append(entry["score"])
-    return {key: {"n": len(found), "avg": sum(found) / len(found)} for key, found in scores.items()}
+    stats: dict[str, Any] = {}
+    for key in dict.fromkeys(entry["key"] for entry in feedback):
+        entries = [entry for entry in feedback if entry["key"] == key]
+        scores = [entry["score"] for entry in entries if entry.get("score") is not None]
+        comments = [entry["comment"] for entry in entries if entry.get("comment")]
+        average = sum(scores) / len(scores) if scores else None
+        stats[key] = {"n": len(entries), "avg": average, **({"comments": comments} if comments else {})}
+    return stats
 
 
 def _iso(time: datetime) -> str:

@@ -158,7 +158,8 @@ def _all(nodes: list[Any]) -> Accepts:
     for kind, tests in joint.items():
         parts.append(
             lambda run, kind=kind, tests=tests: any(
-                all(test(entry[part]) for part, test in tests) for entry in _entries(run, kind)
+                all((found := entry.get(part)) is not None and test(found) for part, test in tests)
+                for entry in _entries(run, kind)
             )
         )
     return lambda run: all(part(run) for part in parts)

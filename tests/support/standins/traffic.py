@@ -74,6 +74,8 @@ class Case:
     count: int = 20_000
     ordered: bool = True
     limit: int | None = None
+    rated: float | None = None
+    """The share of roots that have feedback; where it is None, the runs have no roots."""
 
     @property
     def least(self) -> int:
@@ -82,14 +84,20 @@ class Case:
         return math.ceil(min(self.count, self.limit or self.count) / size)
 
 
-def runs_of(moment: Callable[[int, int, Random], float], count: int) -> list[dict[str, Any]]:
-    """Runs that began at such moments before now. They have no root: it is the number that counts."""
+def runs_of(
+    moment: Callable[[int, int, Random], float], count: int, rated: float | None = None
+) -> list[dict[str, Any]]:
+    """Runs that began at such moments before now. Most cases need no roots: it is the number that counts."""
     random = Random(7)
     runs = []
     for n in range(count):
         started = NOW - timedelta(seconds=moment(n, count, random))
-        run = trace(run_id=str(uuid.UUID(int=n, version=4)), started=started)[1]
-        runs.append(run | {"trace_id": run["id"], "parent_run_id": None})
+        feedback = [{"key": "user_score", "score": 1}] if n < count * (rated or 0) else []
+        root, run = trace(
+            run_id=str(uuid.UUID(int=n, version=4)), started=started, root={"feedback": feedback}
+        )
+        alone = {"trace_id": run["id"], "parent_run_id": None}
+        runs += [run | alone] if rated is None else [root, run]
     return runs
 
 
@@ -101,15 +109,23 @@ def _fake_clock() -> AbstractContextManager[FakeClock]:
 
 def queries(case: Case) -> int:
     """How many run queries a selection takes. All its runs are compared with those there are."""
-    runs = runs_of(TRAFFIC[case.traffic], case.count)
+    return queries_and_others(case)[0]
+
+
+def queries_and_others(case: Case) -> tuple[int, int]:
+    """How many run queries a selection takes, and how many requests for feedback."""
+    runs = runs_of(TRAFFIC[case.traffic], case.count, case.rated)
     offers = V1_ONLY if case.api == "v1" else {"v1": False}
     with (
         _fake_clock() as fake,
         LangSmith(runs, clock=fake, ordered=case.ordered, always_ordered=False, **offers) as server,
     ):
         with langsmith.Langsmith(api_key=KEY, base_url=server.url) as client:
-            found = [run.id for run in select_runs(client, project_id=PROJECT_ID, limit=case.limit)]
-        wanted = sorted(server.runs, key=lambda run: (run["start_time"], run["id"]), reverse=True)
-        assert found == [run["id"] for run in wanted][: case.limit], case
+            found = list(select_runs(client, project_id=PROJECT_ID, limit=case.limit))
+        llm = [run for run in server.runs if run["run_type"] == "llm"]
+        wanted = sorted(llm, key=lambda run: (run["start_time"], run["id"]), reverse=True)
+        assert [run.id for run in found] == [run["id"] for run in wanted][: case.limit], case
+        rated = {run["trace_id"] for run in server.runs if run["run_type"] == "chain" and run["feedback"]}
+        assert {run.trace_id for run in found if getattr(run, "trace_feedback_stats", None)} == rated, case
         assert server.refused == 0, case
-        return len(server.queried)
+        return len(server.queried), sum(request.path == "/api/v1/feedback" for request in server.requests)
