@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import atomic_pair
 from langsmith_finetune._foundation.line_bytes import line_json
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import (
     ANSWERS,
     LabelLine,
@@ -23,8 +24,12 @@ from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample, unseen_line
 from langsmith_finetune.examples.sound import is_example, line_of
 from langsmith_finetune.ledger.rows import closing_row, ledger_path, ledger_row
+from langsmith_finetune.targets.for_target import SplitReport, told
 from langsmith_finetune.targets.read_lines import sound_lines
-from langsmith_finetune.targets.registry import Target, TargetRules, rules_of, to_target
+from langsmith_finetune.targets.registry import Target, TargetRules, from_target, rules_of
+from langsmith_finetune.targets.splitting import SplitLine, Splitter
+
+logger = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,7 @@ class WrittenFile:
         bytes: Its size, in bytes.
         sha256: The SHA-256 of its bytes, in hexadecimal.
         ledger: The ledger beside it, if one was written.
+        split: How often the target needed another form of a line, where one was given.
     """
 
     path: Path
@@ -44,6 +50,7 @@ class WrittenFile:
     bytes: int
     sha256: str
     ledger: Path | None = None
+    split: SplitReport | None = field(default=None, compare=False)
 
 
 def write_jsonl(
@@ -52,6 +59,7 @@ def write_jsonl(
     *,
     target: Target | TargetRules | None = None,
     ledger: bool | None = None,
+    on_skip: Callable[[InvalidExampleError], None] | None = None,
 ) -> WrittenFile:
     """Write a file of training lines, of preferences or of labels, one line at a time, in constant memory.
 
@@ -65,20 +73,25 @@ def write_jsonl(
     Args:
         examples: Examples or bare lines, all of one kind: to train on, preferences, or labels.
         path: Where to write; an existing file is replaced.
-        target: Write the lines in the form that this target reads, such as `"together"`; see `to_target`. By
-            default they are written as they stand, in the form of OpenAI that most hosts read.
+        target: Write the rows that this target reads, such as `"together"`, all of which pass `check`; see
+            `to_target`. A line that it takes only as several is split, as by `split_line`; rows that are in its own
+            shape already are written as they are. By default lines are written as they stand, in the form of OpenAI
+            that most hosts read.
         ledger: Whether to write the ledger. By default where any example says where it came from. Without
             one, the ledger of the file that is replaced is removed, since it tells of other lines.
+        on_skip: Called with the reason for each example that is left out, or of which the target has no form for some
+            answers; what it takes is written. Errors tell the place among the examples. Without it, the first is raised.
 
     Returns:
-        The path, the number of lines and bytes, the SHA-256, and the ledger's path.
+        The path, the number of lines and bytes, the SHA-256, and the ledger's path; for a target, how often a line was
+        split, and context trained for want of weights, of which a warning is logged, too.
 
     Raises:
         FileNotFoundError: There is no such folder.
         InvalidExampleError: A line is not JSON, or holds neither messages nor a preference nor a label, or not what the
             lines before it hold; or the target would refuse it.
         TypeError: A single example was given.
-        ValueError: There is no such target.
+        ValueError: There is no such target; `on_skip` is given without one.
 
     Example:
         >>> import tempfile
@@ -92,21 +105,22 @@ def write_jsonl(
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
-    converted, prefix = _converter(target)
+    rules = None if target is None else rules_of(target)
+    if rules is None and on_skip is not None:
+        raise ValueError("on_skip= needs target=")
+    prefix = b"" if rules is None else rules.file_prefix
+    report = None if rules is None else SplitReport(rules.name)
     digest, count, size = hashlib.sha256(prefix), 0, len(prefix)
-    kind: LineKind | None = None
     keep_ledger = bool(ledger)
+    if rules is None or report is None:
+        lines = _as_they_stand(examples, path.name)
+    else:
+        rows_of_target = _for_target(examples, path.name, rules, on_skip, report)
+        lines = ((example, line_json(row)) for example, row in rows_of_target)
     with atomic_pair(path, ledger_path(path), keep_second=lambda: keep_ledger) as (file, rows):
         file.write(prefix)
-        for example in examples:
-            where = f"{path.name}:{count + 1}"
-            unseen = unseen_line(example) if converted is None and kind in (None, "training") else None
-            if unseen is None:
-                line = line_of(where, example)
-                kind = _check(where, line, kind)
-                data = line_json(line if converted is None else converted(line, where)) + b"\n"
-            else:
-                kind, data = "training", unseen.json() + b"\n"
+        for example, written in lines:
+            data = written + b"\n"
             file.write(data)
             digest.update(data)
             count, size = count + 1, size + len(data)
@@ -116,12 +130,15 @@ def write_jsonl(
                 keep_ledger = keep_ledger or has_source
         sha256 = digest.hexdigest()
         rows.write(closing_row(path.name, count, sha256))
+    if report is not None and (report.trained_context or report.left_out or report.lost):
+        logger.warning("%s: %s", path.name, report.says())
     return WrittenFile(
         path=path,
         count=count,
         bytes=size,
         sha256=sha256,
         ledger=ledger_path(path) if keep_ledger else None,
+        split=report,
     )
 
 
@@ -145,14 +162,66 @@ def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine | Lab
         yield cast("TrainingLine | PreferenceLine | LabelLine", line)
 
 
-def _converter(
-    target: Target | TargetRules | None,
-) -> tuple[Callable[[Mapping[str, Any], str], Mapping[str, Any]] | None, bytes]:
-    """How to turn a line into that of the target, and what its file begins with."""
-    if target is None:
-        return None, b""
-    rules = rules_of(target)
-    return lambda line, where: to_target(line, rules, where=where), rules.file_prefix
+_Given: TypeAlias = AnyExample | Mapping[str, Any]
+
+
+def _as_they_stand(examples: Iterable[_Given], name: str) -> Iterator[tuple[_Given, bytes]]:
+    """Each example with the text of its line."""
+    kind: LineKind | None = None
+    for number, example in enumerate(examples, start=1):
+        unseen = unseen_line(example) if kind in (None, "training") else None
+        if unseen is not None:
+            kind = "training"
+            yield example, unseen.json()
+            continue
+        where = f"{name}:{number}"
+        line = line_of(where, example)
+        kind = _check(where, line, kind)
+        yield example, line_json(line)
+
+
+def _for_target(
+    examples: Iterable[_Given],
+    name: str,
+    rules: TargetRules,
+    on_skip: Callable[[InvalidExampleError], None] | None,
+    report: SplitReport,
+) -> Iterator[tuple[_Given, Mapping[str, Any]]]:
+    """Each example with the rows that come of it, one at a time."""
+    splitter = Splitter(rules)
+    kind: LineKind | None = None
+    for number, example in enumerate(examples, start=1):
+        where = f"{name}:{number}"
+        line: Mapping[str, Any] = {}
+        is_row = False
+        try:
+            line = line_of(where, example)
+            is_row = _is_row(line, rules)
+            canonical = from_target(line, rules, where=where) if is_row else line
+            kind = _check(where, canonical, kind)
+            split = splitter.mended(canonical)
+            error = split.error(where)
+        except InvalidExampleError as found:
+            split, error = SplitLine(lines=()), found
+        if error is not None and on_skip is None:
+            raise error
+        report.add(where, split, error)
+        if error is not None and on_skip is not None:
+            on_skip(error)
+        if is_row and error is None:
+            yield example, line
+        elif is_example(example):
+            for part, taken in zip(told(example, split, rules.name), split.lines, strict=True):
+                yield part, rules.to_row(taken)
+        else:
+            for taken in split.lines:
+                yield example, rules.to_row(taken)
+
+
+def _is_row(line: Mapping[str, Any], rules: TargetRules) -> bool:
+    """True if a line is in the target's own shape. A line with a label has the keys of TRL's rows, but for its tools."""
+    has_keys = not rules.row_keys.isdisjoint(line)
+    return has_keys and (line.get("label") is None or isinstance(line.get("tools"), str))
 
 
 _KINDS: Mapping[LineKind, tuple[str, str]] = {

@@ -14,9 +14,13 @@ from langsmith_finetune import (
     InvalidExampleError,
     PreferenceExample,
     TrainingExample,
+    check,
     read_jsonl,
     write_jsonl,
 )
+from langsmith_finetune.ledger import Ledger
+from langsmith_finetune.runs import RunSource
+from langsmith_finetune.targets import TARGETS, to_target
 from tests.support.messages import CALL, HELLO
 from tests.support.strategies import conversations
 
@@ -160,6 +164,129 @@ def test_what_a_target_refuses_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="nowhere"):
         write_jsonl([HELLO], tmp_path / "train.jsonl", target="nowhere")
+
+
+def turns(*answers):
+    """A conversation, of which answers in brackets are context."""
+    messages = []
+    for text in answers:
+        said = {"role": "assistant", "content": text.strip("()")}
+        messages += [{"role": "user", "content": "?"}, said | ({"weight": 0} if text[0] == "(" else {})]
+    return {"messages": messages}
+
+
+def folded(name, *answers, **more):
+    return TrainingExample(line=turns(*answers), source=RunSource(run_id=name), **more)
+
+
+def test_a_folded_file_is_split_where_the_target_needs_it(tmp_path, caplog):
+    examples = [
+        folded("1", "a", "(b)", "c", merged=(RunSource(run_id="0"),), changes=("folded 2 calls into one",)),
+        folded("2", "d"),
+    ]
+    written = write_jsonl(examples, tmp_path / "train.jsonl", target="trl")
+    rows = [json.loads(line) for line in written.path.read_text().splitlines()]
+    assert [[m["content"] for m in row["completion"]] for row in rows] == [["a"], ["c"], ["d"]]
+    assert (written.count, str(written.split)) == (
+        3,
+        "for trl: 2 in, 3 out; 1 line split, 3 lines from 2\ntrain.jsonl:1: 2 lines",
+    )
+    assert caplog.messages == []
+    # Each line is from the runs of the folded one, and erasing one of them erases them all.
+    sources = [[source["run"] for source in Ledger.sources_of(written.path, number)] for number in (1, 2, 3)]
+    assert sources == [["1", "0"], ["1", "0"], ["2"]]
+    rows = [json.loads(row) for row in written.ledger.read_bytes().splitlines()]
+    assert [row.get("changes") for row in rows[:3]] == [
+        ["folded 2 calls into one", "line 1 of 2 for trl"],
+        ["folded 2 calls into one", "line 2 of 2 for trl"],
+        None,
+    ]
+    assert Ledger.erase(written.path, run_ids=["0"]).removed == (1, 2)
+
+
+def test_context_that_a_target_trains_is_told(tmp_path, caplog):
+    written = write_jsonl(
+        [folded("1", "(a)", "b"), folded("2", "c", "(d)")], tmp_path / "train.jsonl", target="gemini"
+    )
+    rows = [json.loads(line)["contents"] for line in written.path.read_text().splitlines()]
+    assert [[content["parts"][0]["text"] for content in row] for row in rows] == [
+        ["?", "a", "?", "b"],
+        ["?", "c"],
+    ]
+    told = "1 assistant message of the context in 1 line trained too, since gemini has no weights"
+    assert (written.split.trained_context, caplog.messages) == (1, [f"train.jsonl: {told}"])
+    assert str(written.split) == f"for gemini: 2 in, 2 out; {told}\ntrain.jsonl:1: context trained: 1"
+    row = json.loads(written.ledger.read_bytes().splitlines()[0])
+    assert row["changes"] == ["trains 1 assistant message of the context for gemini"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_target_takes_the_file_of_a_folded_line(tmp_path, target):
+    examples = [folded(str(n), "(a)", "b", "(c)", "(d)", "e", "f", "(g)") for n in range(10)]
+    written = write_jsonl(examples, tmp_path / "train.jsonl", target=target)
+    report = check(written.path, target)
+    assert (report.errors, report.warnings.keys() - {"byte_order_mark"}) == ({}, set())
+    assert written.count == (20 if target == "trl" else 10)
+    assert TARGETS[target].weights != "none" or written.split.trained_context == 30
+
+
+def test_what_a_target_has_no_form_for_is_left_out_by_name(tmp_path, caplog):
+    in_a_row = turns("a", "b")
+    del in_a_row["messages"][2]
+    lines = [in_a_row, {"messages": [{"role": "user", "content": {1}}]}, turns("(c)"), turns("d")]
+    with pytest.raises(InvalidExampleError) as caught:
+        write_jsonl(lines, tmp_path / "train.jsonl", target="bedrock")
+    first = (
+        "train.jsonl:1: messages[2]: is a second assistant message in a row; 1 answer has no line for this target. Join "
+        "the two"
+    )
+    assert str(caught.value) == first
+    assert list(tmp_path.iterdir()) == []
+    skipped = []
+    written = write_jsonl(lines, tmp_path / "train.jsonl", target="bedrock", on_skip=skipped.append)
+    assert (str(skipped[0]), [error.where for error in skipped]) == (
+        first,
+        [f"train.jsonl:{n}" for n in (1, 2, 3)],
+    )
+    assert (written.count, written.split.lost, written.split.left_out) == (2, 1, 2)
+    assert caplog.messages == ["train.jsonl: 1 answer lost, which bedrock has no form for; 2 lines left out"]
+    with pytest.raises(ValueError) as caught:
+        write_jsonl(lines, tmp_path / "train.jsonl", on_skip=skipped.append)
+    assert str(caught.value) == "on_skip= needs target="
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_rows_of_a_target_are_written_as_they_are(tmp_path, target):
+    rows = [to_target(turns("(a)", "b") if TARGETS[target].weights != "none" else turns("a"), target)] * 10
+    rows += [to_target(PAIR, target)] * 10 if target in ("gemini", "bedrock") else []
+    for number, of_a_kind in enumerate([rows[:10], rows[10:]]):
+        written = write_jsonl(of_a_kind, tmp_path / f"{number}.jsonl", target=target)
+        text = written.path.read_bytes().removeprefix(TARGETS[target].file_prefix)
+        assert [json.loads(line) for line in text.splitlines()] == of_a_kind
+        assert not of_a_kind or check(written.path, target).ok
+
+
+def test_rows_of_trl_of_each_kind_are_written_as_they_are(tmp_path):
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    label = {
+        "prompt": HELLO["messages"][:1],
+        "completion": HELLO["messages"][1:],
+        "label": True,
+        "tools": [tool],
+    }
+    for line in (PAIR, label):
+        row = to_target(line, "trl")
+        path = write_jsonl([row, line], tmp_path / "rows.jsonl", target="trl").path
+        assert [json.loads(text) for text in path.read_bytes().splitlines()] == [row, row]
+        assert check(path, "trl").ok
+
+
+def test_a_row_that_is_none_of_its_target_s_is_named(tmp_path):
+    with pytest.raises(InvalidExampleError) as caught:
+        write_jsonl([{"contents": "secret"}], tmp_path / "train.jsonl", target="gemini")
+    assert str(caught.value) == (
+        'train.jsonl:1: contents: is not a list. Write rows with to_target(line, "gemini")'
+    )
 
 
 def test_a_line_that_is_no_json_is_not_written(tmp_path):

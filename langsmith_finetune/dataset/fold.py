@@ -40,6 +40,8 @@ def fold_traces(
     share is trained in the first of them to come. Examples without a trace, or that do not end with an
     answer, pass unchanged.
 
+    `write_jsonl(..., target=)` splits a folded line where the target has no weights, or none for such a line.
+
     Args:
         examples: In any order.
         across: `"thread"` also merges the turns of a conversation, each a trace of its own; and so what an

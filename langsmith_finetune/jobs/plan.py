@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from langsmith_finetune.cost.counters import TokenCount, TokenCounter
     from langsmith_finetune.cost.prices import CostEstimate
     from langsmith_finetune.providers.lifecycle import Lifecycle
+    from langsmith_finetune.targets.for_target import SplitReport
     from langsmith_finetune.targets.report import CheckReport
 
 logger = logger_of(__name__)
@@ -45,6 +46,8 @@ class JobPlan:
         cost_unknown: Why no price is known.
         lifecycle: What is known of the model's and the provider's end.
         model_unknown: Why the model's name may be none, as far as this machine can tell; None where it is known.
+        split: Which lines would be sent in another form, since the provider has no weights for context; None where it
+            has them.
     """
 
     provider: str
@@ -60,6 +63,7 @@ class JobPlan:
     cost_unknown: str | None
     lifecycle: Lifecycle | None = None
     model_unknown: str | None = None
+    split: SplitReport | None = None
 
     @property
     def usd(self) -> float | None:
@@ -84,6 +88,8 @@ class JobPlan:
             lines.append(f"end: {end}")
         if self.model_unknown is not None:
             lines.append(f"model: {self.model_unknown}")
+        if self.split is not None and self.split.says():
+            lines.append(f"lines: {self.split}")
         if self.check is not None:
             lines.append(f"check: {self.check}")
         return printable("\n".join(lines))
@@ -155,6 +161,9 @@ def planned(
     counter = estimate.counter(count=only) if estimate is not None else None
     with prepared_files(provider, request, check=check, counter=counter, only=only) as files:
         training = files[0]
+        for file in files:
+            if file.split is not None and (said := file.split.says()):
+                logger.warning("%s: %s: %s", provider.name, file.path.name, said)
         found, unknown = (None, "not asked for") if estimate is None else estimate.of(training)
         yield (
             JobPlan(
@@ -171,6 +180,7 @@ def planned(
                 cost_unknown=unknown,
                 lifecycle=lifecycle,
                 model_unknown=unknown_name,
+                split=training.split,
             ),
             files,
         )

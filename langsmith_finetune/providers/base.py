@@ -43,8 +43,8 @@ class Provider(ABC):
         name: A short name in lower case for error texts and journals: `"openai"`.
         rules: The lines and files that it takes; `check(path, provider.rules)` applies them.
         methods: How it trains.
-        converts_files: Lines are written in the form that `rules` gives them before they are sent. Where False, the
-            file is sent as it is.
+        converts_files: Lines are written in the form that `rules` gives them before they are sent, and split where those
+            say that the host has no weights. Where False, the file is sent as it is.
         longest_suffix: Characters that a suffix may have; 0 where there is none.
         poll_seconds: Seconds between two looks at a job, at first.
         finds_jobs: Earlier jobs can be looked up, so that nothing is paid twice. Where False, only the local

@@ -25,6 +25,7 @@ class CrusoeProvider(OpenAIProvider):
     name = "crusoe"
     rules = CRUSOE
     methods = frozenset({"supervised"})
+    converts_files = True
     result = "deployable"
     pause_job = Provider.pause_job
     resume_job = Provider.resume_job

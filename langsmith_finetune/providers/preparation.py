@@ -17,7 +17,9 @@ from langsmith_finetune.providers.values import JobRequest, PreparedFile
 
 if TYPE_CHECKING:
     from langsmith_finetune.cost.counters import TokenCount, TokenCounter
+    from langsmith_finetune.targets.for_target import SplitReport
     from langsmith_finetune.targets.report import CheckReport
+    from langsmith_finetune.targets.splitting import Splitter
 
 
 @contextmanager
@@ -74,6 +76,8 @@ class _Preparation:
         self.tokens: TokenCount | None = None
         self.tokens_unknown: str | None = None
         self.report: CheckReport | None = None
+        self.splitter: Splitter | None = None
+        self.split: SplitReport | None = None
         self.lines: int | None = None
 
     def allow_few_lines(self) -> None:
@@ -106,6 +110,7 @@ class _Preparation:
             check=self.report,
             tokens=self.tokens,
             tokens_unknown=self.tokens_unknown,
+            split=self.split,
         )
 
     def _read(self, out: IO[bytes] | None) -> str | None:
@@ -114,6 +119,7 @@ class _Preparation:
         changed = bool(self.rules.file_prefix)
         if out is not None:
             out.write(self.rules.file_prefix)
+            self._split_lines()
         with self.path.open("rb") as file:
             lines = _Hashed(file, given)
             for number, line, data in self._lines(lines):
@@ -136,23 +142,60 @@ class _Preparation:
         return sent.hexdigest() if changed or lines.are_more_than_examples else None
 
     def _lines(self, lines: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, Any], bytes]]:
-        """The lines. Where they are checked, what comes after the first that is refused is only checked."""
+        """The lines, those that are split as several, without bytes of their own.
+
+        Where they are checked, what comes after the first that is refused is only checked.
+        """
         if not self.checks:
             from langsmith_finetune.targets.read_lines import sound  # noqa: PLC0415 - only who pays needs them
 
-            yield from ((number, line, data) for number, data, line in sound(lines, self.path.name))
+            for number, data, value in sound(lines, self.path.name):
+                for part in self._parts(number, value):
+                    yield number, part, data if part is value else b""
             return
         from langsmith_finetune.targets.checker import Checker  # noqa: PLC0415
 
         checker = Checker(self.rules, is_written_anew=self.provider.converts_files)
         checker.size(self.path.stat().st_size)
         for number, line, data in checker.read(lines):
-            checker.line(number, line, data)
-            if line is not None and not checker.errors:
-                yield number, line, data
+            if line is None:
+                checker.line(number, None, data)
+                continue
+            for part in self._parts(number, line):
+                own = data if part is line else b""
+                checker.line(number, part, own)
+                if not checker.errors:
+                    yield number, part, own
         self.report = report = checker.report(self.path.name)
         if not report.ok:
             raise _refusal(self.path, report)
+
+    def _split_lines(self) -> None:
+        """Split what is sent where the provider has no weights, or none after what is trained."""
+        if self.rules.weights == "each" or self.has_own_form:
+            return
+        from langsmith_finetune.targets.for_target import SplitReport  # noqa: PLC0415
+        from langsmith_finetune.targets.registry import TEXT_RULES  # noqa: PLC0415
+        from langsmith_finetune.targets.splitting import Splitter  # noqa: PLC0415
+
+        rules = self.rules
+        if not self.checks:  # what it can read is sent all the same
+            rules = replace(rules, ignores=rules.ignores | TEXT_RULES | {"too_long"})
+        self.splitter = Splitter(rules)
+        self.split = SplitReport(self.rules.name)
+
+    def _parts(self, number: int, line: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """The line as it is sent, before it is a row. One that loses an answer stays whole, to be refused."""
+        if self.splitter is None or self.split is None:
+            return (line,)
+        where = f"{self.path.name}:{number}"
+        split = self.splitter.split(line) if self.checks else self.splitter.mended(line)
+        if error := split.error(where):
+            if self.checks:
+                return (self.splitter.as_one(line),)
+            raise error
+        self.split.add(where, split)
+        return split.lines
 
     def _row(self, line: Mapping[str, Any], data: bytes, where: str) -> tuple[bytes, bool]:
         """A line as it is sent, and whether it says anything else than the file does."""
@@ -161,7 +204,7 @@ class _Preparation:
         from langsmith_finetune.targets.registry import to_target  # noqa: PLC0415
 
         row = line_json(to_target(line, self.rules, where=where)) + b"\n"
-        return row, row != data and row != line_json(line) + b"\n"
+        return row, row != data and (not data or row != line_json(line) + b"\n")
 
     def _count(self, line: Mapping[str, Any]) -> None:
         if self.counter is None:

@@ -15,6 +15,7 @@ from langsmith_finetune._foundation.masking import host_words
 
 if TYPE_CHECKING:
     from langsmith_finetune.cost.counters import TokenCount
+    from langsmith_finetune.targets.for_target import SplitReport
     from langsmith_finetune.targets.report import CheckReport
 
 
@@ -264,6 +265,7 @@ class PreparedFile:
         check: What the provider's rules say of it; None where it was not checked.
         tokens: Its tokens, one epoch; None where they were not counted.
         tokens_unknown: Why they could not be counted.
+        split: Which lines are sent in another form, for want of weights; None where the provider has them.
     """
 
     path: Path
@@ -275,3 +277,4 @@ class PreparedFile:
     check: CheckReport | None = None
     tokens: TokenCount | None = None
     tokens_unknown: str | None = None
+    split: SplitReport | None = None

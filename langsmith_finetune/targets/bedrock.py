@@ -117,6 +117,7 @@ BEDROCK = TargetRules(
     line_keys=frozenset({"messages", "tools"}),
     weights="none",
     order="in_turn",
+    joins_users=True,  # each text is a block of the content
     system_first=True,
     tools=False,  # "Adding tool sections might cause your job to fail"
     image_urls=("s3://",),

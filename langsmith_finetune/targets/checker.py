@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +13,7 @@ from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample
 from langsmith_finetune.examples.sound import line_of
 from langsmith_finetune.targets.fix import fixed
+from langsmith_finetune.targets.length import Lengths
 from langsmith_finetune.targets.line import line_problems
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.read_lines import NO_EXAMPLES, WRITE_JSONL, Fault, read_lines
@@ -29,11 +29,6 @@ KEPT = 100_000
 
 _FIXED_BY_WRITING = frozenset({"byte_order_mark", "empty_line"})
 """Faults of a file that its fixed copy does not have."""
-
-
-_UNSOUND: frozenset[RuleName] = frozenset(
-    {"call_id", "content", "function_name", "messages", "preference", "role", "tools", "type"}
-)
 
 
 _Found: TypeAlias = tuple[int, Mapping[str, Any] | None, bytes]
@@ -70,7 +65,7 @@ class Checker:
         self.rules = rules
         self.fix = fix
         self.is_written_anew = fix or is_written_anew
-        self.tokens = tokens
+        self.lengths = Lengths(rules, tokens)
         self.keep = keep
         self.show = show_content
         self.on_problem = on_problem
@@ -140,37 +135,15 @@ class Checker:
             return data
         self._kind(number, kind_of_line(canonical))
         problems = line_problems(canonical, self.rules, number=number, show_content=self.show)
-        self.take(problems)
-        self._length(number, canonical, problems, data)
+        said = Problems(self.rules, number=number, show_content=self.show)
+        self.lengths.check(canonical, problems, said, data)
+        self.take((*problems, *said.found))
         if changes:
             self.fixed_lines += 1
             self.changes.update(change.split(" (")[0] for change in changes)
             if len(self.fixed) < self.keep:
                 self.fixed.append((number, changes))
         return line_json(canonical) + b"\n" if changes or not data else data
-
-    def _length(self, number: int, line: Mapping[str, Any], problems: list[Problem], data: bytes) -> None:
-        """Count the tokens of a line that is sound enough to be counted."""
-        limit = self.rules.max_tokens
-        if limit is None or any(problem.rule in _UNSOUND for problem in problems):
-            return
-        if self.tokens is None and 4 * len(data or repr(line)) <= limit:
-            return  # no character is more than four tokens, so most lines need no counting
-        tokens = self.tokens or self._own_counter
-        count = tokens(line)
-        if count > limit:
-            counter = getattr(tokens, "count", None)  # a TokenCounter says how sure it is
-            exact = counter is None or counter(line).exact
-            fix = f"Trim the oldest turns to {limit:,} tokens, or leave the line out"
-            about = "" if exact else "about "
-            unsure = not exact and count < 2 * limit
-            self.say("too_long", number, f"has {about}{count:,} tokens", fix, warn=unsure)
-
-    @cached_property
-    def _own_counter(self) -> Callable[[Mapping[str, Any]], int]:
-        from langsmith_finetune.cost.tokens import token_counter  # noqa: PLC0415 - few files need it
-
-        return token_counter(self.rules.name)
 
     def _canonical(
         self, number: int, line: Mapping[str, Any]

@@ -131,7 +131,8 @@ class Conversation:
         elif role == before == "assistant" and order != "user_first":
             problems.say("order", field, "is a second assistant message in a row", "Join the two")
         elif role == before == "user" and order == "in_turn":
-            problems.say("order", field, "is a second user message in a row", "Join the two")
+            fix = "Join the two" + ("; or call check(..., fix=True)" if self._rules.joins_users else "")
+            problems.say("order", field, "is a second user message in a row", fix)
 
     def _assistant(self, message: Line, field: str) -> None:
         problems = self._problems
@@ -224,8 +225,8 @@ class Conversation:
                 f"is 0, but {self._rules.name} is not known to have weights: it would train this message too"
             )
             fix = (
-                'Make the line with train_on="all", and unfolded, so that all its answers may be trained; or '
-                'take a target with weights, such as "together"'
+                "Write the file with write_jsonl(examples, path, target=...), which trains it and says how often; "
+                'or take a target with weights, such as "together"'
             )
             problems.say("weight", field, what, fix)
 
@@ -252,5 +253,7 @@ class Conversation:
         for index, weight in said if self._rules.weights == "history" else ():
             if weight == 0 and index > first:
                 what = "is 0 after a message that is trained, and this target has no weights"
-                fix = "Write two lines, each ending in what is to be learned"
+                fix = (
+                    "Write the file with write_jsonl(examples, path, target=...), which makes two lines of it"
+                )
                 problems.say("weight", f"{field}[{index}].weight", what, fix)

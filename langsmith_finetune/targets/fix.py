@@ -18,6 +18,7 @@ _VALUED = frozenset({"function_call", "refusal", "weight", "name", "tool_calls"}
 _EMPTY_TEXT = frozenset({"id", "name", "refusal", "tool_call_id", "tool_calls", "function_call"})
 """Keys of a message in which empty text says nothing either."""
 _DROPPED = LEFTOVERS - _VALUED
+_USER = frozenset({"role", "content", "name"})
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -28,7 +29,7 @@ def fixed(line: Line, rules: TargetRules) -> tuple[Line, tuple[str, ...]]:
     nulls, as Arrow fills in), settings that the target does not take, `developer` as `system`, legacy functions as
     tools, a refusal's words as content, arguments as JSON text, types of schemas as JSON Schema writes them, weights
     and names where they mean nothing, what comes after the last answer, ids where there are none or in the target's
-    form.
+    form, user messages in a row as parts of one.
 
     Args:
         line: A line of the OpenAI format; it is left as it is.
@@ -84,6 +85,8 @@ class _Mending:
         if made:
             self.changes["id made"] += made
         found = [self._message(m, index) if isinstance(m, Mapping) else m for index, m in enumerate(messages)]
+        if self.rules.joins_users:
+            found = self._joined(found)
         contents = [m.get("content") for m in found if isinstance(m, dict)]
         if self.rules.uniform_content and any(isinstance(content, list) for content in contents):
             for message in found:
@@ -94,6 +97,24 @@ class _Mending:
                 ):
                     message["content"] = [{"type": "text", "text": message["content"]}]
                     self.changes["text made a part"] += 1
+        return found
+
+    def _joined(self, messages: list[Any]) -> list[Any]:
+        """With user messages in a row as one, of a part for each text: no text is changed, and none is trained."""
+        found: list[Any] = []
+        for message in messages:
+            if found and _is_users(found[-1]) and _is_users(message):
+                before = found.pop()
+                parts = [*_parts(before["content"]), *_parts(message["content"])]
+                name = (
+                    {"name": before["name"]}
+                    if "name" in before and before["name"] == message.get("name")
+                    else {}
+                )
+                found.append({"role": "user", "content": parts, **name})
+                self.changes["user message joined to the one before"] += 1
+            else:
+                found.append(message)
         return found
 
     def cut(self, messages: list[Any]) -> list[Any]:
@@ -238,3 +259,15 @@ class _Mending:
     def _drop(self, value: dict[str, Any], key: str) -> None:
         del value[key]
         self.changes[f"{key if key in KNOWN else 'key that holds nothing'} dropped"] += 1
+
+
+def _is_users(message: Any) -> bool:
+    """True if it is a sound user message with nothing but its content and a name."""
+    if not isinstance(message, dict) or message.get("role") != "user" or not _USER.issuperset(message):
+        return False
+    content = message.get("content")
+    return bool(content) if isinstance(content, list) else isinstance(content, str) and bool(content.strip())
+
+
+def _parts(content: str | list[Any]) -> list[Any]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content

@@ -69,9 +69,8 @@ def _preference(line: Line, problems: Problems) -> None:
 def _label(line: Line, problems: Problems) -> None:
     if not problems.rules.labels:
         fix = "Train on it here, with LocalProvider and method='kto', or write training lines"
-        problems.say(
-            "line_key", "label", "belongs to a line with a label, which this target does not read", fix
-        )
+        found = "belongs to a line with a label, which this target does not read"
+        problems.say("line_key", "label", found, fix, is_fatal=True)
         return
     problems.keys("", line, _LABEL, "line_key")
     conversation = Conversation(problems, supervised=False)

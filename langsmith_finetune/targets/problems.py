@@ -30,8 +30,10 @@ class Problems:
         self._number = number
         self._show = show_content
 
-    def say(self, rule: RuleName, field: str, found: str, fix: str, *, warn: bool = False) -> None:
-        """Add a problem, unless the target has no such rule."""
+    def say(
+        self, rule: RuleName, field: str, found: str, fix: str, *, warn: bool = False, is_fatal: bool = False
+    ) -> None:
+        """Add a problem, unless the target has no such rule. One that is fatal is an error, whatever it warns of."""
         if rule in self.rules.ignores:
             return
         self.found.append(
@@ -43,7 +45,7 @@ class Problems:
                 why=WHY[rule],
                 source=self.rules.source_of(rule),
                 how_to_fix=fix,
-                severity="warning" if warn or rule in self.rules.warns else "error",
+                severity="warning" if warn or (rule in self.rules.warns and not is_fatal) else "error",
             )
         )
 

@@ -46,7 +46,7 @@ TARGETS: dict[Target, TargetRules] = {
 FILE_PREFIX: dict[str, bytes] = {name: rules.file_prefix for name, rules in TARGETS.items()}
 """Bytes that a target's file begins with: Azure's guide asks for a byte order mark."""
 
-_TEXT_RULES = frozenset({"special_token", "forbidden_word", "image_size"})
+TEXT_RULES: frozenset[RuleName] = frozenset({"special_token", "forbidden_word", "image_size"})
 """What a target refuses of a line that it can read all the same: `check` tells, the converter passes it on."""
 
 
@@ -90,7 +90,7 @@ def to_target(
     rules = rules_of(target)
     line, _ = fixed(json_line(where, line), rules)
     for problem in line_problems(line, rules):
-        if problem.severity == "error" and problem.rule not in _TEXT_RULES:
+        if problem.severity == "error" and problem.rule not in TEXT_RULES:
             raise InvalidExampleError(where, problem.field, problem.found, problem.how_to_fix)
     return rules.to_row(line)
 

@@ -154,6 +154,7 @@ class TargetRules:
             is trained. `"none"`: there are no weights.
         order: `"free"`; what is learned answers something: `"prompted"`; `"no_two_assistants"` in a row; the
             user comes first: `"user_first"`; and then no two of user or of assistant in a row: `"in_turn"`.
+        joins_users: What two user messages in a row say is one message of several parts there.
         system_first: System messages stand before all others.
         tools: Whether tools and calls may occur.
         max_tools: Functions a line may define.
@@ -188,6 +189,7 @@ class TargetRules:
     message_keys: frozenset[str] = frozenset()
     weights: Literal["each", "history", "none"] = "each"
     order: Literal["free", "prompted", "no_two_assistants", "user_first", "in_turn"] = "free"
+    joins_users: bool = False
     system_first: bool = False
     tools: bool = True
     max_tools: int | None = None

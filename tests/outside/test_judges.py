@@ -23,6 +23,7 @@ from langsmith_finetune.targets.checking import check
 from langsmith_finetune.targets.fix import fixed
 from langsmith_finetune.targets.line import line_problems
 from langsmith_finetune.targets.registry import TARGETS, to_target
+from langsmith_finetune.targets.splitting import split_line
 from tests.support.lines import (
     BROKEN,
     NINE,
@@ -53,6 +54,7 @@ SOUND = [
     tooled(U, asks(), answer(), A),
     tooled(U, asks(call(), call("call_2"))),
 ]
+FOLDED = said(SYSTEM, U, A, U, {**A, "weight": 0}, U, U, A, U, {**A, "weight": 0})
 PREFERENCES = [prefers(), prefers({"messages": [SYSTEM, U], "tools": tooled()["tools"]}, [asks()])]
 
 
@@ -313,7 +315,11 @@ PARTS_ONLY = {"idefics3", "llava_next", "smolvlm"}
 def test_trl_s_templates_render_each_row():
     rows = [
         to_target(line, "trl")
-        for line in [*SOUND, *(m for m in published() if kind_of_line(m) != "preference")]
+        for line in [
+            *SOUND,
+            *split_line(said(SYSTEM, U, A, U, {**A, "weight": 0}, U, A), "trl").lines,
+            *(m for m in published() if kind_of_line(m) != "preference"),
+        ]
     ]
     rendered_rows = 0
     for name, template in templates().items():
@@ -346,6 +352,7 @@ def test_google_s_types_read_what_we_write():
     for line in [
         *SOUND[:1],
         *SOUND[2:],
+        *split_line(FOLDED, "gemini").lines,
         pictured,
         *(m for m in published() if kind_of_line(m) != "preference"),
     ]:
@@ -368,6 +375,7 @@ def test_amazon_s_types_read_what_we_write():
     lines = [
         said(U, A),
         said(SYSTEM, U, A, U, A),
+        *split_line(FOLDED, "bedrock").lines,
         pictured,
         *(m for m in published() if kind_of_line(m) != "preference"),
     ]

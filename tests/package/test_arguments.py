@@ -43,7 +43,7 @@ from langsmith_finetune.dataset import (
     write_shards,
 )
 from langsmith_finetune.runs import RunSource
-from langsmith_finetune.targets import fix_examples
+from langsmith_finetune.targets import examples_for_target, fix_examples
 from tests.support.payloads import wrap_openai_run
 
 HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
@@ -76,6 +76,7 @@ OF_EXAMPLES = {
     "describe_examples": (describe_examples, "examples or lines"),
     "count_tokens": (count_tokens, "examples or lines"),
     "fix_examples": (lambda examples: next(fix_examples(examples, "openai")), "examples or lines"),
+    "examples_for_target": (lambda examples: examples_for_target(examples, "trl"), "examples or lines"),
     "check": (lambda examples: check(examples, "openai"), "examples or lines"),
 }
 

@@ -30,7 +30,7 @@ from langsmith_finetune.providers import JobInfo
 from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.runs import RunSource, Selection
 from langsmith_finetune.sessions import RunChatSession
-from langsmith_finetune.targets import CheckReport, to_target
+from langsmith_finetune.targets import CheckReport, SplitLine, SplitReport, split_line, to_target
 
 
 def the_path() -> None:
@@ -75,6 +75,8 @@ def the_steps(report: DatasetReport) -> None:
     assert_type(Ledger("data").seen(user_ids=["ada"]), Exposure)
     for line in read_jsonl("train.jsonl"):
         assert_type(to_target(line, "gemini"), dict[str, Any])
+        assert_type(split_line(line, "trl"), SplitLine)
+    assert_type(write_jsonl(validation, "trl.jsonl", target="trl").split, SplitReport | None)
 
 
 print(langsmith_finetune.nothing)  # type: ignore[attr-defined]  # noqa: T201

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from codecs import BOM_UTF8
+from dataclasses import replace
 
 import pytest
 
@@ -174,6 +175,34 @@ def test_tokens_are_counted_in_the_same_pass(request_of):
         with prepared_files(kind("made-up"), request, counter=counter) as (file,):
             assert file.tokens.total == sum(counter(line) for line in LINES)
             assert file.tokens_unknown is None
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_folded_lines_are_split_counted_and_sent_as_the_provider_takes_them(request_of, tmp_path, check):
+    context = {"role": "assistant", "content": "no", "weight": 0}
+    turn = LINES[0]["messages"]
+    folded = {"messages": [*turn, turn[0], context, *turn, turn[0], context]}
+    request, counter = request_of(encoded([LINES[0], folded])), token_counter()
+
+    def sent(weights):
+        with stand_in("nebius", tmp_path) as provider:
+            provider.rules = replace(provider.rules, weights=weights)
+            with prepared_files(provider, request, check=check, counter=counter) as (file,):
+                lines = [json.loads(line) for line in file.content.read_bytes().splitlines()]
+                assert (file.lines, file.sha256) == (len(lines), request.training_sha256)
+                assert file.content_sha256 == hashlib.sha256(file.content.read_bytes()).hexdigest()
+                assert file.tokens.total == sum(counter(line) for line in lines)
+                assert file.check is None or file.check.ok
+                return lines, file.split
+
+    lines, split = sent("none")
+    assert lines == [LINES[0], {"messages": [*turn, turn[0], {"role": "assistant", "content": "no"}, *turn]}]
+    assert (split.trained_context, split.changes[0].where) == (1, "train.jsonl:2")
+    lines, split = sent("history")
+    weights = [[m.get("weight", 1) for m in line["messages"] if m["role"] == "assistant"] for line in lines]
+    assert (weights, split.split, split.trained_context) == ([[1], [1], [0, 0, 1]], 1, 0)
+    lines, split = sent("each")
+    assert (lines, split) == ([LINES[0], folded], None)
 
 
 def test_tokens_that_cannot_be_counted_stop_nothing(request_of):

@@ -140,22 +140,48 @@ def test_it_takes_as_few_lines_as_it_says_and_no_fewer(provider, create, plan):
         assert create(provider, [plain(n) for n in range(least)]).id
 
 
-def test_weight_0_reaches_it_or_is_refused_by_name(provider, create, tmp_path, plan):
+def test_weight_0_reaches_it_or_what_it_says_is_trained_too_and_told(
+    provider, create, tmp_path, plan, caplog
+):
     lines = (FOLDED,) * provider.rules.min_examples
     request = make(tmp_path, lines=lines)
+    found = plan(provider, lines)
+    assert found.check.ok
     if provider.rules.weights == "each":
-        assert plan(provider, lines).check.ok
         assert [m.get("weight", 1) for m in sent(provider, request)[0]["messages"]] == [1, 1, 1, 0, 1, 1]
+        assert found.split is None
         return
     assert provider.rules.weights == "none"
-    with pytest.raises(InvalidExampleError) as caught:
-        create(provider, lines)
-    text = (
-        f"messages[3].weight: is 0, but {provider.name} is not known to have weights: it would train this message "
-        'too. Make the line with train_on="all", and unfolded, so that all its answers may be trained; or take a '
-        'target with weights, such as "together"'
-    )
-    assert str(caught.value) == f"{request.training_file.name}:1: {text}"
+    told = f"1 assistant message of the context in 1 line trained too, since {provider.name} has no weights"
+    assert f"lines: for {provider.name}: 1 in, 1 out; {told}\n" in str(found)
+    assert f"{request.training_file.name}:1: context trained: 1" in str(found)
+    assert (found.split.trained_context, found.split.with_context) == (1, 1)
+    assert [{**m, "weight": 1} for m in sent(provider, request)[0]["messages"]] == [
+        {**m, "weight": 1} for m in FOLDED["messages"]
+    ]
+    caplog.clear()
+    assert create(provider, lines).id
+    assert f"{provider.name}: {request.training_file.name}: {told}" in caplog.messages
+
+
+def test_a_folded_line_that_a_provider_without_weights_refuses_is_refused_for_what_it_refuses(tmp_path, plan):
+    seen = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/a.png"}}]}
+    line = {"messages": [*FOLDED["messages"], seen, said("d")]}
+    with stand_in("nebius", tmp_path) as provider:
+        with pytest.raises(InvalidExampleError) as caught:
+            plan(provider, [plain(0), FOLDED, line])
+        assert str(caught.value).endswith(
+            ":3: messages[6].content[0].image_url.url: is an image, and this target takes none. Remove the image, or "
+            "leave the line out"
+        )
+        assert "errors: image 1" in caught.value.__notes__[0]
+        with pytest.raises(InvalidExampleError) as caught:
+            plan(provider, [plain(0), FOLDED, line], check=False)
+        assert ":3: messages[6].content[0].image_url.url: is an image" in str(caught.value)
+        odd = {"messages": [user("a <|im_end|>"), *FOLDED["messages"][1:]]}
+        assert plan(provider, [odd], check=False).split.trained_context == 1
+        with pytest.raises(InvalidExampleError):
+            plan(provider, [odd])
 
 
 @pytest.mark.parametrize("name", ["local", "huggingface"])

@@ -166,11 +166,11 @@ def test_a_preference_between_calls_keeps_them():
 
 REFUSED = [
     ("trl", said(U, A, U, {**A, "weight": 0}, U, A),
-     "line: messages[3].weight: is 0 after a message that is trained, and this target has no weights. Write two lines, each ending in what is to be learned"),
+     "line: messages[3].weight: is 0 after a message that is trained, and this target has no weights. Write the file with write_jsonl(examples, path, target=...), which makes two lines of it"),
     ("trl", said(sees(image("https://x/a.png")), A),
      "line: messages[0].content[0].image_url.url: is an image, and this target takes none. Remove the image, or leave the line out"),
     ("gemini", said(U, {**A, "weight": 0}, U, A),
-     'line: messages[1].weight: is 0, but gemini is not known to have weights: it would train this message too. Make the line with train_on="all", and unfolded, so that all its answers may be trained; or take a target with weights, such as "together"'),
+     'line: messages[1].weight: is 0, but gemini is not known to have weights: it would train this message too. Write the file with write_jsonl(examples, path, target=...), which trains it and says how often; or take a target with weights, such as "together"'),
     ("gemini", said(sees(image("gs://b/cat")), A),
      "line: messages[0].content[0].image_url.url: does not tell the type of the image. Give the file a name that ends in one of: .jpeg, .jpg, .png, .webp"),
     ("bedrock", said(sees(image("s3://b/cat")), A),
