@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from typing import Any, Literal, cast
 from uuid import UUID
 
 from langchain_core.chat_sessions import ChatSession
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import (
     Message,
@@ -24,6 +26,7 @@ from langsmith_finetune.dialects.trace import TraceRuns
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.examples.example import ReadLine, TrainingExample, example_from_reading
 from langsmith_finetune.examples.source import Note, NoteKind
+from langsmith_finetune.runs.remedies import why_none
 from langsmith_finetune.sessions import NO_ANSWER, conversation_from_session, session_at
 
 logger = logger_of(__name__)
@@ -60,25 +63,36 @@ def training_examples(
     """
     _check_train_on(train_on)
     check_many("sessions", sessions, "chat sessions")
+    source = Source("sessions", sessions)
 
-    def made() -> Iterator[TrainingExample]:
-        skipped = 0
-        for index, given in enumerate(sessions):
-            where, session, source = session_at(index, given)
+    def made() -> Generator[TrainingExample, None, None]:
+        skipped = Counter[tuple[str, str]]()
+        read = 0
+        for read, given in enumerate(source, start=1):
+            where, session, run = session_at(read - 1, given)
             try:
                 conversation = conversation_from_session(where, session)
             except InvalidExampleError as error:
-                skipped += 1
+                skipped[error.reason, error.how_to_fix] += 1
                 if on_skip is not None:
                     on_skip(error)
             else:
-                yield TrainingExample(line=_line(conversation, train_on), source=source)
-        if skipped and on_skip is None:
+                yield TrainingExample(line=_line(conversation, train_on), source=run)
+        if read and read == skipped.total():
+            [((reason, how_to_fix), count)] = skipped.most_common(1)
             logger.warning(
-                "%d sessions were left out of the examples; on_skip= gives each with its reason", skipped
+                "training_examples: none of %d sessions can be an example. Most often (%d) it %s. %s",
+                read, count, reason, how_to_fix,
+            )  # fmt: skip
+        elif skipped and on_skip is None:
+            logger.warning(
+                "%d sessions were left out of the examples; on_skip= gives each with its reason",
+                skipped.total(),
             )
+        elif not read and not source.explains_itself:
+            logger.warning("training_examples gives nothing: %s", source.emptiness)
 
-    return made()
+    return Passes(made)
 
 
 def examples_from_runs(
@@ -119,31 +133,47 @@ def examples_from_runs(
     check_many("runs", runs, "runs")
     check_many("trace_runs", trace_runs, "runs")
     traces = TraceRuns(trace_runs)
+    source = Source("runs", runs)
 
-    def made() -> Iterator[TrainingExample]:
-        skipped = 0
-        for run in runs:
-            if (example := _quick_example(run, train_on)) is not None:
+    def full_example(run: Any, skipped: Counter[str]) -> TrainingExample | None:
+        _refuse_id(run)
+        try:
+            conversation, read_from = read_full(
+                run, traces.of(run), skip_notes=skip_notes, keep_reasoning=keep_reasoning
+            )
+        except RunNotUsableError as error:
+            skipped[error.reason] += 1
+            if on_skip is not None:
+                on_skip(error)
+            return None
+        if on_note is not None:
+            for note in read_from.notes:
+                on_note(note)
+        return TrainingExample(line=_line(conversation, train_on), source=read_from)
+
+    def made() -> Generator[TrainingExample, None, None]:
+        skipped = Counter[str]()
+        used = 0
+        for run in source:
+            example = _quick_example(run, train_on) or full_example(run, skipped)
+            if example is not None:
+                used += 1
                 yield example
-                continue
-            _refuse_id(run)
-            try:
-                conversation, source = read_full(
-                    run, traces.of(run), skip_notes=skip_notes, keep_reasoning=keep_reasoning
-                )
-            except RunNotUsableError as error:
-                skipped += 1
-                if on_skip is not None:
-                    on_skip(error)
-                continue
-            if on_note is not None:
-                for note in source.notes:
-                    on_note(note)
-            yield TrainingExample(line=_line(conversation, train_on), source=source)
-        if skipped and on_skip is None:
-            logger.warning("%d runs could not be used; on_skip= gives each with its reason", skipped)
+        _tell_of_runs(skipped, used, source, each_was_told=on_skip is not None)
 
-    return made()
+    return Passes(made)
+
+
+def _tell_of_runs(skipped: Counter[str], used: int, source: Source[Any], *, each_was_told: bool) -> None:
+    """Log how many runs were left out; if that were all, why."""
+    if skipped and not used:
+        logger.warning(
+            "examples_from_runs: none of %d runs could be used: %s", skipped.total(), why_none(skipped)
+        )
+    elif skipped and not each_was_told:
+        logger.warning("%d runs could not be used; on_skip= gives each with its reason", skipped.total())
+    elif not used and not source.explains_itself:
+        logger.warning("examples_from_runs gives nothing: %s", source.emptiness)
 
 
 def _quick_example(run: Any, train_on: Literal["all", "last"]) -> TrainingExample | None:
@@ -180,9 +210,10 @@ def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[lis
         [[{'role': 'user', 'content': 'Hi'}, {'role': 'assistant', 'content': 'Hello!'}]]
     """
     check_many("sessions", sessions, "chat sessions")
-    with_tools = 0
+    source = Source("sessions", sessions)
+    index, with_tools = -1, 0
     dialogs: list[list[dict[str, Any]]] = []
-    for index, given in enumerate(sessions):
+    for index, given in enumerate(source):
         where, session, _ = session_at(index, given)
         tools = session.get("tools")
         if type(tools) is list and tools:  # a value of another type may raise when asked for its truth
@@ -199,6 +230,9 @@ def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[lis
         for message in messages:
             message.pop("reasoning_content", None)  # an answer's alone; hosts refuse the key
         dialogs.append(messages)
+    if not dialogs and not (index < 0 and source.explains_itself):
+        why = source.emptiness if index < 0 else f"none of {index + 1} sessions has an assistant message"
+        logger.warning("convert_messages_for_finetuning gives nothing: %s", why)
     if with_tools:
         warnings.warn(
             f"{with_tools} sessions carry tool definitions, which a list of messages cannot: "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import atomic_pair
 from langsmith_finetune._foundation.line_bytes import line_json
+from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import (
     ANSWERS,
@@ -63,7 +64,8 @@ def write_jsonl(
 ) -> WrittenFile:
     """Write a file of training lines, of preferences or of labels, one line at a time, in constant memory.
 
-    The file appears under its name only when it is whole; an interruption leaves an older file as it was.
+    The file appears under its name only when it is whole; an interruption leaves an older file as it was. A file
+    without lines is logged as a warning.
     It is readable by its owner alone, since it holds what people said. Text is UTF-8, not escaped. The same
     examples give the same bytes.
 
@@ -130,6 +132,10 @@ def write_jsonl(
                 keep_ledger = keep_ledger or has_source
         sha256 = digest.hexdigest()
         rows.write(closing_row(path.name, count, sha256))
+    if not count:
+        source = Source("examples", examples)
+        why = "nothing came of the steps before" if source.explains_itself else source.emptiness
+        logger.warning("write_jsonl wrote 0 lines into %s: %s", path.name, why)
     if report is not None and (report.trained_context or report.left_out or report.lost):
         logger.warning("%s: %s", path.name, report.says())
     return WrittenFile(
@@ -156,10 +162,16 @@ def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine | Lab
         InvalidExampleError: A line is not a JSON object with messages or a preference; names file and line.
     """
     path = Path(path)
+    return Passes(lambda: _read(path))
+
+
+def _read(path: Path) -> Generator[TrainingLine | PreferenceLine | LabelLine, None, None]:
     kind: LineKind | None = None
     for number, _, line in sound_lines(path):
         kind = _check(f"{path.name}:{number}", line, kind)
         yield cast("TrainingLine | PreferenceLine | LabelLine", line)
+    if kind is None:
+        logger.warning("read_jsonl gives nothing: %s holds no lines", path.name)
 
 
 _Given: TypeAlias = AnyExample | Mapping[str, Any]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Callable,
     Collection,
+    Generator,
     Iterable,
     Iterator,
 )
@@ -16,13 +18,16 @@ from uuid import UUID
 from langchain_core.chat_loaders import BaseChatLoader
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.passes import AsyncPasses, Passes, Source, is_spent, spent
 from langsmith_finetune._foundation.tally import Tally
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.read import Reading, begin_reading, conversation_from_run
 from langsmith_finetune.dialects.trace import TraceRuns
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.source import Note, NoteKind, RunSource
 from langsmith_finetune.runs.ids import aids_replaced, aruns_found, ids_replaced, runs_found
+from langsmith_finetune.runs.remedies import why_none
 from langsmith_finetune.sessions import RunChatSession, session_from_conversation, session_from_line
 
 Run: TypeAlias = Any
@@ -34,12 +39,15 @@ _Read: TypeAlias = Reading | tuple[Conversation, RunSource] | RunNotUsableError
 
 T = TypeVar("T")
 
+logger = logger_of(__name__)
+
 
 class LangSmithRunChatLoader(BaseChatLoader):
     """Chat sessions from LangSmith llm runs, one at a time.
 
     A run that cannot be used never ends the stream: it is in `skipped`, with its id and the reason. What an
-    example does not say about its run is in `notes`. Both are reset on each load.
+    example does not say about its run is in `notes`. Both are reset on each load, and with each loop over what
+    `lazy_load` returned. If no run can be used, a warning says the commonest reason and what to do.
 
     Args:
         runs: Runs (langsmith's `Run` of the v1 or the v2 API, or dicts of either) or run ids, from any
@@ -58,6 +66,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         on_note: Called with each `Note`.
 
     Raises:
+        RuntimeError: `runs` gives its items only once, as a generator does, and was gone through before.
         TypeError: `runs` is no iterable, or a single run.
 
     Example:
@@ -96,41 +105,53 @@ class LangSmithRunChatLoader(BaseChatLoader):
         self.keep_reasoning = keep_reasoning
         self.on_skip = on_skip
         self.on_note = on_note
+        self._source: Source[Run] = Source("runs", runs)
         self._start_afresh()
 
-    def _start_afresh(self) -> None:
-        self.skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
-        self.notes: Tally[Note] = Tally(lambda note: note.kind)
+    def _start_afresh(self) -> _Told:
+        told = _Told()
+        self.skipped, self.notes = told.skipped, told.notes
+        if self._source.given is not self.runs:
+            self._source = Source("runs", self.runs)
+        return told
 
     def lazy_load(self) -> Iterator[RunChatSession]:
-        """Yield one session for each usable run, in the order of the runs.
+        """Yield one session for each usable run, in the order of the runs. Each loop over it starts again.
 
         Raises:
             TypeError: The runs are an async iterable; `alazy_load` takes that.
         """
+        return Passes(self._load)
+
+    def _load(self) -> Generator[RunChatSession, None, None]:
         if not isinstance(self.runs, Iterable):
             raise TypeError("runs is an async iterable: use `async for session in loader.alazy_load()`")
-        self._start_afresh()
+        told = self._start_afresh()
         ids: list[str] = []
-        for run in ids_replaced(self.runs, self.client):
+        for run in ids_replaced(self._source, self.client):
             read = self._read(run)
             # The calls of one agent lie under the same runs, which are fetched once.
             if (wanted := _wanted(read)) and wanted != ids:
                 ids, above = wanted, runs_found(wanted, self.client)
-            if session := self._session(read, above if wanted else ()):
+            if session := self._session(read, above if wanted else (), told):
                 yield session
+        told.explain(self._source)
 
-    async def alazy_load(self) -> AsyncIterator[RunChatSession]:
+    def alazy_load(self) -> AsyncIterator[RunChatSession]:
         """`lazy_load`, over an async iterable too, without blocking the event loop."""
-        self._start_afresh()
+        return AsyncPasses(self._aload)
+
+    async def _aload(self) -> AsyncGenerator[RunChatSession, None]:
+        told = self._start_afresh()
         ids: list[str] = []
-        async for run in aids_replaced(self.runs, self.client):
+        async for run in aids_replaced(self._source, self.client):
             read = self._read(run)
             if (wanted := _wanted(read)) and wanted != ids:
                 ids = wanted
                 above = await aruns_found(wanted, self.client)
-            if session := self._session(read, above if wanted else ()):
+            if session := self._session(read, above if wanted else (), told):
                 yield session
+        told.explain(self._source)
 
     def load(self) -> list[RunChatSession]:  # type: ignore[override]
         """Every session, in a list."""
@@ -148,7 +169,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         except RunNotUsableError as error:
             return error
 
-    def _session(self, read: _Read, above: Iterable[Any]) -> RunChatSession | None:
+    def _session(self, read: _Read, above: Iterable[Any], told: _Told) -> RunChatSession | None:
         try:
             if isinstance(read, RunNotUsableError):
                 raise read
@@ -156,18 +177,40 @@ class LangSmithRunChatLoader(BaseChatLoader):
                 read.add_from_trace(above)
                 read = read.finish(self.skip_notes)
         except RunNotUsableError as error:
-            self.skipped.add(error)
+            told.skipped.add(error)
             if self.on_skip is not None:
                 self.on_skip(error)
             return None
+        told.used += 1
         conversation, source = read
         session = session_from_conversation(conversation)
         session["source"] = source
         for note in source.notes:
-            self.notes.add(note)
+            told.notes.add(note)
             if self.on_note is not None:
                 self.on_note(note)
         return session
+
+
+class _Told:
+    """What one pass of a loader left out and noted."""
+
+    def __init__(self) -> None:
+        self.skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
+        self.notes: Tally[Note] = Tally(lambda note: note.kind)
+        self.used = 0
+
+    def explain(self, source: Source[Any]) -> None:
+        """Log why there is no session, if there is none."""
+        if self.used:
+            return
+        if self.skipped.total:
+            why = why_none(self.skipped.counts)
+            logger.warning(
+                "LangSmithRunChatLoader: none of %d runs could be used: %s", self.skipped.total, why
+            )
+        elif not source.explains_itself:
+            logger.warning("LangSmithRunChatLoader gives nothing: %s", source.emptiness)
 
 
 def _wanted(read: _Read) -> list[str]:
@@ -191,20 +234,41 @@ class LangSmithDatasetChatLoader(BaseChatLoader):
 
     def lazy_load(self) -> Iterator[RunChatSession]:
         """Yield one session for each example of the dataset. One that cannot be used is in `skipped`."""
-        self.skipped = Tally(lambda error: error.reason)
+        return Passes(self._load)
+
+    def _load(self) -> Generator[RunChatSession, None, None]:
+        skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
+        self.skipped = skipped
+        index, used = -1, 0
         from langsmith_finetune.runs.langsmith.projects import fetch_dataset_lines  # noqa: PLC0415 - an HTTP client
 
         for index, line in enumerate(fetch_dataset_lines(self.dataset_name, self.client)):
             try:
-                yield session_from_line(f"{self.dataset_name}[{index}]", line)
+                session = session_from_line(f"{self.dataset_name}[{index}]", line)
             except RunNotUsableError as error:
-                self.skipped.add(error)
+                skipped.add(error)
+            else:
+                used += 1
+                yield session
+        if index < 0:
+            logger.warning(
+                "LangSmithDatasetChatLoader gives nothing: the dataset '%s' has no examples",
+                self.dataset_name,
+            )
+        elif not used:
+            logger.warning(
+                "LangSmithDatasetChatLoader: none of %d examples of '%s' is a chat. The first: %s",
+                skipped.total, self.dataset_name, skipped[0].detail,
+            )  # fmt: skip
 
-    async def alazy_load(self) -> AsyncIterator[RunChatSession]:
+    def alazy_load(self) -> AsyncIterator[RunChatSession]:
         """`lazy_load` without blocking the event loop."""
+        return AsyncPasses(self._aload)
+
+    async def _aload(self) -> AsyncGenerator[RunChatSession, None]:
         import asyncio  # noqa: PLC0415 - a tenth of what importing this module costs
 
-        sessions = self.lazy_load()
+        sessions = self._load()
         while (session := await asyncio.to_thread(next, sessions, None)) is not None:
             yield session
 
@@ -218,5 +282,7 @@ def _check_runs(runs: Any) -> None:
         raise TypeError(
             f"runs must be an iterable of runs or ids, not a single {type(runs).__name__}: runs=[run]"
         )
+    if is_spent(runs):
+        raise spent("runs", runs)
     if not isinstance(runs, AsyncIterable):
         check_many("runs", runs, "runs or ids")

@@ -15,6 +15,7 @@ from langsmith_finetune import (
     PreferenceExample,
     TrainingExample,
     check,
+    examples_from_runs,
     read_jsonl,
     write_jsonl,
 )
@@ -312,3 +313,23 @@ def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         write_jsonl([HELLO], tmp_path / "nowhere" / "train.jsonl")
     assert str(caught.value) == f"there is no folder {str(tmp_path / 'nowhere')!r} to write train.jsonl into"
+
+
+def test_a_file_of_no_lines_is_told(tmp_path, caplog):
+    path = tmp_path / "train.jsonl"
+    nothing = map(dict, [HELLO])
+    list(nothing)
+    for examples in ([], nothing, examples_from_runs([{"id": "a", "run_type": "chain"}])):
+        assert write_jsonl(examples, path).count == 0
+    assert list(read_jsonl(path)) == []
+    assert [message for message in caplog.messages if "jsonl " in message] == [
+        "write_jsonl wrote 0 lines into train.jsonl: examples, a list, holds nothing",
+        "write_jsonl wrote 0 lines into train.jsonl: examples, a map, holds nothing; it gives its items only once, and may have "
+        "been gone through before",
+        "write_jsonl wrote 0 lines into train.jsonl: nothing came of the steps before",
+        "read_jsonl gives nothing: train.jsonl holds no lines",
+    ]
+    caplog.clear()
+    write_jsonl([HELLO], path)
+    assert list(read_jsonl(path)) == [HELLO]
+    assert caplog.messages == []

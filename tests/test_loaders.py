@@ -7,6 +7,7 @@ import itertools
 import pickle
 import uuid
 import weakref
+from typing import get_args
 
 import pytest
 from langchain_core.chat_loaders import BaseChatLoader
@@ -17,11 +18,14 @@ from langsmith.utils import LangSmithNotFoundError
 from langsmith_finetune import (
     LangSmithDatasetChatLoader,
     LangSmithRunChatLoader,
+    convert_messages_for_finetuning,
     examples_from_runs,
     training_examples,
 )
 from langsmith_finetune.dialects import read as shapes
 from langsmith_finetune.dialects.dispatch import reader_of
+from langsmith_finetune.errors import RunReason
+from langsmith_finetune.runs.remedies import REMEDIES, why_none
 from tests.support.messages import CALL, HELLO, WEATHER
 from tests.support.payloads import langchain_run, wrap_openai_run
 
@@ -359,3 +363,66 @@ def test_text_message_equals_that_of_langchain(role, kind):
     one.additional_kwargs["x"] = 1
     one.response_metadata["x"] = 1
     assert other == made  # nothing is shared between two
+
+
+CHAINS = [{"id": f"{n}", "run_type": "chain"} for n in range(3)]
+NOT_LLM = (
+    "none of 4 runs could be used: not_llm 3, pending 1. Only llm runs hold what a model saw and said, and a root is mostly a "
+    'chain: select_runs(...) gives the llm runs of a project, and run_files(path, run_type="llm") those of a file'
+)
+
+
+async def test_a_loader_that_skipped_everything_says_the_commonest_reason_and_its_remedy(caplog):
+    runs = [*CHAINS, {"id": "open", "run_type": "llm"}]
+    loader = LangSmithRunChatLoader(runs)
+    assert loader.load() == [session async for session in loader.alazy_load()] == []
+    assert list(examples_from_runs(runs)) == list(examples_from_runs(runs, on_skip=lambda _: None)) == []
+    assert (
+        caplog.messages == [f"LangSmithRunChatLoader: {NOT_LLM}"] * 2 + [f"examples_from_runs: {NOT_LLM}"] * 2
+    )
+
+
+def test_every_reason_has_a_remedy():
+    assert set(REMEDIES) == set(get_args(RunReason))
+    for reason in REMEDIES:
+        assert why_none({reason: 7}) == f"{reason} 7. {REMEDIES[reason]}"
+    assert why_none({"of tomorrow": 7, "too_deep": 1}) == "of tomorrow 7, too_deep 1"
+
+
+def test_nothing_at_all_is_told_once(caplog):
+    assert list(training_examples(LangSmithRunChatLoader([]).lazy_load())) == []
+    assert list(examples_from_runs(iter(()))) == []
+    assert list(training_examples([])) == []
+    assert convert_messages_for_finetuning([]) == []
+    assert caplog.messages == [
+        "LangSmithRunChatLoader gives nothing: runs, a list, holds nothing",
+        "examples_from_runs gives nothing: runs, a tuple_iterator, holds nothing; it gives its items only once, and may have "
+        "been gone through before",
+        "training_examples gives nothing: sessions, a list, holds nothing",
+        "convert_messages_for_finetuning gives nothing: sessions, a list, holds nothing",
+    ]
+
+
+def test_sessions_that_are_all_left_out_are_told_with_the_commonest_reason(caplog):
+    sessions = [{"messages": [HumanMessage("Hi")]}] * 2 + [{"messages": [5]}]
+    assert list(training_examples(sessions, on_skip=lambda _: None)) == []
+    assert caplog.messages == [
+        "training_examples: none of 3 sessions can be an example. Most often (2) it has no assistant message, so there is "
+        "nothing to learn. Leave the session out"
+    ]
+
+
+async def test_a_dataset_of_which_nothing_is_a_chat_is_told(caplog):
+    class Client:
+        def read_dataset_openai_finetuning(self, *, dataset_name):
+            return lines
+
+    lines = [{"messages": "?"}, {"messages": 5}]
+    loader = LangSmithDatasetChatLoader(dataset_name="chats\x1b[2J", client=Client())
+    assert loader.load() == [session async for session in loader.alazy_load()] == []
+    lines.clear()
+    assert loader.load() == []
+    assert caplog.messages == [
+        "LangSmithDatasetChatLoader: none of 2 examples of 'chats\\x1b[2J' is a chat. The first: messages must be a list, "
+        "found a value of type str"
+    ] * 2 + ["LangSmithDatasetChatLoader gives nothing: the dataset 'chats\\x1b[2J' has no examples"]

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from langsmith_finetune._foundation.passes import is_spent, spent
+
 _HINTS = {
     "runs": "run_files(path) reads the runs of files",
     "examples": "read_jsonl(path) reads the lines of a training file",
@@ -24,6 +26,7 @@ def check_many(name: str, given: Any, of: str) -> None:
         of: What it must hold: `"runs or ids"`.
 
     Raises:
+        RuntimeError: It is a generator that has ended.
         TypeError: It is none; names the argument, the type found, and what to give.
 
     Example:
@@ -38,6 +41,8 @@ def check_many(name: str, given: Any, of: str) -> None:
         raise TypeError(f"{must} {kind}" + (f": {hint}" if hint else ""))
     if _is_single(given):
         raise TypeError(f"{must} a single {kind}: {name}=[{name.removesuffix('s')}]")
+    if is_spent(given):
+        raise spent(name, given)
     if isinstance(given, Iterable):
         return
     if isinstance(given, AsyncIterable):

@@ -35,6 +35,12 @@ class Tally(Sequence[T], Generic[T]):
         if len(self._kept) < 1000:
             self._kept.append(thing)
 
+    def remove(self, other: Tally[T]) -> None:
+        """Take out what another one holds too."""
+        gone = set(map(id, other))
+        self._kept = [thing for thing in self._kept if id(thing) not in gone]
+        self.counts = self.counts - other.counts
+
     @overload
     def __getitem__(self, index: int) -> T: ...
     @overload

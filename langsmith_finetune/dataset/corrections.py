@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from langsmith_finetune._foundation.json_text import short_text
-from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
+from langsmith_finetune.dataset.steps import StepPass
 from langsmith_finetune.runs.answered import corrects_answer, may_have_answered
 from langsmith_finetune.runs.fields import getter, time_text
 from langsmith_finetune.runs.unparsed import opened
@@ -81,12 +81,11 @@ class CorrectedRuns:
 
     Args:
         said: Corrections by what they correct. Runs may bring further ones.
-        step: The function that asks.
-        report: Takes corrections for which there is no run.
+        this: The pass of the step that asks; takes corrections for which there is no run.
     """
 
-    def __init__(self, said: Mapping[str, Correction], step: str, report: DatasetReport) -> None:
-        self._said, self._step, self._report = said, step, report
+    def __init__(self, said: Mapping[str, Correction], this: StepPass) -> None:
+        self._said, self._pass = said, this
         self._left = dict.fromkeys(said)  # corrections for which no run was seen
         self._waiting: dict[str, _Trace] = {}
         self._returned: dict[str, Any] = {}  # by root
@@ -142,7 +141,7 @@ class CorrectedRuns:
                 yield trace.uncorrected[ids[0]], trace.correction
         for run_id in self._left:
             if run_id not in self._seen:
-                self._report.add(DatasetChange(step=self._step, what=NOT_AMONG_THEM, example=run_id))
+                self._pass.add(NOT_AMONG_THEM, run_id)
 
     def _latest(self, corrected: str, brought: Mapping[str, list[Correction]]) -> Correction | None:
         latest = self._said.get(corrected)
@@ -155,7 +154,7 @@ class CorrectedRuns:
             return
         self._told.add(trace_id)
         detail = f"it may be {' or '.join(ids)}" if ids else "no call of its agent ended well"
-        self._report.add(DatasetChange(step=self._step, what=_NOT_CLEAR, example=trace_id, detail=detail))
+        self._pass.add(_NOT_CLEAR, trace_id, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,12 +15,16 @@ from typing import Any, Literal
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
+from langsmith_finetune._foundation.passes import Source
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage, nameless
-from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
+from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.dataset.scores import scores_named
+from langsmith_finetune.dataset.steps import StepPass, in_passes
 from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.sound import name_of
 
-_STEP = "drop_duplicates"
+logger = logger_of(__name__)
 
 
 def drop_duplicates(
@@ -39,8 +45,8 @@ def drop_duplicates(
 
     Args:
         examples: A list, or anything that can be gone through twice: memory then grows by about 400 bytes an
-            example, and by up to 5 KB more with `similarity`. What can be gone through only once, as a generator, is
-            held in memory whole, unless `keep` is `"first"`.
+            example, and by up to 5 KB more with `similarity`. A generator, or what another step returns, is held in
+            memory whole, unless `keep` is `"first"`.
         similarity: The least likeness of near duplicates, such as 0.9: the share of common triples of words
             (Jaccard), estimated to about 0.03 by MinHash. Needs the extra `dedupe`.
         keep: `"newest"` by the time of the call; `"best"` by `score`, then the newest; or `"first"`.
@@ -61,58 +67,64 @@ def drop_duplicates(
     if (keep == "best") != (score is not None):
         raise ValueError("keep='best' and score='the key of a feedback score' go together")
     check_many("examples", examples, "training examples")
-    seen, report = DuplicateIndex(similarity), report if report is not None else DatasetReport()
-    if keep == "first":
-        kept = _first(report.reading_examples(_STEP, examples), seen, report)
-    else:
-        kept = _chosen(examples, seen, score, report)
-    return report.writing(_STEP, kept)
+    DuplicateIndex(similarity)  # raises where there can be none
+    source = Source("examples", examples)
+
+    def kept(this: StepPass) -> Iterator[TrainingExample]:
+        seen = DuplicateIndex(similarity)
+        return _first(source, seen, this) if keep == "first" else _chosen(source, seen, score, this)
+
+    return in_passes("drop_duplicates", source, report, kept)
 
 
 def _first(
-    examples: Iterable[TrainingExample], seen: DuplicateIndex, report: DatasetReport
+    source: Source[TrainingExample], seen: DuplicateIndex, this: StepPass
 ) -> Iterator[TrainingExample]:
-    for index, example in enumerate(examples):
-        if not _is_duplicate(name_of(example, index), seen.features(example.line), seen, report):
+    for index, example in enumerate(this.reading_examples(source)):
+        if not _is_duplicate(name_of(example, index), seen.features(example.line), seen, this):
             yield example
 
 
 def _chosen(
-    examples: Iterable[TrainingExample], seen: DuplicateIndex, score: str | None, report: DatasetReport
+    source: Source[TrainingExample], seen: DuplicateIndex, score: str | None, this: StepPass
 ) -> Iterator[TrainingExample]:
-    again = list(examples) if iter(examples) is examples else examples
-    candidates = [
-        (name_of(example, index), _worth(example, score), seen.features(example.line))
-        for index, example in enumerate(report.reading_examples(_STEP, again))
-    ]
+    # To make examples a second time, as what is lazy would, takes longer than to hold them.
+    again = list(source) if isinstance(source.given, Iterator) else source
+    candidates = []
+    keys: Counter[str] = Counter()
+    for index, example in enumerate(this.reading_examples(again)):
+        candidates.append((name_of(example, index), _worth(example, score), seen.features(example.line)))
+        keys.update([*example.source.scores] if example.source else ())
+    if score is not None and candidates and score not in keys:
+        logger.warning(
+            "drop_duplicates keeps the newest: no example has the score '%s', %s", score, scores_named(keys)
+        )
     dropped = set()
     # The most wanted first; sorting keeps the order of those that are wanted alike.
     for index in sorted(range(len(candidates)), key=lambda index: candidates[index][1], reverse=True):
         name, _, features = candidates[index]
-        if _is_duplicate(name, features, seen, report):
+        if _is_duplicate(name, features, seen, this):
             dropped.add(index)
     for index, example in enumerate(again):
         if index not in dropped:
             yield example
 
 
-def _is_duplicate(name: str, features: Features, seen: DuplicateIndex, report: DatasetReport) -> bool:
+def _is_duplicate(name: str, features: Features, seen: DuplicateIndex, this: StepPass) -> bool:
     match = seen.match(features)
     if match is None:
         seen.add(name, features)
         return False
     what = "duplicate" if match.likeness is None else "near duplicate"
     detail = "" if match.likeness is None else f"{match.likeness:.2f} alike"
-    report.add(DatasetChange(step=_STEP, what=what, example=name, kept=match.name, detail=detail))
+    this.add(what, name, kept=match.name, detail=detail)
     return True
 
 
 def _worth(example: TrainingExample, score: str | None) -> tuple[float, float]:
     source = example.source
-    if score is None:
-        return 0.0, _seconds(source.start_time if source else None)
-    value = source.score(score) if source else None
-    return float("-inf") if value is None else value, _seconds(source.start_time if source else None)
+    value = source.score(score) if source and score else 0.0
+    return -math.inf if value is None else value, _seconds(source.start_time if source else None)
 
 
 def _seconds(time: str | None) -> float:
@@ -120,7 +132,7 @@ def _seconds(time: str | None) -> float:
         found = datetime.fromisoformat(time or "")
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        return float("-inf")
+        return -math.inf
 
 
 @dataclass(frozen=True, slots=True)

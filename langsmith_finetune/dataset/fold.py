@@ -8,13 +8,16 @@ from itertools import chain
 from typing import Any, Literal, cast
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.passes import Source
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
-from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
+from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.dataset.steps import StepPass, in_passes
 from langsmith_finetune.examples.example import TrainingExample, replace
 from langsmith_finetune.examples.sound import name_of
 from langsmith_finetune.examples.source import RunSource
 
-_STEP = "fold_traces"
+logger = logger_of(__name__)
 
 
 def fold_traces(
@@ -69,32 +72,40 @@ def fold_traces(
     if across not in ("trace", "thread"):
         raise ValueError(f"across must be 'trace' or 'thread', not {across!r}")
     check_many("examples", examples, "training examples")
-    report = report if report is not None else DatasetReport()
-    return report.writing(_STEP, _fold(report.reading_examples(_STEP, examples), across, grouped, report))
+    source = Source("examples", examples)
+    return in_passes("fold_traces", source, report, lambda this: _fold(source, across, grouped, this))
 
 
 def _fold(
-    examples: Iterable[TrainingExample],
+    source: Iterable[TrainingExample],
     across: str,
     grouped: bool,  # noqa: FBT001 - private
-    report: DatasetReport,
+    this: StepPass,
 ) -> Iterator[TrainingExample]:
     parts: dict[Hashable, _Part] = {}
     held: Hashable = None
-    for index, example in enumerate(examples):
+    unchanged = 0
+    for index, example in enumerate(this.reading_examples(source)):
         group = _group(example, across)
         if group is None or example.line["messages"][-1]["role"] != "assistant":
-            report.add(DatasetChange(step=_STEP, what="passed unchanged", example=name_of(example, index)))
+            this.add("passed unchanged", name_of(example, index))
+            unchanged += 1
             yield example
             continue
         if grouped and group != held:
             for part in parts.values():
-                yield from part.folded(report)
+                yield from part.folded(this)
             parts.clear()
         held = group
         parts.setdefault((group, _role(example, across)), _Part()).add(example)
     for part in parts.values():
-        yield from part.folded(report)
+        yield from part.folded(this)
+    if unchanged == this.read > 1:
+        logger.warning(
+            "fold_traces merged none of %d examples: none says which trace it is of and ends with an answer. Examples "
+            "of runs know their trace; lines of a file do not",
+            unchanged,
+        )
 
 
 def _group(example: TrainingExample, across: str) -> Hashable | None:
@@ -177,7 +188,7 @@ class _Part:
             place.example = replace(example, line=settings)
             place.untrained, place.named = frozenset(untrained), named
 
-    def folded(self, report: DatasetReport) -> Iterator[TrainingExample]:
+    def folded(self, this: StepPass) -> Iterator[TrainingExample]:
         """An example for each path to an end."""
         path: list[_Place] = []
         waiting = [(place, 0) for place in reversed([*self._root.all_following()])]
@@ -187,10 +198,10 @@ class _Part:
             if place.example is None:
                 waiting += [(other, depth + 1) for other in reversed([*place.all_following()])]
             else:
-                yield _told(place.example, path[1:], report)
+                yield _told(place.example, path[1:], this)
 
 
-def _told(example: TrainingExample, path: list[_Place], report: DatasetReport) -> TrainingExample:
+def _told(example: TrainingExample, path: list[_Place], this: StepPass) -> TrainingExample:
     """The example of a path, with what became of it in its changes and in the report."""
     messages: list[TrainingMessage] = []
     runs: list[RunSource] = []
@@ -209,10 +220,10 @@ def _told(example: TrainingExample, path: list[_Place], report: DatasetReport) -
     if len(merged) > len(example.merged):
         changes.append(f"folded {len(merged) + 1} calls into one")
         for run in merged:
-            report.add(DatasetChange(step=_STEP, what="merged", example=run.run_id, kept=name))
+            this.add("merged", run.run_id, kept=name)
     if muted:
         changes.append(f"weight 0 for {muted} assistant messages of the history")
-        report.add(DatasetChange(step=_STEP, what="with untrained history", example=name, detail=str(muted)))
+        this.add("with untrained history", name, detail=str(muted))
     line = TrainingLine(**{**example.line, "messages": messages})
     return replace(example, line=line, merged=merged, changes=(*example.changes, *changes))
 

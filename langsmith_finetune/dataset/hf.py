@@ -9,7 +9,7 @@ list, and arguments stay the text that they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import to_builtins
@@ -17,7 +17,9 @@ from msgspec import to_builtins
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._foundation.json_text import json_bytes
+from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._foundation.safe_words import KNOWN, described
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import kind_of_line, request_of_line
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample, LabelExample, PreferenceExample, TrainingExample
@@ -27,6 +29,8 @@ from langsmith_finetune.targets.schemas import holds_nothing
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+logger = logger_of(__name__)
 
 _PROMPT = ("messages", "tools", "parallel_tool_calls")
 _PREFERENCE = ("input", "preferred_output", "non_preferred_output")
@@ -57,7 +61,10 @@ def to_hf_dataset(examples: Iterable[AnyExample | Mapping[str, Any]]) -> Dataset
     """
     check_many("examples", examples, "examples or lines")
     datasets = _datasets()
-    rows = [_row(f"example {index}", example) for index, example in enumerate(examples)]
+    source = Source("examples", examples)
+    rows = [_row(f"example {index}", example) for index, example in enumerate(source)]
+    if not rows:
+        logger.warning("to_hf_dataset makes a dataset without rows: %s", source.emptiness)
     messages = datasets.List(datasets.Json())
     prompt = {
         "messages": messages,
@@ -104,12 +111,18 @@ def examples_from_hf(dataset: Dataset) -> Iterator[AnyExample]:
             "Give it a column messages, or input, preferred_output and non_preferred_output, or prompt, completion "
             "and label",
         )
+    return Passes(lambda: _read(dataset))
+
+
+def _read(dataset: Dataset) -> Generator[AnyExample, None, None]:
     # As Arrow holds it: datasets' own decoder rounds numbers and drops halves of surrogate pairs.
     index = -1
     for batch in dataset.with_format("arrow").iter(batch_size=1000):
         for row in batch.to_pylist():
             index += 1
             yield _example_at(f"row {index}", row)
+    if index < 0:
+        logger.warning("examples_from_hf gives nothing: the dataset has no rows")
 
 
 def _example_at(where: str, row: Mapping[str, Any]) -> AnyExample:

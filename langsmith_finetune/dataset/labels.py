@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import cast
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.passes import Source
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import LabelLine
 from langsmith_finetune.dataset.pairs import input_of, without_weight
 from langsmith_finetune.dataset.report import DatasetReport
 from langsmith_finetune.dataset.scores import scored
+from langsmith_finetune.dataset.steps import StepPass, in_passes
 from langsmith_finetune.examples.example import LabelExample, TrainingExample
+
+logger = logger_of(__name__)
 
 
 def labels_from_scores(
@@ -40,9 +46,21 @@ def labels_from_scores(
         ([{'role': 'assistant', 'content': 'Hello'}], True)
     """
     check_many("examples", examples, "training examples")
-    step, report = "labels_from_scores", report if report is not None else DatasetReport()
-    found = scored(report.reading_examples(step, examples), score, step, report)
-    yield from report.writing(step, (_labelled(example, value > above) for value, example in found))
+    source = Source("examples", examples)
+
+    def labelled(this: StepPass) -> Iterator[LabelExample]:
+        lowest, highest = math.inf, -math.inf
+        for value, example in scored(source, score, this):
+            lowest, highest = min(lowest, value), max(highest, value)
+            yield _labelled(example, value > above)
+        if lowest <= highest and (lowest > above) is (highest > above):
+            logger.warning(
+                "labels_from_scores: all %d labels are %s, and KTO learns from both: %s ranges from %g to %g, and "
+                "above= is %g",
+                this.written, "true" if lowest > above else "false", score, lowest, highest, above,
+            )  # fmt: skip
+
+    return in_passes("labels_from_scores", source, report, labelled)
 
 
 def _labelled(example: TrainingExample, is_good: bool) -> LabelExample:  # noqa: FBT001 - the label itself

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, cast
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.passes import Source
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
-from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
+from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.dataset.steps import StepPass, in_passes
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import TrainingExample, replace
 from langsmith_finetune.examples.sound import name_of
-
-_STEP = "fit_length"
 
 
 def fit_length(
@@ -55,10 +56,11 @@ def fit_length(
     if max_tokens < 1:
         raise ValueError(f"max_tokens must be 1 or more, not {max_tokens!r}")
     check_many("examples", examples, "training examples")
-    report = report if report is not None else DatasetReport()
+    source = Source("examples", examples)
 
-    def fitting() -> Iterator[TrainingExample]:
-        for index, example in enumerate(report.reading_examples(_STEP, examples)):
+    def fitting(this: StepPass) -> Iterator[TrainingExample]:
+        shortest = math.inf
+        for index, example in enumerate(this.reading_examples(source)):
             tokens = count(example.line)
             if tokens <= max_tokens:
                 yield example
@@ -73,14 +75,16 @@ def fit_length(
                 )
             trimmed = _trimmed(example, max_tokens, count) if over_length == "trim_oldest_turns" else None
             if trimmed is None:
-                report.add(
-                    DatasetChange(step=_STEP, what="dropped", example=name, detail=f"{tokens:,} tokens")
-                )
+                this.add("dropped", name, detail=f"{tokens:,} tokens")
+                shortest = min(shortest, tokens)
+                this.remedy = f"The shortest has {shortest:,} tokens, and max_tokens is {max_tokens:,}"
+                if over_length == "drop":
+                    this.remedy += '; over_length="trim_oldest_turns" shortens those that have turns to spare'
                 continue
-            report.add(DatasetChange(step=_STEP, what="trimmed", example=name, detail=trimmed.changes[-1]))
+            this.add("trimmed", name, detail=trimmed.changes[-1])
             yield trimmed
 
-    return report.writing(_STEP, fitting())
+    return in_passes("fit_length", source, report, fitting)
 
 
 def _trimmed(

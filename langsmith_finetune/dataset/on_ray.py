@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from langsmith_finetune._foundation.extras import missing
@@ -12,7 +12,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ray_map(function: Callable[[T], R], items: list[T]) -> Iterator[R]:
+def ray_map(function: Callable[[T], R], items: list[T]) -> list[R]:
     """Apply a function to each item on a Ray cluster, a task and a core each; results come in order.
 
     Ray gives the task of a worker or machine that died to another, so the function must do no harm when it
@@ -38,4 +38,4 @@ def ray_map(function: Callable[[T], R], items: list[T]) -> Iterator[R]:
 
     results = ray.data.from_items(parts, override_num_blocks=max(1, len(parts))).map(done, num_cpus=1)
     rows = sorted(results.iter_rows(), key=lambda row: row["number"])
-    return (pickle.loads(row["result"]) for row in rows)  # noqa: S301
+    return [pickle.loads(row["result"]) for row in rows]  # noqa: S301

@@ -7,6 +7,7 @@ from typing import cast
 
 from langsmith_finetune.chat_format import PreferenceInput, TrainingMessage
 from langsmith_finetune.dataset.dedupe import as_compared, digest_of
+from langsmith_finetune.dataset.steps import StepPass
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample
 
 
@@ -16,20 +17,28 @@ class BestAndWorst:
     def __init__(self) -> None:
         self._best: tuple[float, TrainingExample] | None = None
         self._worst: tuple[float, TrainingExample] | None = None
+        self._count = 0
 
     def add(self, value: float, example: TrainingExample) -> None:
         """Take in an answer with its score."""
+        self._count += 1
         if self._best is None or value > self._best[0]:
             self._best = (value, example)
         if self._worst is None or value < self._worst[0]:
             self._worst = (value, example)
 
-    def pairs(self, margin: float) -> Iterator[PreferenceExample]:
-        """One pair, or none."""
-        if self._best and self._worst and self._best[0] - self._worst[0] > margin:
-            pair = pair_of(self._best[1], self._worst[1])
-            if pair is not None:
-                yield pair
+    def pairs(self, margin: float, this: StepPass) -> Iterator[PreferenceExample]:
+        """One pair; or none, for a reason that the step is told."""
+        if self._best is None or self._worst is None:
+            return
+        if self._count == 1:
+            this.reasons["prompts with one answer"] += 1
+        elif self._best[0] - self._worst[0] <= margin:
+            this.reasons["prompts whose answers have scores too close"] += 1
+        elif (pair := pair_of(self._best[1], self._worst[1])) is None:
+            this.reasons["prompts with the same answer again"] += 1
+        else:
+            yield pair
 
 
 def pair_of(better: TrainingExample, worse: TrainingExample) -> PreferenceExample | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.json_text import OBJECT, short_text
+from langsmith_finetune._foundation.passes import Source
 from langsmith_finetune.chat_format import PreferenceInput, TrainingMessage
 from langsmith_finetune.convert import examples_from_runs
 from langsmith_finetune.dataset.corrections import (
@@ -18,8 +19,9 @@ from langsmith_finetune.dataset.corrections import (
     later,
 )
 from langsmith_finetune.dataset.pairs import BestAndWorst, input_of, pair_of, prompt_of, without_weight
-from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
+from langsmith_finetune.dataset.report import DatasetReport
 from langsmith_finetune.dataset.scores import scored
+from langsmith_finetune.dataset.steps import StepPass, in_passes
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.example import PreferenceExample, TrainingExample, replace
 from langsmith_finetune.examples.sound import name_of
@@ -42,7 +44,7 @@ def preferences_from_scores(
     Args:
         examples: Training examples; two of each prompt are held in memory, and nothing is yielded before
             all are read.
-        score: The key of the feedback score: the run's own, or else its trace's. Examples without it make no pair.
+        score: The key of the feedback score; examples without it make no pair.
         margin: The scores must differ by more than this.
         report: Filled with what made no pair, and why.
 
@@ -58,11 +60,20 @@ def preferences_from_scores(
         ([{'role': 'assistant', 'content': 'Paris'}], 'Lyon')
     """
     check_many("examples", examples, "training examples")
-    step, report = "preferences_from_scores", report if report is not None else DatasetReport()
-    prompts: dict[Hashable, BestAndWorst] = {}
-    for value, example in scored(report.reading_examples(step, examples), score, step, report):
-        prompts.setdefault(prompt_of(example), BestAndWorst()).add(value, example)
-    yield from report.writing(step, (pair for found in prompts.values() for pair in found.pairs(margin)))
+    source = Source("examples", examples)
+
+    def pairs(this: StepPass) -> Iterator[PreferenceExample]:
+        this.remedy = (
+            "A pair is two answers with different scores to one prompt, as retries and regenerations give; "
+            "labels_from_scores learns from answers one by one"
+        )
+        prompts: dict[Hashable, BestAndWorst] = {}
+        for value, example in scored(source, score, this):
+            prompts.setdefault(prompt_of(example), BestAndWorst()).add(value, example)
+        for found in prompts.values():
+            yield from found.pairs(margin, this)
+
+    return in_passes("preferences_from_scores", source, report, pairs)
 
 
 def preferences_from_experiments(
@@ -84,27 +95,31 @@ def preferences_from_experiments(
         report: Filled with what made no pair, and why.
     """
     check_many("examples", examples, "training examples")
-    step, report = "preferences_from_experiments", report if report is not None else DatasetReport()
-    asked: dict[str, dict[Hashable, dict[str | None, tuple[float, TrainingExample]]]] = {}
-    for value, example in scored(report.reading_examples(step, examples), score, step, report):
-        if example.source is None or example.source.example_id is None:
-            report.add(DatasetChange(step=step, what="of no dataset example", example=name_of(example, 0)))
-            continue
-        answers = asked.setdefault(example.source.example_id, {}).setdefault(prompt_of(example), {})
-        if example.source.project_id not in answers or value > answers[example.source.project_id][0]:
-            answers[example.source.project_id] = (value, example)
+    source = Source("examples", examples)
 
-    def pairs() -> Iterator[PreferenceExample]:
+    def pairs(this: StepPass) -> Iterator[PreferenceExample]:
+        this.remedy = (
+            "A pair is two answers with different scores that different experiments gave to one example of a dataset: "
+            "give the runs of all of them, as runs_from_experiment reads them"
+        )
+        asked: dict[str, dict[Hashable, dict[str | None, tuple[float, TrainingExample]]]] = {}
+        for value, example in scored(source, score, this):
+            if example.source is None or example.source.example_id is None:
+                this.add("of no dataset example", name_of(example, 0))
+                continue
+            answers = asked.setdefault(example.source.example_id, {}).setdefault(prompt_of(example), {})
+            if example.source.project_id not in answers or value > answers[example.source.project_id][0]:
+                answers[example.source.project_id] = (value, example)
         for example_id, prompts in asked.items():
             if len(prompts) > 1 and all(len(answers) == 1 for answers in prompts.values()):
-                report.add(DatasetChange(step=step, what="prompts differ", example=example_id))
+                this.add("prompts differ", example_id)
             for answers in prompts.values():
                 found = BestAndWorst()
                 for value, example in answers.values():
                     found.add(value, example)
-                yield from found.pairs(margin)
+                yield from found.pairs(margin, this)
 
-    yield from report.writing(step, pairs())
+    return in_passes("preferences_from_experiments", source, report, pairs)
 
 
 def preferences_from_candidates(
@@ -123,23 +138,25 @@ def preferences_from_candidates(
         report: Filled with what made no pair, and why.
     """
     check_many("runs", runs, "runs")
-    step, report = "preferences_from_candidates", report if report is not None else DatasetReport()
+    source = Source("runs", runs)
 
-    def pairs() -> Iterator[PreferenceExample]:
-        for run in report.reading(step, runs):
+    def pairs(this: StepPass) -> Iterator[PreferenceExample]:
+        this.remedy = "A pair is two answers of one call that asked for several (n=2 or more) and that judge tells apart"
+        for run in this.reading(source):
             found = BestAndWorst()
             candidates: list[dict[str, Any]] = []
             with suppress(Exception):  # one that cannot be read has no two answers to compare
                 run = opened(run)  # noqa: PLW2901 - its JSON text read
                 candidates = list(_candidates(run))
             if len(candidates) < 2:
+                this.reasons["without a second answer"] += 1
                 continue
-            for example in _examples((_Answered(run, outputs) for outputs in candidates), step, report):
+            for example in _examples([_Answered(run, outputs) for outputs in candidates], this):
                 found.add(judge(input_of(example), without_weight(example.line["messages"][-1])), example)
             # Both are of one run, so there is no other one to name.
-            yield from (replace(pair, rejected_source=None) for pair in found.pairs(margin))
+            yield from (replace(pair, rejected_source=None) for pair in found.pairs(margin, this))
 
-    yield from report.writing(step, pairs())
+    return in_passes("preferences_from_candidates", source, report, pairs)
 
 
 def preferences_from_corrections(
@@ -164,23 +181,39 @@ def preferences_from_corrections(
     """
     check_many("runs", runs, "runs")
     check_many("feedback", feedback, "feedback")
+    source, given = Source("runs", runs), Source("feedback", feedback)
+
+    def pairs(this: StepPass) -> Iterator[PreferenceExample]:
+        this.remedy = _REMEDY
+        corrections = CorrectedRuns(_corrections(given, this), this)
+        for run in this.reading(source):
+            if correction := corrections.of(run):
+                yield from _corrected(run, correction.outputs, correction.change, this)
+            else:
+                this.reasons["runs that nobody corrected"] += 1
+        for run, correction in corrections.at_the_end():
+            yield from _corrected(run, correction.outputs, correction.change, this)
+
+    return in_passes("preferences_from_corrections", source, report, pairs)
+
+
+_REMEDY = "A pair is the answer of a run, and another one that was said to be better"
+
+
+def _corrections(feedback: Iterable[Any], this: StepPass) -> dict[str, Correction]:
+    """The corrections among feedback, by what they correct."""
     said: dict[str, Correction] = {}
-    step, report = "preferences_from_corrections", report if report is not None else DatasetReport()
-    for index, item in enumerate(feedback):
-        with _reading(f"feedback {index}", step, report):
+    count = 0
+    for count, item in enumerate(feedback, start=1):
+        with _reading(f"feedback {count - 1}", this):
             found = correction_from(item)
             if found is not None:
                 said[found.run_id] = later(found, said.get(found.run_id))
-    corrections = CorrectedRuns(said, step, report)
-
-    def pairs() -> Iterator[PreferenceExample]:
-        for run in report.reading(step, runs):
-            if correction := corrections.of(run):
-                yield from _corrected(run, correction.outputs, correction.change, step, report)
-        for run, correction in corrections.at_the_end():
-            yield from _corrected(run, correction.outputs, correction.change, step, report)
-
-    yield from report.writing(step, pairs())
+    if count and not said:
+        this.remedy = (
+            f"None of {count} feedback corrects an answer: a correction is text, or outputs of a run"
+        )
+    return said
 
 
 def preferences_from_edits(
@@ -201,10 +234,31 @@ def preferences_from_edits(
     """
     check_many("runs", runs, "runs")
     check_many("examples", examples, "dataset examples")
+    source, given = Source("runs", runs), Source("examples", examples)
+
+    def pairs(this: StepPass) -> Iterator[PreferenceExample]:
+        this.remedy = _REMEDY
+        said = _edits(given, this)
+        missing = dict.fromkeys(said)
+        for run in this.reading(source):
+            run_id = _id_of(run)
+            if run_id in said:
+                missing.pop(run_id, None)
+                yield from _corrected(run, *said[run_id][1:], this)
+            else:
+                this.reasons["runs that nobody corrected"] += 1
+        for run_id in missing:
+            this.add(NOT_AMONG_THEM, run_id)
+
+    return in_passes("preferences_from_edits", source, report, pairs)
+
+
+def _edits(examples: Iterable[Any], this: StepPass) -> dict[str, tuple[str, Any, str]]:
+    """The edits among dataset examples, by the id of their run: when, the outputs, and what to tell."""
     said: dict[str, tuple[str, Any, str]] = {}
-    step, report = "preferences_from_edits", report if report is not None else DatasetReport()
-    for index, example in enumerate(examples):
-        with _reading(f"dataset example {index}", step, report):
+    count = 0
+    for count, example in enumerate(examples, start=1):
+        with _reading(f"dataset example {count - 1}", this):
             get = getter(example)
             run_id = short_text(get("source_run_id"))
             if run_id is None or not get("outputs"):
@@ -213,42 +267,30 @@ def preferences_from_edits(
             if run_id not in said or when >= said[run_id][0]:
                 change = f"edited as dataset example {short_text(get('id'))} at {when or 'an unknown time'}"
                 said[run_id] = (when, get("outputs"), change)
-
-    def pairs() -> Iterator[PreferenceExample]:
-        missing = dict.fromkeys(said)
-        for run in report.reading(step, runs):
-            run_id = _id_of(run)
-            if run_id in said:
-                missing.pop(run_id, None)
-                yield from _corrected(run, *said[run_id][1:], step, report)
-        for run_id in missing:
-            report.add(DatasetChange(step=step, what=NOT_AMONG_THEM, example=run_id))
-
-    yield from report.writing(step, pairs())
+    if not said:
+        this.remedy = f"None of {count} dataset examples names the run that it comes from (source_run_id) and has outputs"
+    return said
 
 
 @contextmanager
-def _reading(name: str, step: str, report: DatasetReport) -> Iterator[None]:
+def _reading(name: str, this: StepPass) -> Iterator[None]:
     """Objects that are no JSON can raise anything; one that does is reported, and the next one read."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - see above
-        detail = f"reading it raised {type(error).__name__}"
-        report.add(DatasetChange(step=step, what="not usable", example=name, detail=detail))
+        this.add("not usable", name, detail=f"reading it raised {type(error).__name__}")
 
 
-def _corrected(
-    run: Any, outputs: Any, change: str, step: str, report: DatasetReport
-) -> Iterator[PreferenceExample]:
+def _corrected(run: Any, outputs: Any, change: str, this: StepPass) -> Iterator[PreferenceExample]:
     """The pair of a run's own answer and a better one."""
-    for example in _examples([run], step, report):
+    for example in _examples([run], this):
         run_id = name_of(example, 0)
-        for better in _examples([_rerun(example, outputs, run_id)], step, report):
+        for better in _examples([_rerun(example, outputs, run_id)], this):
             # More than one message more is no correction of one answer.
             one = len(better.line["messages"]) == len(example.line["messages"])
             pair = pair_of(replace(better, source=example.source), example) if one else None
             if pair is None:
-                report.add(DatasetChange(step=step, what="no other answer", example=run_id))
+                this.add("no other answer", run_id)
             else:
                 yield replace(pair, rejected_source=None, changes=(*pair.changes, change))
 
@@ -261,9 +303,9 @@ def _rerun(example: TrainingExample, outputs: Any, run_id: str) -> dict[str, Any
     return {"id": run_id, "run_type": "llm", "status": "success", "inputs": inputs, "outputs": outputs}
 
 
-def _examples(runs: Iterable[Any], step: str, report: DatasetReport) -> Iterator[TrainingExample]:
+def _examples(runs: list[Any], this: StepPass) -> Iterator[TrainingExample]:
     def skip(error: RunNotUsableError) -> None:
-        report.add(DatasetChange(step=step, what="not usable", example=error.run_id, detail=error.reason))
+        this.add("not usable", error.run_id, detail=error.reason)
 
     return examples_from_runs(runs, on_skip=skip)
 

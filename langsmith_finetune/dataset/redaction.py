@@ -11,12 +11,12 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 from langsmith.anonymizer import create_anonymizer, create_secret_anonymizer
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.passes import Source
 from langsmith_finetune.dataset.redacted_values import PLACEHOLDERS, Finder, RedactedValues
-from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
+from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.dataset.steps import StepPass, in_passes
 from langsmith_finetune.examples.example import AnyExample, replace
 from langsmith_finetune.examples.sound import name_of
-
-_STEP = "redact"
 
 Example = TypeVar("Example", bound=AnyExample)
 
@@ -86,34 +86,30 @@ def redact(
         _finder(redactor) for redactor in redactors or (_BLOBS, create_secret_anonymizer(), PERSONAL_RULES)
     ]
     check_many("examples", examples, "examples")
-    report = report if report is not None else DatasetReport()
+    source = Source("examples", examples)
 
-    redacted = _redacted(
-        report.reading_examples(_STEP, examples, preferences=True),
-        finders,
-        report,
-        drop_media=media == "drop",
-        tools=tool_descriptions,
-    )
-    return report.writing(_STEP, redacted)
+    def redacted(this: StepPass) -> Iterator[Example]:
+        return _redacted(source, finders, this, drop_media=media == "drop", tools=tool_descriptions)
+
+    return in_passes("redact", source, report, redacted)
 
 
 def _redacted(
-    examples: Iterable[Example],
+    source: Iterable[Example],
     finders: list[Finder],
-    report: DatasetReport,
+    this: StepPass,
     *,
     drop_media: bool,
     tools: bool,
 ) -> Iterator[Example]:
-    for index, example in enumerate(examples):
+    for index, example in enumerate(this.reading_examples(source, preferences=True)):
         values = RedactedValues(finders, example.line, drop_media=drop_media)
         line: Any = values.line(example.line, tools=tools)
         if not values.counts:
             yield example
             continue
         change = ", ".join(f"{name} {count}" for name, count in values.counts.items())
-        report.add(DatasetChange(step=_STEP, what="redacted", example=name_of(example, index), detail=change))
+        this.add("redacted", name_of(example, index), detail=change)
         yield replace(example, line=line, changes=(*example.changes, f"redacted {change}"))
 
 

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from langsmith_finetune._foundation.tally import Tally
 from langsmith_finetune._printable import printable_line
-from langsmith_finetune.examples.sound import Example, sound_example
 
 T = TypeVar("T")
 
@@ -37,7 +36,7 @@ class DatasetReport:
     """What each step read, what came out of it, and what it did on the way.
 
     Give the same report to every step. The counts are of all examples; of the changes, each step's first
-    1,000 are kept.
+    1,000 are kept. A step that is gone through again begins its part of the report again.
 
     Example:
         >>> from langsmith_finetune import TrainingExample
@@ -57,39 +56,23 @@ class DatasetReport:
         self.read: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
 
+    def expect(self, step: str) -> None:
+        """List a step, so that they stand in the order in which they were added."""
+        self.read[step] += 0
+
     def add(self, change: DatasetChange) -> None:
         """Count a change, and keep it if it is among its step's first."""
         step = self.changes.setdefault(change.step, Tally(lambda change: change.what))
         step.add(change)
 
-    def reading_examples(
-        self, step: str, examples: Iterable[Example], *, preferences: bool = False
-    ) -> Iterator[Example]:
-        """The same examples, counted as read, each once it is seen that it is one.
-
-        Args:
-            step: The function that reads.
-            examples: What it was given.
-            preferences: Whether it takes preferences too.
-
-        Raises:
-            TypeError: One is no example.
-            InvalidExampleError: The line of one has another form than lines have.
-        """
-        sound = (
-            sound_example(step, index, example, preferences=preferences)
-            for index, example in enumerate(examples)
-        )
-        return self.reading(step, sound)
-
     def reading(self, step: str, things: Iterable[T]) -> Iterator[T]:
         """The same things, or anything else, counted as read."""
-        self.read[step] += 0  # list the steps in the order they were added
+        self.expect(step)
         return _counted(self.read, step, things)
 
     def writing(self, step: str, things: Iterable[T]) -> Iterator[T]:
         """The same things, counted as written."""
-        self.read[step] += 0
+        self.expect(step)
         return _counted(self.written, step, things)
 
     def __str__(self) -> str:

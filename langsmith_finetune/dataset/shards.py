@@ -15,12 +15,16 @@ from typing import Any, Protocol
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import json_bytes
 from langsmith_finetune._foundation.scratch import scratch_folder
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.convert import examples_from_runs
 from langsmith_finetune.errors import InvalidExampleError, RunNotUsableError
 from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.jsonl import WrittenFile, write_jsonl
 from langsmith_finetune.runs.files.read import files_of, run_files
 from langsmith_finetune.runs.files.run_file import Paths, RunFile
+from langsmith_finetune.runs.remedies import why_none
+
+logger = logger_of(__name__)
 
 
 class OnSkip(Protocol):
@@ -108,7 +112,11 @@ def write_shards(
         ):  # by makers of earlier versions that were killed
             shutil.rmtree(left_behind, ignore_errors=True)
     skipped = sum((reasons for _, reasons in done), Counter[str]())
-    return WrittenShards(files=tuple(file for file, _ in done), skipped=skipped)
+    written = WrittenShards(files=tuple(file for file, _ in done), skipped=skipped)
+    if not written.count:
+        why = f": {why_none(skipped)}" if skipped else ", and left nothing out"
+        logger.warning("write_shards wrote 0 lines into %d shards%s", len(written.files), why)
+    return written
 
 
 def _make_shard(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import nameless, request_of_line
 from langsmith_finetune.dataset.dedupe import DuplicateIndex, digest_of
-from langsmith_finetune.dataset.report import DatasetChange, DatasetReport
+from langsmith_finetune.dataset.report import DatasetReport
+from langsmith_finetune.dataset.steps import StepPass
 from langsmith_finetune.examples.example import AnyExample
 from langsmith_finetune.examples.sound import name_of, sound_example
 
@@ -50,10 +53,12 @@ def train_validation_split(
     """Divide examples into train and validation.
 
     Read either side first: what belongs to the other one is held in memory meanwhile, so reading train first
-    holds the smaller one. `split_side` is the rule.
+    holds the smaller one. A side that is read again reads the examples again, once for both. `split_side` is the
+    rule.
 
     What the sides have in common is measured, not prevented: duplicates across them are in the report, and
-    their number is logged, once both are read. `drop_duplicates` beforehand is the cure.
+    their number is logged, once both are read. `drop_duplicates` beforehand is the cure. A side that stays empty
+    is logged too, unless `validation_size` asks for that.
 
     Args:
         examples: Training or preference examples.
@@ -88,11 +93,12 @@ def train_validation_split(
     """
     _check(validation_size, group_by, seed)
     check_many("examples", examples, "examples")
-    report = report if report is not None else DatasetReport()
+    DuplicateIndex(similarity)  # raises where there can be none
+    rule = _Rule(validation_size, group_by, seed)
     sides = _Sides(
-        examples, lambda example: _side(example, validation_size, group_by, seed), similarity, report
+        Source("examples", examples), rule, similarity, report if report is not None else DatasetReport()
     )
-    return sides.read("train"), sides.read("validation")
+    return Passes(lambda: sides.read("train")), Passes(lambda: sides.read("validation"))
 
 
 def split_side(
@@ -149,41 +155,104 @@ def _group(example: AnyExample, by: GroupBy) -> str:
     return digest_of(line).hex()
 
 
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """The settings of a split."""
+
+    validation_size: float
+    group_by: GroupBy
+    seed: int | None
+
+    def side(self, example: AnyExample) -> Side:
+        return _side(example, self.validation_size, self.group_by, self.seed)
+
+    def explain(self, empty: Side, count: int) -> None:
+        """Log why a side is empty, where that was not asked for."""
+        if self.validation_size == (1 if empty == "train" else 0):
+            return
+        by = self.group_by if isinstance(self.group_by, str) else "the function given"
+        logger.warning(
+            "train_validation_split: all %d examples went to %s and none to %s, which is %g of the groups by %s. With few "
+            "groups that happens: give another validation_size= or seed=, or a smaller group_by=",
+            count,
+            "train" if empty == "validation" else "validation",
+            empty,
+            self.validation_size if empty == "validation" else 1 - self.validation_size,
+            by,
+        )
+
+
 class _Sides(Generic[Example]):
+    """The passes over the examples, each of which both sides share."""
+
+    def __init__(
+        self,
+        source: Source[Example],
+        rule: _Rule,
+        similarity: float | None,
+        report: DatasetReport,
+    ) -> None:
+        self._source, self._rule, self._similarity, self._report = source, rule, similarity, report
+        self._latest: _SharedPass[Example] | None = None
+        report.expect(_STEP)
+
+    def read(self, side: Side) -> Generator[Example, None, None]:
+        """A pass over one side: the latest one, if the other side alone has begun it."""
+        if self._latest is None or side in self._latest.begun:
+            examples = iter(self._source)
+            if self._latest is not None:
+                self._latest.withdraw()
+            self._latest = _SharedPass(examples, self._source, self._rule, self._similarity, self._report)
+        yield from self._latest.read(side)
+
+
+class _SharedPass(Generic[Example]):
     """One pass over the examples, read from two ends."""
 
     def __init__(
         self,
         examples: Iterable[Example],
-        rule: Callable[[Example], Side],
+        source: Source[Example],
+        rule: _Rule,
         similarity: float | None,
         report: DatasetReport,
     ) -> None:
+        self._this = StepPass(_STEP, report)
         self._rest: Iterator[tuple[int, Example]] = enumerate(
-            report.reading_examples(_STEP, examples, preferences=True)
+            self._this.reading_examples(examples, preferences=True)
         )
-        self._rule: Callable[[Example], Side] = rule
-        self._report = report
+        self._source, self._rule = source, rule
         self._waiting: dict[Side, deque[Example]] = {"train": deque(), "validation": deque()}
         self._seen: dict[Side, DuplicateIndex] = {
             "train": DuplicateIndex(similarity),
             "validation": DuplicateIndex(similarity),
         }
+        self._counts: Counter[Side] = Counter()
         self._across = 0
+        self._is_told = False
+        self.begun: set[Side] = set()
+
+    def withdraw(self) -> None:
+        """Take this pass out of the report."""
+        self._this.withdraw()
 
     def read(self, side: Side) -> Iterator[Example]:
-        return self._report.writing(_STEP, self._read(side))
-
-    def _read(self, side: Side) -> Iterator[Example]:
+        self.begun.add(side)
         while True:
             while self._waiting[side]:
+                self._this.count_written()
                 yield self._waiting[side].popleft()
-            following = next(self._rest, None)
+            try:
+                following = next(self._rest, None)
+            except BaseException:
+                self.begun = {"train", "validation"}  # neither side goes on from here
+                raise
             if following is None:
                 return self._tell()
             index, example = following
-            found = self._rule(example)
+            found = self._rule.side(example)
             self._compare(name_of(example, index), example, found)
+            self._counts[found] += 1
             self._waiting[found].append(example)
 
     def _compare(self, name: str, example: AnyExample, side: Side) -> None:
@@ -193,16 +262,21 @@ class _Sides(Generic[Example]):
             self._across += 1
             detail = "" if match.likeness is None else f"{match.likeness:.2f} alike"
             what = "duplicate across" if match.likeness is None else "near duplicate across"
-            self._report.add(
-                DatasetChange(step=_STEP, what=what, example=name, kept=match.name, detail=detail)
-            )
+            self._this.add(what, name, kept=match.name, detail=detail)
         self._seen[side].add(name, features)
 
     def _tell(self) -> None:
+        if self._is_told:
+            return
+        self._is_told = True
         if self._across:
             logger.warning(
                 "%d examples of one side of the split have a duplicate on the other, so validation will look "
                 "better than it is: drop_duplicates(examples) before the split, or split by a larger group",
                 self._across,
             )
-            self._across = 0
+        if not self._counts:
+            self._this.explain(self._source)
+        elif len(self._counts) == 1:
+            [(full, count)] = self._counts.items()
+            self._rule.explain("validation" if full == "train" else "train", count)

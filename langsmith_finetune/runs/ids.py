@@ -32,10 +32,10 @@ def ids_replaced(runs: Iterable[Any], client: Any) -> Iterator[Any]:
             yield from group
 
 
-async def aids_replaced(runs: Iterable[Any] | AsyncIterable[Any], client: Any) -> AsyncIterator[Any]:
+async def aids_replaced(runs: AsyncIterable[Any], client: Any) -> AsyncIterator[Any]:
     """`ids_replaced` without blocking the event loop."""
     ids: list[Any] = []
-    async for run in _each(runs):
+    async for run in runs:
         if is_id(run):
             ids.append(run)
             if len(ids) < _AT_ONCE:
@@ -74,12 +74,3 @@ async def _fetched(ids: list[Any], client: Any) -> AsyncIterator[Any]:
 
     async for run_id, run in afetch_runs(ids, client):
         yield not_found(run_id) if run is None else run
-
-
-async def _each(runs: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
-    if isinstance(runs, AsyncIterable):
-        async for run in runs:
-            yield run
-    else:
-        for run in runs:
-            yield run

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import langsmith
 
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.fields import ids_above
 from langsmith_finetune.runs.langsmith.by_id import IdLookup
@@ -27,6 +28,8 @@ from langsmith_finetune.runs.role_filter import several
 
 if TYPE_CHECKING:
     from langsmith.types import Run
+
+logger = logger_of(__name__)
 
 ReviewStatus: TypeAlias = Literal["archived", "needs_my_review", "needs_others_review"]
 Client: TypeAlias = "langsmith.Client | langsmith.AsyncLangsmith | langsmith.Langsmith"
@@ -235,17 +238,27 @@ class _LlmRuns:
         )
 
     def tell_what_is_missing(self) -> None:
-        """Warn of listed runs that are not there any more."""
+        """Warn of listed runs that are not there any more, and of a list that gave nothing."""
         if self._missing:
             warnings.warn(
                 f"{self._missing} of {self._listed} runs of the {self._what} are not in LangSmith any more, "
                 "or not in this workspace: it keeps runs for 14 days, or for 400",
                 stacklevel=3,
             )
+        if not self._listed:
+            logger.warning("%s", self._items.emptiness)
+        elif not self._given and self._missing < self._listed:
+            logger.warning(
+                "none of %d runs of the %s is an llm run that did not fail, or has one below it",
+                self._listed - self._missing, self._what,
+            )  # fmt: skip
 
 
 class ListedRuns:
     """The runs of a list. Iterate with `for` or with `async for`; each pass reads the list again."""
+
+    explains_itself = True
+    """It logs why it is empty."""
 
     def __init__(self, client: Client | None, begin: Callable[[], _LlmRuns]) -> None:
         self._client, self._begin = client, begin

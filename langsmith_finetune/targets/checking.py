@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import atomic_write
+from langsmith_finetune._foundation.passes import Passes, Source
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import replace as copied
 from langsmith_finetune.examples.sound import is_example, line_of, name_of
@@ -18,6 +21,8 @@ from langsmith_finetune.targets.line import line_problems
 from langsmith_finetune.targets.registry import Problem, RuleName, Target, TargetRules, rules_of
 from langsmith_finetune.targets.report import CheckReport
 from langsmith_finetune.targets.rules import WHY
+
+logger = logger_of(__name__)
 
 
 def check(
@@ -120,23 +125,43 @@ def fix_examples(
         ('parallel_tool_calls dropped',)
     """
     check_many("examples", examples, "examples or lines")
-    rules = rules_of(target)
-    for index, example in enumerate(examples):
+    rules, source = rules_of(target), Source("examples", examples)
+    return Passes(lambda: _fixed(source, rules, on_skip))
+
+
+def _fixed(
+    source: Source[Any], rules: TargetRules, on_skip: Callable[[InvalidExampleError], None] | None
+) -> Generator[Any, None, None]:
+    skipped = Counter[tuple[str, str]]()
+    kept = 0
+    for index, example in enumerate(source):
         where = name_of(example, index)
         try:
             line, changes = fixed(line_of(where, example), rules)
+            if on_skip is not None:
+                _refuse_errors(where, line, rules)
         except InvalidExampleError as error:
             if on_skip is None:
                 raise
+            skipped[error.reason, error.how_to_fix] += 1
             on_skip(error)
             continue
-        if on_skip is not None:
-            errors = [problem for problem in line_problems(line, rules) if problem.severity == "error"]
-            if errors:
-                first = errors[0]
-                on_skip(InvalidExampleError(where, first.field, first.found, first.how_to_fix))
-                continue
+        kept += 1
         if is_example(example):
             yield copied(example, line=cast("Any", line), changes=(*example.changes, *changes))
         else:
             yield line
+    if skipped and not kept:
+        [((reason, how_to_fix), count)] = skipped.most_common(1)
+        logger.warning(
+            "fix_examples: %s would refuse all of %d examples. The commonest fault (%d): %s. %s",
+            rules.name, skipped.total(), count, reason, how_to_fix,
+        )  # fmt: skip
+    elif not kept and not source.explains_itself:
+        logger.warning("fix_examples gives nothing: %s", source.emptiness)
+
+
+def _refuse_errors(where: str, line: Mapping[str, Any], rules: TargetRules) -> None:
+    for problem in line_problems(line, rules):
+        if problem.severity == "error":
+            raise InvalidExampleError(where, problem.field, problem.found, problem.how_to_fix)

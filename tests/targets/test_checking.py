@@ -446,6 +446,17 @@ def test_examples_that_would_be_refused_are_left_out_on_request():
     assert len([*fix_examples(examples, "openai")]) == 3
 
 
+def test_that_every_example_would_be_refused_is_told_with_the_commonest_reason(caplog):
+    examples = [said(U), said(U), said("secret")]
+    assert [*fix_examples(examples, "openai", on_skip=lambda _: None)] == []
+    assert [*fix_examples([], "openai")] == []
+    assert caplog.messages == [
+        "fix_examples: openai would refuse all of 3 examples. The commonest fault (2): hold no assistant message. Leave the line "
+        "out: there is nothing to learn",
+        "fix_examples gives nothing: examples, a list, holds nothing",
+    ]
+
+
 def test_fixed_file_keeps_bytes_of_sound_lines(tmp_path):
     path, fixed = tmp_path / "train.jsonl", tmp_path / "fixed.jsonl"
     odd = b'{ "messages":[{"role":"user","content":"H\\u00ef"},{"role":"assistant","content":"Ho"}]}'

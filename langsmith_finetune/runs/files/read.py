@@ -8,9 +8,10 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from uuid import UUID
@@ -18,12 +19,16 @@ from uuid import UUID
 import msgspec
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.passes import Passes, Source
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.runs.files.none_wanted import MOST_LOOKED_AT, why_none_wanted
 from langsmith_finetune.runs.files.roots import RatedRoots, RootFields
 from langsmith_finetune.runs.files.run_file import (
     FIELDS,
     JSON_COLUMNS,
     SUFFIXES,
+    AnyPath,
     OnSkip,
     Paths,
     RunFile,
@@ -34,6 +39,8 @@ from langsmith_finetune.runs.files.run_file import (
 )
 from langsmith_finetune.runs.role_filter import roles_of
 from langsmith_finetune.runs.roles import AgentType
+
+logger = logger_of(__name__)
 
 
 def run_files(
@@ -105,23 +112,55 @@ def run_files(
         end_time=end_time and moment(end_time),
         roles=roles_of(agents, nodes, agent_types),
     )
+    if isinstance(paths, (str, os.PathLike, RunFile)):
+        paths = [paths]
+    check_many("paths", paths, "paths")
+    given = Source("paths", paths)
     skip = on_skip or _refuse
+    return Passes(
+        lambda: _read(given, filesystem, wanted, decode=decode, trace_feedback=trace_feedback, on_skip=skip)
+    )
 
-    def found() -> Iterator[dict[str, Any]]:
-        files: Iterable[RunFile] = files_of(paths, filesystem)
-        roots = RatedRoots()
-        if trace_feedback:
-            files = list(files)
-            roots = RatedRoots(
-                row
-                for file in files
-                for row in runs_of(file, Wanted(rated_roots=True), decode=False, on_skip=_told_later)
-            )
-        for file in files:
-            for run in runs_of(file, wanted, decode=decode, on_skip=skip):
-                yield roots.add_to(run)
 
-    return found()
+def _read(
+    paths: Iterable[AnyPath],
+    filesystem: Any,
+    wanted: Wanted,
+    *,
+    decode: bool,
+    trace_feedback: bool,
+    on_skip: OnSkip,
+) -> Generator[dict[str, Any], None, None]:
+    first, count = list[RunFile](), 0
+    broken: list[InvalidExampleError] = []
+    found = False
+
+    def skip(error: InvalidExampleError) -> None:
+        if not broken:
+            broken.append(error)
+        on_skip(error)
+
+    files: Iterable[RunFile] = files_of(paths, filesystem)
+    roots = RatedRoots()
+    if trace_feedback:
+        files = list(files)
+        roots = RatedRoots(
+            row
+            for file in files
+            for row in runs_of(file, Wanted(rated_roots=True), decode=False, on_skip=_told_later)
+        )
+    for count, file in enumerate(files, start=1):
+        first += [file] if count <= _MOST_FILES else []
+        for run in runs_of(file, wanted, decode=decode, on_skip=skip):
+            found = True
+            yield roots.add_to(run)
+    if not found:
+        some = (run for file in first for run in runs_of(file, Wanted(), decode=False, on_skip=_told_later))
+        why = why_none_wanted(islice(some, MOST_LOOKED_AT), wanted)
+        logger.warning(
+            "run_files gives nothing of %d files: %s%s",
+            count, why, f". The first that cannot be read: {broken[0]}" if broken else "",
+        )  # fmt: skip
 
 
 def _told_later(error: InvalidExampleError) -> None:
@@ -171,6 +210,14 @@ def _local_files(path: str) -> list[str]:
 
 def _refuse(error: InvalidExampleError) -> None:
     raise error
+
+
+_MOST_FILES = 100
+"""Files that are looked at for the reason why nothing was wanted."""
+
+
+def _pass_over(error: InvalidExampleError) -> None:
+    """It was told of already."""
 
 
 def _json_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) -> Iterator[dict[str, Any]]:

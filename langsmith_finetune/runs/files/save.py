@@ -16,9 +16,13 @@ from uuid import UUID
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import short_text
+from langsmith_finetune._foundation.passes import Source
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.fields import getter
 from langsmith_finetune.runs.files.run_file import FIELDS, JSON_COLUMNS, decoded
+
+logger = logger_of(__name__)
 
 
 def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
@@ -64,6 +68,10 @@ def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
                 ) from None
             out.write(line)
             count += 1
+    if not count:
+        source = Source("runs", runs)
+        why = "nothing came of the steps before" if source.explains_itself else source.emptiness
+        logger.warning("save_runs wrote 0 runs into %s: %s", path.name, why)
     return count
 
 

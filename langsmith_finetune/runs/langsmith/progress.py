@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from langsmith_finetune.runs.fields import role_of
 from langsmith_finetune.runs.langsmith.newest_first import Order
 from langsmith_finetune.runs.langsmith.read_apis import LATEST, V2
 from langsmith_finetune.runs.langsmith.selection_state import SelectionState
@@ -49,8 +50,13 @@ class Share:
 
     def has(self, run: Run) -> bool:
         """True if the run is among them. In the sample it always is for a seed, whatever else is selected."""
-        if self.roles is not None and not self.roles.take(run):
-            return False
+        return self.has_role_of(run) and self._samples(run)
+
+    def has_role_of(self, run: Run) -> bool:
+        """True if the run's call is of a role that is wanted."""
+        return self.roles is None or self.roles.take(run)
+
+    def _samples(self, run: Run) -> bool:
         if self.sample is None:
             return True
         digest = hashlib.blake2b(f"{self.seed}:{run.id or ''}".encode(), digest_size=8).digest()
@@ -77,6 +83,8 @@ class Progress:
         self._left = math.inf if share.limit is None else share.limit - state.count
         self._useful = share.useful  # of what is read, as is to be expected
         self._read = self._given = 0
+        self._unreadable = 0
+        self._other_types = Counter[str]()  # of what was left out, as long as nothing was handed out
         self._settled = now - _SETTLED
         self._selected = selected
         self._order = Order()
@@ -107,6 +115,7 @@ class Progress:
     def take(self, page: Page) -> Iterator[Run]:
         """The runs of the first window that are to be handed out."""
         window = self._plan.next[0]
+        self._unreadable += len(page.unreadable)
         for error in page.unreadable:
             warnings.warn(f"left out of the selection: {error}", stacklevel=4)
         if page.trouble == "too_large":
@@ -138,10 +147,38 @@ class Progress:
         del runs, page
         while left and self._left > 0:
             found = left.popleft()  # so that one page is not kept for the sake of its last run
-            if (self._last is None or place_of(found) < self._last) and self._share.has(found):
+            if self._last is not None and place_of(found) >= self._last:
+                continue
+            if self._share.has(found):
                 self._left -= 1
                 self._given += 1
                 yield found
+            elif not self._given and not self._share.has_role_of(found):
+                self._other_types[role_of(found).agent_type or "root"] += 1
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing was handed out, here or before."""
+        return not self._given and self._last is None
+
+    @property
+    def left_out(self) -> str:
+        """Why nothing that was read was handed out; empty if nothing was read."""
+        if self._other_types and (roles := self._share.roles):
+            asked = {"agents": roles.agents, "nodes": roles.nodes, "agent_types": roles.agent_types}
+            wanted = ", ".join(f"{name}={[*values]}" for name, values in asked.items() if values)
+            types = ", ".join(f"{name} ({count:,})" for name, count in self._other_types.most_common(5))
+            return f"{wanted} leaves none of {self._read:,} runs that meet the other conditions: they are {types}"
+        if self._read:
+            return (
+                f"sample={self._share.sample} keeps none of {self._read:,} runs that meet the conditions: give a larger "
+                "sample, or another seed"
+            )
+        if self._unreadable:
+            return (
+                f"the {self._unreadable:,} runs that meet the conditions cannot be read, as the warnings say"
+            )
+        return ""
 
     def _enough(self) -> float:
         """A quarter more than is wanted, so that the first window is to hold it."""

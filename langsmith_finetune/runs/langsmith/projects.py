@@ -185,6 +185,10 @@ class QueueItems:
     def __init__(self, name: str | None, queue_id: str | None, statuses: Iterable[str]) -> None:
         self._name, self._id = name, queue_id
         self._statuses = list(statuses)
+        wanted = " or ".join(map(repr, self._statuses))
+        self.emptiness = f"the annotation queue has no runs with the status {wanted}" + (
+            "; status=None takes those of every status" if len(self._statuses) == 1 else ""
+        )
         self._found: str | None = None
         self._cursor: str | None = None
         self._pages = Pages("items of the annotation queue")
@@ -228,10 +232,15 @@ class ExampleSources:
 
     def __init__(self, name: str | None, dataset_id: str | None, splits: Iterable[str] | None) -> None:
         self._name, self._id = name, dataset_id
+        splits = None if splits is None else list(splits)
+        self.emptiness = (
+            f"no example of the dataset{f' in the splits {splits}' if splits else ''} names a run that it was made from; "
+            "LangSmithDatasetChatLoader reads the examples themselves"
+        )
         # As it is now: what is added or removed meanwhile does not move the pages.
         self._which: dict[str, Any] = {"as_of": timestamp(datetime.now(UTC)), "order": "id"}
         if splits is not None:
-            self._which["splits"] = list(splits)
+            self._which["splits"] = splits
         self._offset: int | None = 0
         self._pages = Pages("examples of the dataset")
 

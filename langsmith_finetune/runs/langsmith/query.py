@@ -18,7 +18,7 @@ from langsmith_finetune.runs.langsmith.filters import (
 from langsmith_finetune.runs.langsmith.progress import Share
 from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS, run_fields, utc
 from langsmith_finetune.runs.langsmith.selection_state import SelectionState, start_of
-from langsmith_finetune.runs.langsmith.window_reader import Conditions
+from langsmith_finetune.runs.langsmith.window_reader import Condition, Conditions
 from langsmith_finetune.runs.role_filter import roles_of, several
 
 # Not eq(error, false): the API refuses it, although `error` is a field of the filter language.
@@ -66,6 +66,29 @@ def selection_of(
     tags, models, names = several("tags", tags), several("models", models), several("names", names)
     roles = roles_of(agents, nodes, agent_types)
     wanted = RUN_FIELDS if fields is None else run_fields(several("fields", fields))
+    any_model = any_of(has_metadata("ls_model_name", model) for model in models)
+    any_name = any_of(equals("name", name) for name in names)
+    # Types are told from more than one field, so that they are looked for in what the server gives.
+    any_agent = any_of(has_metadata("lc_agent_name", agent) for agent in roles.agents) if roles else None
+    any_node = any_of(has_metadata("langgraph_node", node) for node in roles.nodes) if roles else None
+    one_by_one = (
+        Condition(f"start_time={since}", "since", since),
+        Condition(f"end_time={until}", "until", until),
+        Condition(f"error={error}", "error", error, _ERROR_HINT),
+        Condition(f"root_error={root_error}", "trace_filter", _ROOT[root_error], _ROOT_HINT),
+        Condition(f"models={[*models]}", "filter", any_model),
+        Condition(f"names={[*names]}", "filter", any_name),
+        Condition(f"agents={[*(roles.agents if roles else ())]}", "filter", any_agent),
+        Condition(f"nodes={[*(roles.nodes if roles else ())]}", "filter", any_node),
+        *(Condition(f"tags={tag!r}", "filter", has_tag(tag)) for tag in tags),
+        *(
+            Condition(f"feedback={{{key!r}: {score!r}}}", "trace_filter", has_feedback({key: score}))
+            for key, score in (feedback or {}).items()
+        ),
+        Condition(f"filter={filter!r}", "filter", filter),
+        Condition(f"trace_filter={trace_filter!r}", "trace_filter", trace_filter),
+        Condition(f"tree_filter={tree_filter!r}", "tree_filter", tree_filter),
+    )
     asked = Conditions(
         project_name=project_name,
         project_id=str(project_id) if project_id else None,
@@ -74,17 +97,17 @@ def selection_of(
         error=error,
         filter=all_of(
             *map(has_tag, tags),
-            any_of(has_metadata("ls_model_name", model) for model in models),
-            any_of(equals("name", name) for name in names),
-            # Types are told from more than one field, so that they are looked for in what the server gives.
-            any_of(has_metadata("lc_agent_name", agent) for agent in roles.agents) if roles else None,
-            any_of(has_metadata("langgraph_node", node) for node in roles.nodes) if roles else None,
+            any_model,
+            any_name,
+            any_agent,
+            any_node,
             filter,
         ),
         trace_filter=all_of(_ROOT[root_error], has_feedback(feedback or {}), trace_filter),
         tree_filter=tree_filter,
         fields=wanted if roles is None else tuple(dict.fromkeys([*wanted, "NAME", "METADATA"])),
         example_of_root=example_of_root,
+        each=tuple(each for each in one_by_one if each.value is not None),
     )
     # What decides which runs there are, by the names that the caller gave it.
     decisive = {
@@ -108,6 +131,12 @@ def selection_of(
         "seed": seed,
     }
     return asked, start_of(decisive, resume), Share(limit=limit, sample=sample, seed=seed, roles=roles)
+
+
+_ERROR_HINT = "error=None takes runs that failed and runs that did not"
+_ROOT_HINT = (
+    "root_error=None takes the traces that ended well, those that failed, and those that have not ended"
+)
 
 
 def checked_limit(limit: int | None) -> int | None:

@@ -61,6 +61,7 @@ class RunQuery:
     project_ids: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     llm: bool = False
+    roots: bool = False
     error: bool | None = None
     since: datetime | None = None  # the first start time wanted
     until: datetime | None = None  # the first start time not wanted
@@ -228,6 +229,8 @@ def _question_v2(query: RunQuery) -> dict[str, Any]:
         question["ids"] = list(query.ids)
     if query.llm:
         question["run_type"] = "LLM"
+    if query.roots:
+        question["is_root"] = True
     if query.error is not None:
         question["has_error"] = query.error
     return question
@@ -277,6 +280,8 @@ def _question_v1(query: RunQuery) -> dict[str, Any]:
             body["start_time"] = timestamp(query.since - _MARGIN)
         if query.llm:
             body["run_type"] = "llm"
+        if query.roots:
+            body["is_root"] = True
         if query.error is not None:
             body["error"] = query.error
     return body

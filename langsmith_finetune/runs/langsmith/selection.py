@@ -11,9 +11,11 @@ from contextlib import aclosing, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.runs.langsmith.progress import AHEAD, Progress, Share
 from langsmith_finetune.runs.langsmith.selection_state import SelectionState
 from langsmith_finetune.runs.langsmith.transport import aconnected, aexecute, connected, execute
+from langsmith_finetune.runs.langsmith.why_empty import why_empty
 from langsmith_finetune.runs.langsmith.window_reader import (
     Conditions,
     Page,
@@ -26,6 +28,8 @@ from langsmith_finetune.runs.langsmith.windows import Window
 if TYPE_CHECKING:
     from langsmith.types import Run
 
+logger = logger_of(__name__)
+
 
 class Selection:
     """The runs of `select_runs`, the newest first: by start time, and by id where that is the same.
@@ -35,6 +39,9 @@ class Selection:
 
     Iterating again starts again, with the same requests. No run that began after the first pass is in a later one.
     A warning says so if the pass before was left early: `resume` goes on where it stopped.
+
+    A selection that turns out empty logs which condition leaves nothing, and which feedback keys, tags, models and
+    names the project has, for which it makes about ten more requests.
 
     Example:
         >>> import os
@@ -50,6 +57,9 @@ class Selection:
         self._passes = 0
         self._left_early = False
         self._newest: datetime | None = None  # no later pass returns a run that began after this
+
+    explains_itself = True
+    """It logs why it is empty."""
 
     @property
     def state(self) -> SelectionState:
@@ -114,6 +124,8 @@ def _stream(
                 execute(api, selected.add_from_roots(runs))
                 while runs:
                     yield runs.popleft()
+            if progress.is_empty:
+                logger.warning("%s", execute(api, why_empty(selected, progress.left_out)))
         finally:
             api.closing = True
             pool.shutdown(cancel_futures=True)
@@ -136,6 +148,8 @@ async def _astream(
                 await aexecute(api, selected.add_from_roots(runs))
                 while runs:
                     yield runs.popleft()
+            if progress.is_empty:
+                logger.warning("%s", await aexecute(api, why_empty(selected, progress.left_out)))
         finally:
             for task in reading.values():
                 task.cancel()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 # Its names are resolved on first use, so this import is cheap.
 import langsmith
@@ -52,9 +52,26 @@ _EXPIRED = (400, 404, 410, 422)
 _MOST_PASSES = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition by itself, for whoever must find out which one leaves nothing.
+
+    Args:
+        said: As the caller gave it: `"tags='beta'"`.
+        field: The field of a `RunQuery` that it goes into.
+        value: What goes there.
+        hint: What else may be given.
+    """
+
+    said: str
+    field: Literal["since", "until", "error", "filter", "trace_filter", "tree_filter"]
+    value: Any
+    hint: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """Which llm runs of a project are wanted; `None` is no condition."""
+    """Which llm runs of a project are wanted; `None` is no condition. `each` says the same, one by one."""
 
     project_name: str | None = None
     project_id: str | None = None
@@ -66,6 +83,7 @@ class Conditions:
     tree_filter: str | None = None
     fields: tuple[str, ...] = RUN_FIELDS
     example_of_root: bool = False  # give each run the dataset example that its root was made for
+    each: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,10 +144,15 @@ class Selected:
         since = conditions.start_time or project.started_at
         self.since = max(since, EARLIEST) if conditions.start_time else just_before(since)
         self.until = min(conditions.end_time, LATEST) if conditions.end_time else None
-        self._conditions = conditions
+        self.conditions = conditions
         self._apis = apis  # the first is asked; once one has answered, there is no other
         self._answered = False
         self._feedback = FeedbackReader(project.id, just_before(project.started_at))
+
+    @property
+    def name(self) -> str:
+        """What the caller calls the project."""
+        return self.conditions.project_name or self.project.id
 
     @property
     def api(self) -> RunApi:
@@ -147,21 +170,36 @@ class Selected:
             try:
                 page = yield from self._read(api, window, how)
             except langsmith.APIStatusError as error:
-                if error.status_code not in NOT_OFFERED or self._answered:
-                    raise
-                if not self._apis[1:]:
-                    raise (yield from no_such_api("run query")) from None
-                self._apis = self._apis[1:]
+                yield from self._try_another(error)
                 continue
             self._answered = True
             return page
 
     def add_from_roots(self, runs: Collection[Run]) -> RequestPlan[None]:
         """Give runs that are handed out what only the roots of their traces have."""
-        if self._conditions.example_of_root:
+        if self.conditions.example_of_root:
             yield from self._take_examples_from_roots(self.api, runs)
-        if NEEDED.issubset(self._conditions.fields):
+        if NEEDED.issubset(self.conditions.fields):
             yield from self._feedback.add_to(runs, self.api)
+
+    def ask(self, query: RunQuery) -> RequestPlan[Answer]:
+        """Ask one question."""
+        while True:
+            try:
+                answer = yield from self._apis[0].ask(query)
+            except langsmith.APIStatusError as error:
+                yield from self._try_another(error)
+                continue
+            self._answered = True
+            return answer
+
+    def _try_another(self, error: langsmith.APIStatusError) -> RequestPlan[None]:
+        """Go on with the other API, if the first one turns out not to be there."""
+        if error.status_code not in NOT_OFFERED or self._answered:
+            raise error
+        if not self._apis[1:]:
+            raise (yield from no_such_api("run query")) from None
+        self._apis = self._apis[1:]
 
     def _read(self, api: RunApi, window: Window, how: Reading) -> RequestPlan[Page]:
         """A page, or the few that cursors lead to; all that they lead to where the window has one moment."""
@@ -180,7 +218,7 @@ class Selected:
         raise AssertionError  # the last pass returns or raises
 
     def _query(self, window: Window, page_size: int) -> RunQuery:
-        wanted = self._conditions
+        wanted = self.conditions
         return RunQuery(
             project_ids=(self.project.id,),
             llm=True,

@@ -186,6 +186,8 @@ class LangSmith(StandIn):
                 return self._query_v2(request.json())
             case ("GET", "v2", "sessions") if self.v2 and self.v2_projects:
                 return self._projects_v2(request.query)
+            case ("GET", "v2", "sessions", id_) if self.v2 and self.v2_projects:
+                return self._project_stats(id_, request.query)
             case (_, "v2", *_):
                 raise Refused(404, "Not Found")
             case ("POST", "runs", "query"):
@@ -197,6 +199,8 @@ class LangSmith(StandIn):
                 return Response(200, self._row(self.by_id[run_id]))
             case ("GET", "sessions"):
                 return Response(200, self._projects_v1(request.query))
+            case ("GET", "sessions", id_):
+                return self._project_stats(id_, request.query)
             case ("GET", "datasets"):
                 known = [*self.datasets, *self.sources]
                 wanted = request.query.get("name", known)
@@ -251,6 +255,15 @@ class LangSmith(StandIn):
         cursor = query.get("cursor", [None])[0]
         page, following = _page(items, cursor, int(query.get("page_size", ["20"])[0]))
         return Response(200, {"items": page, "next_cursor": following})
+
+    def _project_stats(self, id_: str, query: dict[str, list[str]]) -> Response:
+        [row] = self._some_projects({"id": [id_]}) or [None]
+        if row is None:
+            raise Refused(404, "session not found")
+        if query.get("include_stats") == ["true"]:
+            runs = [run for run in self.runs if run["session_id"] == id_]
+            row["feedback_stats"] = _stats([entry for run in runs for entry in run.get("feedback", [])])
+        return Response(200, row)
 
     def _dataset(self, name: str) -> dict[str, Any]:
         return {
