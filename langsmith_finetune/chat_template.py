@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from langsmith_finetune._foundation.extras import without_tqdm_warning
 from langsmith_finetune._foundation.surrogates import HALF, WHOLE, has_halves_in_json
 from langsmith_finetune.errors import InvalidExampleError, ProviderError
 
@@ -132,6 +133,7 @@ def load_tokenizer(name: str, **settings: Any) -> Any:
     Raises:
         ProviderError: It is code of its own.
     """
+    without_tqdm_warning()
     from transformers import AutoTokenizer  # noqa: PLC0415 - heavy
 
     return loaded_without_code(

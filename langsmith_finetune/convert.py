@@ -12,6 +12,7 @@ from langchain_core.chat_sessions import ChatSession
 
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.passes import Passes, Source
+from langsmith_finetune._foundation.steps import length_of, watched
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import (
     Message,
@@ -68,7 +69,9 @@ def training_examples(
     def made() -> Generator[TrainingExample, None, None]:
         skipped = Counter[tuple[str, str]]()
         read = 0
-        for read, given in enumerate(source, start=1):
+        for read, given in enumerate(
+            watched("sessions converted", source, total=length_of(sessions)), start=1
+        ):
             where, session, run = session_at(read - 1, given)
             try:
                 conversation = conversation_from_session(where, session)
@@ -154,7 +157,7 @@ def examples_from_runs(
     def made() -> Generator[TrainingExample, None, None]:
         skipped = Counter[str]()
         used = 0
-        for run in source:
+        for run in watched("runs converted", source, total=length_of(runs)):
             example = _quick_example(run, train_on) or full_example(run, skipped)
             if example is not None:
                 used += 1

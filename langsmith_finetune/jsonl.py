@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.files import atomic_pair
 from langsmith_finetune._foundation.line_bytes import line_json
 from langsmith_finetune._foundation.passes import Passes, Source
-from langsmith_finetune._printable import logger_of
+from langsmith_finetune._foundation.steps import length_of, watched
+from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.chat_format import (
     ANSWERS,
     LabelLine,
@@ -33,8 +35,8 @@ from langsmith_finetune.targets.splitting import SplitLine, Splitter
 logger = logger_of(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenFile:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class WrittenFile(ShowsFields):
     """What `write_jsonl` wrote.
 
     Args:
@@ -52,6 +54,14 @@ class WrittenFile:
     sha256: str
     ledger: Path | None = None
     split: SplitReport | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<WrittenFile {self}>"
+
+    def __str__(self) -> str:
+        ledger = f", with its ledger {self.ledger.name}" if self.ledger else ""
+        lines = f"{self.count:,} line{'' if self.count == 1 else 's'}"
+        return printable_line(f"{self.path}: {lines}, {self.bytes:,} bytes{ledger}")
 
 
 def write_jsonl(
@@ -114,10 +124,11 @@ def write_jsonl(
     report = None if rules is None else SplitReport(rules.name)
     digest, count, size = hashlib.sha256(prefix), 0, len(prefix)
     keep_ledger = bool(ledger)
+    seen = watched(f"lines of {path.name}", examples, total=length_of(examples), goes_through=True)
     if rules is None or report is None:
-        lines = _as_they_stand(examples, path.name)
+        lines = _as_they_stand(seen, path.name)
     else:
-        rows_of_target = _for_target(examples, path.name, rules, on_skip, report)
+        rows_of_target = _for_target(seen, path.name, rules, on_skip, report)
         lines = ((example, line_json(row)) for example, row in rows_of_target)
     with atomic_pair(path, ledger_path(path), keep_second=lambda: keep_ledger) as (file, rows):
         file.write(prefix)

@@ -11,6 +11,7 @@ from collections.abc import (
     Generator,
     Iterable,
     Iterator,
+    Sized,
 )
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
@@ -18,9 +19,11 @@ from uuid import UUID
 from langchain_core.chat_loaders import BaseChatLoader
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.html import card, table_of_counts
 from langsmith_finetune._foundation.passes import AsyncPasses, Passes, Source, is_spent, spent
+from langsmith_finetune._foundation.steps import watched
 from langsmith_finetune._foundation.tally import Tally
-from langsmith_finetune._printable import logger_of
+from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.read import Reading, begin_reading, conversation_from_run
 from langsmith_finetune.dialects.trace import TraceRuns
@@ -155,7 +158,20 @@ class LangSmithRunChatLoader(BaseChatLoader):
 
     def load(self) -> list[RunChatSession]:  # type: ignore[override]
         """Every session, in a list."""
-        return list(self.lazy_load())
+        return list(watched("chat sessions", self.lazy_load(), goes_through=True))
+
+    def __repr__(self) -> str:
+        return f"<{self._said()}>"
+
+    def _repr_html_(self) -> str:
+        return card(
+            self._said(), *(table_of_counts(tally.counts) for tally in (self.skipped, self.notes) if tally)
+        )
+
+    def _said(self) -> str:
+        runs = f"{len(self.runs):,} runs" if isinstance(self.runs, Sized) else f"a {type(self.runs).__name__}"
+        last = f"{self.skipped.total:,} skipped and {self.notes.total:,} notes in the last load"
+        return f"LangSmithRunChatLoader of {runs}: {last}"
 
     def _read(self, run: Any) -> _Read:
         """What a run says; where runs may be fetched for what it lacks, it is left unfinished."""
@@ -274,7 +290,18 @@ class LangSmithDatasetChatLoader(BaseChatLoader):
 
     def load(self) -> list[RunChatSession]:  # type: ignore[override]
         """Every session, in a list."""
-        return list(self.lazy_load())
+        return list(watched("chat sessions", self.lazy_load(), goes_through=True))
+
+    def __repr__(self) -> str:
+        return f"<{self._said()}>"
+
+    def _repr_html_(self) -> str:
+        return card(self._said(), table_of_counts(self.skipped.counts) if self.skipped else "")
+
+    def _said(self) -> str:
+        return printable_line(
+            f"LangSmithDatasetChatLoader of {self.dataset_name!r}: {self.skipped.total:,} skipped in the last load"
+        )
 
 
 def _check_runs(runs: Any) -> None:

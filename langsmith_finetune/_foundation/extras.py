@@ -1,6 +1,8 @@
-"""One error text for a package that is missing; it names the extra to install."""
+"""Packages of the extras: one error text for one that is missing, and no noise from those that are there."""
 
 from __future__ import annotations
+
+import warnings
 
 
 def missing(what: str, package: str, extra: str) -> ImportError:
@@ -21,3 +23,10 @@ def missing(what: str, package: str, extra: str) -> ImportError:
 def how_to_install(extra: str) -> str:
     """The command that installs an extra."""
     return f'pip install "langsmith-finetune[{extra}]"'
+
+
+def without_tqdm_warning() -> None:
+    """Load `tqdm.auto`, as Hugging Face's packages do, without its warning that a notebook has no ipywidgets."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tqdm.auto  # noqa: F401, PLC0415 - a part of tqdm that few programs need

@@ -9,6 +9,8 @@ from collections.abc import (
 )
 from typing import Generic, TypeVar, overload
 
+from langsmith_finetune._foundation.html import card, table_of_counts
+
 T = TypeVar("T")
 
 
@@ -53,3 +55,6 @@ class Tally(Sequence[T], Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{self.total} in all: {dict(self.counts)}>"
+
+    def _repr_html_(self) -> str:
+        return card(f"{self.total:,} in all", table_of_counts(self.counts))

@@ -10,14 +10,17 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from langsmith_finetune._foundation.fields import ShowsFields
+from langsmith_finetune._foundation.html import link
+from langsmith_finetune._printable import printable_line
 from langsmith_finetune.cost.counters import TokenCount
 
 _TABLE = Path(__file__).with_name("prices.toml")
 _OLDEST_DAYS = 365
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostEstimate:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CostEstimate(ShowsFields):
     """What training a file costs.
 
     Args:
@@ -45,11 +48,27 @@ class CostEstimate:
     def __str__(self) -> str:
         about = "" if self.exact else "about "
         least = ", the least that a job costs" if self.minimum else ""
-        return (
+        return printable_line(
             f"{about}${self.usd:,.2f}{least}: {self.tokens:,} tokens in {self.n_epochs} epochs at "
             f"${self.usd_per_million_tokens:g} a million ({self.source}, checked on {self.checked_on}"
             f"{'; ' + self.caveat if self.caveat else ''})"
         )
+
+    __repr__ = __str__
+
+    def _heading(self) -> str:
+        return f"{'' if self.exact else 'about '}${self.usd:,.2f}"
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "tokens": f"{self.tokens:,} in {self.n_epochs:,} epoch{'' if self.n_epochs == 1 else 's'}",
+            "price": f"${self.usd_per_million_tokens:g} a million tokens",
+            "the least a job costs": "yes" if self.minimum else "",
+            "tokens counted": "exactly" if self.exact else "estimated",
+            "published": link(self.source, self.source),
+            "checked on": self.checked_on,
+            "caveat": self.caveat,
+        }
 
 
 def estimate_cost(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.extras import missing
+from langsmith_finetune._foundation.extras import missing, without_tqdm_warning
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.cost.counters import (
     ByCharacters,
@@ -191,6 +191,7 @@ def _by_hub(name: str, *, download: bool) -> TokenCounter:
 
 def _tokenizer(name: str, *, download: bool) -> Any:
     try:
+        without_tqdm_warning()
         import transformers  # noqa: F401, PLC0415
     except ImportError as error:
         raise missing("counting by a model's own tokenizer", "transformers", "tokens") from error

@@ -14,14 +14,17 @@ from itertools import chain
 from typing import Any
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.steps import watched
 from langsmith_finetune.chat_format import ANSWERS, kind_of_line, request_of_line
 from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.dataset.description import Description
+from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.read import conversation_from_run
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.sound import check_form, is_example, line_of, name_of
 from langsmith_finetune.examples.source import RunSource
-from langsmith_finetune.runs.fields import RunPayload, payload_of, source_of
+from langsmith_finetune.runs.fields import RunPayload, getter, payload_of, source_of
+from langsmith_finetune.runs.project_names import labels_of_projects, note_project
 from langsmith_finetune.runs.unparsed import opened
 
 
@@ -47,7 +50,7 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
     check_many("examples", examples, "examples or lines")
     tokens = token_counter(counter)
     found, exact = Description(what="examples"), True
-    for example in examples:
+    for example in watched("examples described", examples, goes_through=True):
         where = name_of(example, found.count)
         line = check_form(where, line_of(where, example))
         source = example.source if is_example(example) else None
@@ -75,6 +78,7 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
         found.measure("tokens", count.total)
         if count.trained is not None:
             found.measure("trained tokens", count.trained)
+    _name_projects(found)
     found.notes.append(f"tokens: {'exact' if exact else 'estimated, wholly or partly'}; {tokens.how}")
     return found
 
@@ -89,9 +93,11 @@ def describe_runs(runs: Iterable[Any]) -> Description:
 
     Returns:
         Counts of `models`, `producers`, `days`, `projects`, `usable` (`yes`, or the reason why not), `tool
-        use`, `tools called`, `feedback` (runs with a score of their own or of their trace, by key) and `feedback
-        scores` (by key and score, to one decimal), and, of runs that tell, `agents`, `nodes` and `agent types`;
-        spreads of `prompt tokens` and `completion tokens`, as the provider counted them.
+         use` (how many usable runs offered tools and how many called some: most that call are among those that
+         offer), `tools offered` and `tools called` (by name), `feedback` (runs with a score of their own or of their
+         trace, by key) and `feedback scores` (by key and score, to one decimal), and, of runs that tell, `agents`,
+         `nodes` and `agent types`; spreads of `prompt tokens` and `completion tokens`, as the provider counted them.
+         Projects that `select_runs` has read in this process have their names, others their ids.
 
     Example:
         >>> run = {"id": "d2a3", "run_type": "llm", "start_time": "2026-11-22T08:51:21",
@@ -109,7 +115,7 @@ def describe_runs(runs: Iterable[Any]) -> Description:
     """
     check_many("runs", runs, "runs")
     found = Description(what="runs")
-    for unread in runs:
+    for unread in watched("runs described", runs, goes_through=True):
         found.count += 1
         try:
             run = opened(unread)
@@ -122,7 +128,7 @@ def describe_runs(runs: Iterable[Any]) -> Description:
             continue
         found.tally("models", source.model or "(not told)")
         found.tally("producers", _producer(payload))
-        found.tally("projects", source.project_id or "(not told)")
+        found.tally("projects", _project(run, source))
         _tally_role(found, source)
         found.tally("days", (source.start_time or "(not told)")[:10])
         for kind, tokens in (("prompt", source.prompt_tokens), ("completion", source.completion_tokens)):
@@ -137,14 +143,41 @@ def describe_runs(runs: Iterable[Any]) -> Description:
             found.tally("usable", why.reason)
             continue
         found.tally("usable", "yes")
-        answer = conversation.messages[-1]
-        called = "tool_calls" in answer or "function_call" in answer
-        offered = bool(conversation.tools or conversation.functions)
-        found.tally(
-            "tool use", "tools called" if called else "tools offered" if offered else "no tools offered"
-        )
-        _tally_calls(found, [answer])
+        _tally_tools(found, conversation)
+    _name_projects(found)
+    if "feedback" in found.counts:
+        found.out_of["feedback"] = found.count
     return found
+
+
+def _tally_tools(found: Description, conversation: Conversation) -> None:
+    """Count the tools that a run offered, and those that its answer called; of a run that does both, both."""
+    answer = conversation.messages[-1]
+    offered = [tool["function"]["name"] for tool in conversation.tools]
+    offered += [function["name"] for function in conversation.functions]
+    found.out_of["tool use"] = found.out_of.get("tool use", 0) + 1
+    found.tally("tool use", "tools offered" if offered else "no tools offered")
+    if "tool_calls" in answer or "function_call" in answer:
+        found.tally("tool use", "tools called")
+    for name in dict.fromkeys(offered):
+        found.tally("tools offered", name)
+    _tally_calls(found, [answer])
+
+
+def _project(run: Any, source: RunSource) -> str:
+    """The project of a run by its id, or by the name that a tracer has sent it with."""
+    name = getter(run)("session_name")
+    if source.project_id is not None:
+        note_project(source.project_id, name)
+        return source.project_id
+    return name if isinstance(name, str) and name else "(not told)"
+
+
+def _name_projects(found: Description) -> None:
+    """Name the projects, now that all are seen."""
+    if ids := found.counts.get("projects"):
+        labels = labels_of_projects(ids)
+        found.counts["projects"] = Counter({labels[project_id]: times for project_id, times in ids.items()})
 
 
 def _tally_role(found: Description, source: RunSource) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune._foundation.extras import missing
-from langsmith_finetune._printable import printable, printable_line
+from langsmith_finetune._foundation.html import card, paragraphs, table
+from langsmith_finetune._foundation.plot import Plot, new_figure
+from langsmith_finetune._foundation.tables import data_frame
+from langsmith_finetune._printable import printable_line
 from langsmith_finetune.dataset.distribution import Distribution
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-from typing import TYPE_CHECKING
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +26,7 @@ class Description:
         counts: How often each name occurs, by what is counted: `counts["roles"]["user"]`.
         spreads: How numbers are spread, by what is measured: `spreads["turns"]`.
         notes: What to know when reading it.
+        out_of: By what is counted, of how many it is counted, where one of them can have several names.
     """
 
     what: str
@@ -34,6 +34,7 @@ class Description:
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     spreads: dict[str, Distribution] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    out_of: dict[str, int] = field(default_factory=dict)
 
     def tally(self, kind: str, name: str, times: int = 1) -> None:
         """Count a name."""
@@ -43,6 +44,14 @@ class Description:
     def measure(self, kind: str, value: int) -> None:
         """Take in a number."""
         self.spreads.setdefault(kind, Distribution()).add(value)
+
+    def fraction(self, kind: str, name: str) -> float:
+        """How much of all of its kind a name is, from 0 to 1.
+
+        Where one run can have several, as in `tool use` and `feedback`, it is of the runs.
+        """
+        names = self.counts[kind]
+        return names[name] / (self.out_of.get(kind) or names.total() or 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON values; names by how often they occur."""
@@ -60,29 +69,21 @@ class Description:
         Raises:
             ImportError: pandas is not installed.
         """
-        try:
-            import pandas as pd  # noqa: PLC0415
-        except ImportError as error:
-            raise missing("a table", "pandas", "notebook") from error
         rows = [
-            (kind, name, times, times / names.total())
+            (kind, name, times, self.fraction(kind, name))
             for kind, names in self.counts.items()
             for name, times in names.most_common()
         ]
-        return pd.DataFrame(rows, columns=["kind", "name", "count", "fraction"])
+        return data_frame(rows, ["kind", "name", "count", "fraction"])
 
-    def plot(self) -> Figure:
-        """A figure with a panel for each thing that is counted or measured.
+    def plot(self) -> Plot:
+        """A plot with a panel for each thing that is counted or measured; shows itself in a notebook.
 
         Raises:
             ImportError: matplotlib is not installed.
         """
-        try:
-            from matplotlib.figure import Figure  # noqa: PLC0415 - not pyplot, which keeps figures open
-        except ImportError as error:
-            raise missing("a plot", "matplotlib", "notebook") from error
         panels = len(self.spreads) + len(self.counts)
-        figure = Figure(figsize=(10, 2.6 * max(1, -(-panels // 2))), layout="constrained")
+        figure = new_figure(10, 2.6 * max(1, -(-panels // 2)))
         axes = iter(figure.subplots(max(1, -(-panels // 2)), 2, squeeze=False).flat)
         for kind, spread in self.spreads.items():
             ax = next(axes)
@@ -97,45 +98,35 @@ class Description:
             ax.set(title=kind)
         for ax in axes:
             ax.set_axis_off()
-        return figure
+        return Plot(figure)
 
     def __str__(self) -> str:
         lines = [self._heading()]
         for kind, spread in self.spreads.items():
-            lines.append(f"{kind}: {_sentence(spread)}")
+            lines.append(f"{kind}: {spread!s}")
         for kind, names in self.counts.items():
             shown = [f"{name} {times:,}" for name, times in names.most_common(8)]
             more = [f"and {len(names) - 8} more"] if len(names) > 8 else []
             lines.append(f"{kind}: {', '.join(shown + more)}")
         return "\n".join(map(printable_line, lines + self.notes))
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
 
     def _heading(self) -> str:
         return f"{self.count:,} {self.what.removesuffix('s') if self.count == 1 else self.what}"
 
     def _repr_html_(self) -> str:
-        rows = [(kind, _sentence(spread)) for kind, spread in self.spreads.items()]
+        rows = [(kind, str(spread)) for kind, spread in self.spreads.items()]
         for kind, names in self.counts.items():
-            shown = [f"{name} ({times / names.total():.0%})" for name, times in names.most_common(8)]
-            rows.append((kind, printable(", ".join(shown + ["…"] * (len(names) > 8)))))
-        cells = "".join(
-            f"<tr><th>{html.escape(kind)}</th><td>{html.escape(text)}</td></tr>" for kind, text in rows
-        )
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<table><caption>{html.escape(self._heading())}</caption>{cells}</table>{notes}"
+            shown = [
+                f"{name} {times:,} ({self.fraction(kind, name):.0%})" for name, times in names.most_common(8)
+            ]
+            more = [f"and {len(names) - 8:,} more"] if len(names) > 8 else []
+            rows.append((kind, ", ".join(shown + more)))
+        return card(self._heading(), table(rows), paragraphs(self.notes))
 
 
 _MOST_NAMES = 1000
 
 
 _OTHERS = "(others)"
-
-
-def _sentence(spread: Distribution) -> str:
-    figures = spread.to_dict()
-    return (
-        f"{figures['min']:,} to {figures['max']:,}, mean {figures['mean']:,.1f}, median {figures['p50']:,}, "
-        f"90% up to {figures['p90']:,}, 99% up to {figures['p99']:,}, {figures['total']:,} in all"
-    )

@@ -28,6 +28,17 @@ class Distribution:
         for value in values:
             self.add(value)
 
+    def __str__(self) -> str:
+        if not self.count:
+            return "of nothing"
+        return (
+            f"{self.min:,} to {self.max:,}, mean {self.mean:,.1f}, median {self.quantile(0.5):,}, "
+            f"90% up to {self.quantile(0.9):,}, 99% up to {self.quantile(0.99):,}, {self.total:,} in all"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Distribution {self}>"
+
     def add(self, value: int) -> None:
         """Take in one more, which is not negative."""
         self.count += 1

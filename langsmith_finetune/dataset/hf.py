@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from msgspec import to_builtins
 
 from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.extras import missing
+from langsmith_finetune._foundation.extras import missing, without_tqdm_warning
 from langsmith_finetune._foundation.json_text import json_bytes
 from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._foundation.safe_words import KNOWN, described
@@ -242,6 +242,7 @@ def _source(entry: Mapping[str, Any] | None) -> RunSource | None:
 
 def _datasets() -> Any:
     try:
+        without_tqdm_warning()
         import datasets  # noqa: PLC0415
     except ImportError as error:
         raise missing("a Hugging Face dataset", "datasets", "datasets") from error

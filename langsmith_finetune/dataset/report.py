@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from langsmith_finetune._foundation.html import card, table
+from langsmith_finetune._foundation.tables import data_frame
 from langsmith_finetune._foundation.tally import Tally
 from langsmith_finetune._printable import printable_line
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 T = TypeVar("T")
 
@@ -75,12 +80,43 @@ class DatasetReport:
         self.expect(step)
         return _counted(self.written, step, things)
 
+    def to_pandas(self) -> pd.DataFrame:
+        """A table with one row per step: `step`, `in`, `out`, and a column for each thing that was done.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        done = list(dict.fromkeys(what for step in self.changes.values() for what in step.counts))
+        rows = [
+            [step, self.read[step], self.written[step], *(self._done(step)[what] for what in done)]
+            for step in self.read
+        ]
+        return data_frame(rows, ["step", "in", "out", *done])
+
     def __str__(self) -> str:
-        return "\n".join(printable_line(self._line(step)) for step in self.read)
+        return (
+            "\n".join(printable_line(self._line(step)) for step in self.read)
+            or "no step has read anything yet"
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (step, f"{self.read[step]:,}", f"{self.written[step]:,}", self._said(step)) for step in self.read
+        ]
+        if not rows:
+            return card("", str(self))
+        return card("", table(rows, head=("step", "in", "out", "what it did")))
+
+    def _done(self, step: str) -> Counter[str]:
+        return self.changes[step].counts if step in self.changes else Counter()
+
+    def _said(self, step: str) -> str:
+        return ", ".join(f"{count:,} {what}" for what, count in self._done(step).items())
 
     def _line(self, step: str) -> str:
-        counts = self.changes[step].counts if step in self.changes else Counter[str]()
-        said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        said = self._said(step)
         return f"{step}: {self.read[step]:,} in, {self.written[step]:,} out" + (f"; {said}" if said else "")
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import json_bytes
 from langsmith_finetune._foundation.scratch import scratch_folder
@@ -47,7 +48,7 @@ def examples_of_file(file: RunFile, on_skip: OnSkip, **conditions: Any) -> Itera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenShards:
+class WrittenShards(ShowsFields):
     """What `write_shards` wrote.
 
     Args:
@@ -63,6 +64,10 @@ class WrittenShards:
     def count(self) -> int:
         """Lines in all shards."""
         return sum(file.count for file in self.files)
+
+    def _facts(self) -> dict[str, Any]:
+        skipped = ", ".join(f"{reason} {times:,}" for reason, times in self.skipped.items())
+        return {"shards": f"{len(self.files):,}", "lines": f"{self.count:,}", "skipped": skipped}
 
 
 def write_shards(

@@ -16,6 +16,7 @@ from langsmith_finetune.chat_format import (
     PreferenceLine,
     TrainingLine,
 )
+from langsmith_finetune.examples.chat_view import chat_html, chat_text, one_line
 from langsmith_finetune.examples.source import Note, RunSource
 
 
@@ -56,7 +57,7 @@ _LOOKING = Lock()
 
 
 class TrainingExample:
-    """One thing to learn, and where it came from.
+    """One thing to learn, and where it came from. Shows itself as a short chat.
 
     A line that was read from a run is made when somebody asks for it, with tools of its own; `to_json` and `write_jsonl`
     need none.
@@ -135,8 +136,13 @@ class TrainingExample:
         return self._fields() == other._fields()
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={value!r}" for name, value in self._fields().items())
-        return f"{type(self).__name__}({told})"
+        return one_line(self)
+
+    def __str__(self) -> str:
+        return chat_text(self)
+
+    def _repr_html_(self) -> str:
+        return chat_html(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _made, (type(self), self._fields())
@@ -171,6 +177,15 @@ class PreferenceExample(Struct, frozen=True, kw_only=True):
     rejected_source: RunSource | None = None
     changes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
+    def __str__(self) -> str:
+        return chat_text(self)
+
+    def _repr_html_(self) -> str:
+        return chat_html(self)
+
 
 class LabelExample(Struct, frozen=True, kw_only=True):
     """One answer that is good or bad, and where it came from.
@@ -184,6 +199,15 @@ class LabelExample(Struct, frozen=True, kw_only=True):
     line: LabelLine
     source: RunSource | None = None
     changes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return one_line(self)
+
+    def __str__(self) -> str:
+        return chat_text(self)
+
+    def _repr_html_(self) -> str:
+        return chat_html(self)
 
 
 AnyExample: TypeAlias = TrainingExample | PreferenceExample | LabelExample

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Self
 
 from langsmith_finetune._foundation.clock import clock
+from langsmith_finetune._foundation.display import Shown
 from langsmith_finetune._foundation.retry import (
     poll,
 )
@@ -85,7 +86,7 @@ class Deployment:
         Args:
             timeout: Give up after this many seconds; the deployment goes on, and so does what it costs.
             poll_seconds: Seconds between two looks.
-            progress: Show a line.
+            progress: Show its status and what it costs.
 
         Raises:
             ProviderError: It failed or was stopped.
@@ -133,13 +134,17 @@ class Deployment:
     def __repr__(self) -> str:
         return f"Deployment({self.id!r}, {self.status!r}, provider={self.provider.name!r})"
 
+    def _repr_html_(self) -> str:
+        return self.info._repr_html_()
+
     def _poll(
         self, timeout: float | None, poll_seconds: float | None, line: JobProgress
     ) -> Generator[float, None, None]:
         def look() -> bool:
             self.refresh()
-            line.note(f"deployment {self.id}: {self.status}")
-            return self.status in {"ready", "failed", "stopped"}
+            has_ended = self.status in {"ready", "failed", "stopped"}
+            line.put(self._shown(ended=has_ended))
+            return has_ended
 
         def too_long(waited: float) -> TimeoutError:
             return TimeoutError(
@@ -155,6 +160,11 @@ class Deployment:
             on_silence=line.note,
             on_timeout=too_long,
         )
+
+    def _shown(self, *, ended: bool) -> Shown:
+        price = self.info.usd_per_hour
+        facts = {} if price is None else {"cost": f"${price:,.2f} an hour"}
+        return Shown(title=f"deployment {self.id}", status=self.status, facts=facts, ended=ended)
 
     def _said(self) -> str:
         """The status, and the provider's own word where it is another one."""

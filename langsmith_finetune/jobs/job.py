@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from langsmith_finetune._foundation.clock import clock
+from langsmith_finetune._foundation.display import progress_shown
+from langsmith_finetune._foundation.fields import in_words
+from langsmith_finetune._foundation.html import card, facts
 from langsmith_finetune._foundation.retry import poll
+from langsmith_finetune._foundation.steps import Step
+from langsmith_finetune._foundation.tables import Rows, facts_text
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import JobFailedError, JobTimeoutError, NotSupportedError, ProviderError
 from langsmith_finetune.jobs.creation import JobCreation, usable_journal
@@ -21,9 +26,10 @@ from langsmith_finetune.jobs.looking import Looking
 from langsmith_finetune.jobs.model import FineTunedModel
 from langsmith_finetune.jobs.options import AttachOptions, CreateOptions, signature_of
 from langsmith_finetune.jobs.plan import JobPlan, planned, refuse_above
-from langsmith_finetune.jobs.progress import JobProgress, UploadProgress
+from langsmith_finetune.jobs.progress import JobProgress, UploadProgress, shown_of
 from langsmith_finetune.jobs.records import JobRecord
 from langsmith_finetune.jobs.request import check_provider, is_soon_counted, job_request
+from langsmith_finetune.jobs.tables import checkpoint_rows, event_rows, metric_rows, record_rows
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.values import (
@@ -38,7 +44,8 @@ from langsmith_finetune.providers.values import (
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
+
+    from langsmith_finetune._foundation.plot import Plot
 
 __all__ = ["FineTuneJob", "FineTunedModel"]
 
@@ -111,7 +118,7 @@ class FineTuneJob:
             check: Check every line by the target's rules first, as `check(path, target)` does.
             max_cost_usd: Refuse a job that would cost more, or whose cost is not known.
             force_new: Start another job even if an equal one exists. You may pay for it again.
-            progress: Show a line while a large file is sent.
+            progress: Show how far reading and sending the files has come, where that takes a while.
             journal: The folder that remembers jobs, in place of the usual one; see `Journal`.
 
         Raises:
@@ -151,7 +158,9 @@ class FineTuneJob:
             provider, request, journal=book, name=name, force_new=force_new, on_upload=upload
         )
         try:
-            job = cls(provider, creation.run(plan), journal=book)
+            # Earlier jobs are looked for, and a host takes its time over a file: a notebook shows that this goes on.
+            with progress_shown(progress), Step("creating the job", counts=False):
+                job = cls(provider, creation.run(plan), journal=book)
         finally:
             upload.close()
         job._into_ledger()
@@ -263,8 +272,10 @@ class FineTuneJob:
     @staticmethod
     def list(
         provider: Provider | None = None, *, journal: Journal | str | Path | None = None
-    ) -> Sequence[JobRecord]:
+    ) -> Rows[JobRecord]:
         """The jobs that were created on this machine, newest first, as they were last seen. Asks nobody.
+
+        The list shows itself as a table; `to_pandas()` gives it as one of pandas.
 
         Args:
             provider: Only this provider's, at its address.
@@ -275,7 +286,7 @@ class FineTuneJob:
             ...     print(record.created_at, record.names, record.job_id, record.status)
         """
         book = journal if isinstance(journal, Journal) else Journal(journal)
-        return book.records(provider)
+        return record_rows(book.records(provider))
 
     # --- looking ---------------------------------------------------------------------------------------
 
@@ -299,25 +310,25 @@ class FineTuneJob:
         """`refresh` without blocking the event loop."""
         return await asyncio.to_thread(self.refresh)
 
-    def events(self, newest: int | None = None) -> Sequence[JobEvent]:
-        """What the provider reported about the job, oldest first.
+    def events(self, newest: int | None = None) -> Rows[JobEvent]:
+        """What the provider reported about the job, oldest first. The list shows itself as a table.
 
         Args:
             newest: Only the last so many; no more pages are fetched than they need.
         """
-        return self.provider.job_events(self.id, newest=newest)
+        return event_rows(self.provider.job_events(self.id, newest=newest))
 
-    async def aevents(self, newest: int | None = None) -> Sequence[JobEvent]:
+    async def aevents(self, newest: int | None = None) -> Rows[JobEvent]:
         """`events` without blocking the event loop."""
         return await asyncio.to_thread(self.events, newest)
 
     @overload
-    def metrics(self, *, as_frame: Literal[False] = False) -> Sequence[dict[str, float]]: ...
+    def metrics(self, *, as_frame: Literal[False] = False) -> Rows[dict[str, float]]: ...
 
     @overload
     def metrics(self, *, as_frame: Literal[True]) -> pd.DataFrame: ...
 
-    def metrics(self, *, as_frame: bool = False) -> Sequence[dict[str, float]] | pd.DataFrame:
+    def metrics(self, *, as_frame: bool = False) -> Rows[dict[str, float]] | pd.DataFrame:
         """The numbers of each step: `{"step": 1, "train_loss": 0.5}`.
 
         Args:
@@ -327,10 +338,10 @@ class FineTuneJob:
             ImportError: pandas is not installed.
         """
         records = metrics_of(self.events())
-        return frame_of(records) if as_frame else records
+        return frame_of(records) if as_frame else metric_rows(records)
 
-    def plot(self) -> Axes:
-        """The losses over the steps, as matplotlib axes; `.figure` shows in a notebook and can be saved.
+    def plot(self) -> Plot:
+        """The losses over the steps: shows itself in a notebook; `plot.save(path)` writes it, `plot.figure` is matplotlib's.
 
         Raises:
             ImportError: matplotlib is not installed.
@@ -338,13 +349,13 @@ class FineTuneJob:
         """
         return plot_of(metrics_of(self.events()), self.id)
 
-    def checkpoints(self) -> Sequence[Checkpoint]:
+    def checkpoints(self) -> Rows[Checkpoint]:
         """The checkpoints that can still be had, oldest first.
 
         Raises:
             NotSupportedError: The provider keeps none.
         """
-        return self.provider.checkpoints(self.id)
+        return checkpoint_rows(self.provider.checkpoints(self.id))
 
     def save(self, path: str | Path) -> Path:
         """Write the job, its events, numbers, checkpoints and result files into a folder.
@@ -440,7 +451,8 @@ class FineTuneJob:
             poll_seconds: Seconds between two looks. By default the provider's own pace, growing slower.
             on_change: Called with the first status seen, and with each that differs from the one before. What
                 it raises is logged; the waiting goes on.
-            progress: Show a line with status, steps, losses, the time left, tokens and cost.
+            progress: Show status, step, losses, the time left, tokens and cost: a card with a curve of the losses in
+                a notebook, a line in a terminal, a line for each new status in a log.
 
         Returns:
             The tuned model.
@@ -526,6 +538,21 @@ class FineTuneJob:
 
     def __repr__(self) -> str:
         return f"FineTuneJob({self.id!r}, {self.status!r}, provider={self.provider.name!r})"
+
+    def __str__(self) -> str:
+        return facts_text(str(shown_of(self.info)), self._facts())
+
+    def _repr_html_(self) -> str:
+        return card("", shown_of(self.info).html(), facts(self._facts()))
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "provider": self.provider.name,
+            "model": self.info.model,
+            "tuned model": self.info.fine_tuned_model,
+            "created": in_words(self.info.created_at),
+            "ended": in_words(self.info.finished_at),
+        }
 
 
 def _record(path: Path, job: JobInfo, provider: Provider, sha256: str, *, role: str = "training") -> None:

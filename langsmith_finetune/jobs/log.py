@@ -11,13 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._foundation.files import atomic_write
+from langsmith_finetune._foundation.plot import Plot, new_figure
+from langsmith_finetune._foundation.tables import data_frame
 from langsmith_finetune.providers.values import JobEvent
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 
 def metrics_of(events: Iterable[JobEvent]) -> list[dict[str, float]]:
@@ -35,15 +35,11 @@ def frame_of(records: Sequence[Mapping[str, float]]) -> pd.DataFrame:
     Raises:
         ImportError: pandas is not installed.
     """
-    try:
-        import pandas as pd  # noqa: PLC0415
-    except ImportError as error:
-        raise missing("a table", "pandas", "notebook") from error
-    frame = pd.DataFrame.from_records(records, columns=None if records else ["step"])
-    return frame.set_index("step")
+    names = list(dict.fromkeys(["step", *(name for record in records for name in record)]))
+    return data_frame(records, names).set_index("step")
 
 
-def plot_of(records: Sequence[Mapping[str, float]], title: str) -> Axes:
+def plot_of(records: Sequence[Mapping[str, float]], title: str) -> Plot:
     """The losses over the steps.
 
     Raises:
@@ -53,17 +49,14 @@ def plot_of(records: Sequence[Mapping[str, float]], title: str) -> Axes:
     names = [name for name in dict.fromkeys(name for r in records for name in r) if "loss" in name]
     if not names:
         raise ValueError(f"{title} has not reported a loss yet; nothing to plot")
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - without pyplot, which would keep every figure
-    except ImportError as error:
-        raise missing("a plot", "matplotlib", "notebook") from error
-    axes: Axes = Figure(figsize=(6, 3.5), layout="constrained").add_subplot()
+    figure = new_figure(6, 3.5)
+    axes = figure.add_subplot()
     for name in names:
         points = [(record["step"], record[name]) for record in records if name in record]
         axes.plot(*zip(*points, strict=True), label=name, marker="o" if len(points) < 20 else None)
-    axes.set(title=title, xlabel="step", ylabel="loss")
+    axes.set(title=title.replace("$", r"\$"), xlabel="step", ylabel="loss")  # a dollar sign is no formula
     axes.legend()
-    return axes
+    return Plot(figure)
 
 
 def save_log(

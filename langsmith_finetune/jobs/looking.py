@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.providers.base import Provider
-from langsmith_finetune.providers.values import ENDED, JobInfo
+from langsmith_finetune.providers.values import ENDED, JobEvent, JobInfo
 
 logger = logger_of(__name__)
 
 _NEWEST = 20
+_CURVE = 500  # events, from which the curve of the losses is drawn at the beginning and at the end
 
 
 class Looking:
@@ -36,11 +37,12 @@ class Looking:
     ) -> None:
         self._provider, self._journal, self._line, self._on_change = provider, journal, line, on_change
         self._last: tuple[str, str] | None = None
+        self._drawn: tuple[str, int | None] | None = None
 
     def has_ended(self, job: JobInfo) -> bool:
         """Show the job as it is now. True if it has ended."""
         if self._line.enabled:
-            shown = self._with_newest_metrics(job)
+            shown = self._with_newest_metrics(job, self._newest_events(job))
             tokens, usd = self._so_far(shown)
             self._line.show(shown, tokens=tokens, usd=usd)
         now = (job.status, job.provider_status)
@@ -52,14 +54,25 @@ class Looking:
         self._last = now
         return job.status in ENDED
 
-    def _with_newest_metrics(self, job: JobInfo) -> JobInfo:
-        """The job, with the newest step and losses from its events where the job itself shows none."""
-        if job.step is not None or job.status != "running":
-            return job
+    def _newest_events(self, job: JobInfo) -> Sequence[JobEvent]:
+        """The newest events, where there is something to be learned from them: losses that the job does not show."""
+        began = job.step is not None or job.status in {"running", "succeeded"}
+        is_news = self._line.draws and began and self._drawn != (job.status, job.step)
+        if not is_news and (job.step is not None or job.status != "running"):
+            return ()
+        is_whole = self._line.draws and (self._drawn is None or job.status in ENDED)
+        self._drawn = (job.status, job.step)
         try:
-            events = self._provider.job_events(job.id, newest=_NEWEST)
+            events = self._provider.job_events(job.id, newest=_CURVE if is_whole else _NEWEST)
         except (ProviderError, NotSupportedError):
-            return job  # only a display: never a reason to stop waiting
+            return ()  # only a display: never a reason to stop waiting
+        self._line.learn(events)
+        return events
+
+    def _with_newest_metrics(self, job: JobInfo, events: Sequence[JobEvent]) -> JobInfo:
+        """The job, with the newest step and losses from its events where the job itself shows none."""
+        if job.step is not None or job.status not in {"running", "succeeded"}:
+            return job
         for event in reversed(events):
             if event.metrics:
                 return dataclasses.replace(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.clock import clock
+from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.retry import (
     SOON_SECONDS,
     look_again_delays,
@@ -34,7 +35,7 @@ _GONE = frozenset({"stopped", "failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FineTunedModel:
+class FineTunedModel(ShowsFields):
     """What a job leaves behind.
 
     Args:
@@ -50,6 +51,14 @@ class FineTunedModel:
     job_id: str
     provider: Provider
     journal: Journal = field(default_factory=Journal, repr=False, compare=False)
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "base model": self.base_model,
+            "job": self.job_id,
+            "provider": self.provider.name,
+        }
 
     def chat_model(self, **kwargs: Any) -> BaseChatModel:
         """The model as a LangChain chat model. Where it must be deployed first, ask the deployment instead.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from langsmith_finetune._foundation.html import NOTHING, Html, card, facts
 from langsmith_finetune._printable import logger_of, printable
 from langsmith_finetune.chat_format import LineKind, kind_of_line
 from langsmith_finetune.errors import InvalidExampleError, ProviderError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logger_of(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class JobPlan:
     """Everything that `FineTuneJob.create` would send, and what it would cost.
 
@@ -94,8 +94,24 @@ class JobPlan:
             lines.append(f"check: {self.check}")
         return printable("\n".join(lines))
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        model = str(self.body.get("model"))
+        about = "" if self.tokens is None or self.tokens.exact else "about "
+        shown = {
+            "provider": f"{self.provider} {self.home}".rstrip(),
+            "model": model,
+            "note": self.model_unknown,
+            "upload": f"{self.training_file.name} ({self.training_bytes:,} bytes)",
+            "and to measure on": self.validation_file and self.validation_file.name,
+            "tokens": self.tokens and f"{about}{self.tokens.total:,} an epoch ({self.tokens.how})",
+            "price": str(self.cost or self.cost_unknown),
+            "end": self.lifecycle and self.lifecycle.warning(model),
+            "create": json.dumps(self.body, ensure_ascii=False, default=str, indent=1),
+        }
+        check = NOTHING if self.check is None else Html(self.check._repr_html_())
+        return card("Nothing was sent", facts(shown), check)
 
 
 _KINDS: Mapping[LineKind, tuple[str, Method]] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeAlias, get_args
 
+from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune.providers.values import Status
 
 Stage: TypeAlias = Literal["intended", "creating", "created", "ended", "deploying", "deployed"]
@@ -23,7 +24,7 @@ Stage: TypeAlias = Literal["intended", "creating", "created", "ended", "deployin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
+class JobRecord(ShowsFields):
     """A job as the journal knows it. The provider may know more by now: `FineTuneJob.attach` asks it.
 
     Args:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from langsmith_finetune._foundation.fields import ShowsFields
+from langsmith_finetune._foundation.html import card
+from langsmith_finetune._foundation.tables import data_frame, html_table, some, text_table
 from langsmith_finetune.ledger.job_rows import JobRow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileExposure:
+class FileExposure(ShowsFields):
     """A file, or an earlier state of one, that holds lines from what was asked for.
 
     Args:
@@ -25,7 +32,7 @@ class FileExposure:
     replaced: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Exposure:
     """Where runs or users went.
 
@@ -40,9 +47,47 @@ class Exposure:
     jobs: tuple[JobRow, ...]
     models: tuple[str, ...]
 
+    def to_pandas(self) -> pd.DataFrame:
+        """A table with one row per file, job and model: `what`, `name` and `detail`.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return data_frame(self._rows(), self._head())
+
+    def __str__(self) -> str:
+        return text_table(self._rows(), self._head()) if self._rows() else _NOWHERE
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(self._rows(), self._head()) if self._rows() else card("", _NOWHERE)
+
+    @staticmethod
+    def _head() -> tuple[str, str, str]:
+        return "what", "name", "detail"
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        files = [
+            (
+                "earlier file" if file.replaced else "file",
+                str(file.path),
+                f"line{'' if len(file.lines) == 1 else 's'} {some(file.lines)}",
+            )
+            for file in self.files
+        ]
+        jobs = [
+            ("job", job["job_id"], ", ".join(str(job.get(key)) for key in ("provider", "role", "status")))
+            for job in self.jobs
+        ]
+        return [*files, *jobs, *(("model", model, "") for model in self.models)]
+
+
+_NOWHERE = "no file, job or model has seen any of them"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErasedFile:
+class ErasedFile(ShowsFields):
     """What `Ledger.erase` wrote.
 
     Args:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from langsmith_finetune._foundation.files import atomic_pair, finish_pair
-from langsmith_finetune._printable import logger_of
+from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.ledger.exposure import ErasedFile, Exposure, FileExposure
 from langsmith_finetune.ledger.job_rows import JobRow, append_job, job_rows, jobs_path
@@ -77,6 +77,11 @@ class Ledger:
         self._ledgers: list[Path] = []
         for path in map(Path, paths):
             self._ledgers += [ledger for ledger in ledgers_of(path) if ledger not in self._ledgers]
+
+    def __repr__(self) -> str:
+        names = ", ".join(ledger.name for ledger in self._ledgers[:3])
+        more = f" and {len(self._ledgers) - 3:,} more" if len(self._ledgers) > 3 else ""
+        return printable_line(f"<Ledger of {names or 'nothing'}{more}>")
 
     @staticmethod
     def sources_of(path: str | Path, line: int) -> tuple[SourceRow, ...]:

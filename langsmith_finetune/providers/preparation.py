@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.line_bytes import line_json
 from langsmith_finetune._foundation.scratch import scratch_folder
+from langsmith_finetune._foundation.steps import watched
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.values import JobRequest, PreparedFile
@@ -122,7 +123,8 @@ class _Preparation:
             self._split_lines()
         with self.path.open("rb") as file:
             lines = _Hashed(file, given)
-            for number, line, data in self._lines(lines):
+            what = f"lines of {self.path.name} read"
+            for number, line, data in watched(what, self._lines(lines), goes_through=True):
                 count += 1
                 self._count(line)
                 where = f"{self.path.name}:{number}"

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.json_values import numbers_from
 from langsmith_finetune._foundation.masking import host_words
 
@@ -96,7 +97,7 @@ class JobRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobInfo:
+class JobInfo(ShowsFields):
     """A job as the provider showed it at one moment.
 
     Args:
@@ -142,7 +143,7 @@ class JobInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobEvent:
+class JobEvent(ShowsFields):
     """One thing that a provider reported about a job.
 
     Args:
@@ -169,7 +170,7 @@ class JobEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class Checkpoint(ShowsFields):
     """A model as it was at some step of its training.
 
     Args:
@@ -191,7 +192,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentInfo:
+class DeploymentInfo(ShowsFields):
     """A deployment as the provider showed it at one moment. While it lives, it may cost money.
 
     Args:
@@ -218,7 +219,7 @@ class DeploymentInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelInfo:
+class ModelInfo(ShowsFields):
     """A tuned model that the provider keeps.
 
     Args:
@@ -235,7 +236,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileInfo:
+class FileInfo(ShowsFields):
     """A file that this library uploaded.
 
     Args:

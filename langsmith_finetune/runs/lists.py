@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import langsmith
 
-from langsmith_finetune._printable import logger_of
+from langsmith_finetune._foundation.steps import Step
+from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.fields import ids_above
 from langsmith_finetune.runs.langsmith.by_id import IdLookup
@@ -162,7 +163,10 @@ def _queue(
     statuses = ["archived", "needs_my_review", "needs_others_review"] if status is None else [status]
     given = _one_of("queue", name, queue_id)
     checked_limit(limit)
-    return ListedRuns(client, lambda: _LlmRuns(QueueItems(*given, statuses), "annotation queue", limit))
+    what = "annotation queue"
+    return ListedRuns(
+        client, lambda: _LlmRuns(QueueItems(*given, statuses), what, limit), f"{what} {name or queue_id}"
+    )
 
 
 def _dataset(
@@ -175,7 +179,10 @@ def _dataset(
     given = _one_of("dataset", name, dataset_id)
     kept = None if splits is None else several("splits", splits)
     checked_limit(limit)
-    return ListedRuns(client, lambda: _LlmRuns(ExampleSources(*given, kept), "dataset", limit))
+    what = "dataset"
+    return ListedRuns(
+        client, lambda: _LlmRuns(ExampleSources(*given, kept), what, limit), f"{what} {name or dataset_id}"
+    )
 
 
 def _one_of(what: str, name: str | None, given_id: str | uuid.UUID | None) -> tuple[str | None, str | None]:
@@ -260,20 +267,27 @@ class ListedRuns:
     explains_itself = True
     """It logs why it is empty."""
 
-    def __init__(self, client: Client | None, begin: Callable[[], _LlmRuns]) -> None:
-        self._client, self._begin = client, begin
+    def __init__(self, client: Client | None, begin: Callable[[], _LlmRuns], what: str) -> None:
+        self._client, self._begin, self._what = client, begin, what
+
+    def __repr__(self) -> str:
+        return printable_line(f"<ListedRuns of {self._what}>")
 
     def __iter__(self) -> Generator[Run]:
         listed = self._begin()
-        with connected(self._client) as api:
+        with Step(f"runs of {self._what}") as step, connected(self._client) as api:
             while (runs := execute(api, listed.more())) is not None:
-                yield from runs
+                for found in runs:
+                    step.add()
+                    yield found
         listed.tell_what_is_missing()
 
     async def __aiter__(self) -> AsyncGenerator[Run]:
         listed = self._begin()
-        async with aconnected(self._client) as api:
-            while (runs := await aexecute(api, listed.more())) is not None:
-                for found in runs:
-                    yield found
+        with Step(f"runs of {self._what}") as step:
+            async with aconnected(self._client) as api:
+                while (runs := await aexecute(api, listed.more())) is not None:
+                    for found in runs:
+                        step.add()
+                        yield found
         listed.tell_what_is_missing()

@@ -11,6 +11,7 @@ from typing import Any, cast
 from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.passes import Passes, Source
+from langsmith_finetune._foundation.steps import watched
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import replace as copied
@@ -92,13 +93,14 @@ def check(
     else:
         check_many("examples", path_or_examples, "examples or lines")
         name, found = "examples", checker.take_examples(path_or_examples)
+    what = f"lines checked for {rules.name}"
     if fixed_path is None:
-        for line in found:
+        for line in watched(what, found, goes_through=True):
             checker.line(*line)
     else:
         with atomic_write(Path(fixed_path)) as file:
             file.write(rules.file_prefix)
-            for line in found:
+            for line in watched(what, found, goes_through=True):
                 file.write(checker.line(*line))
     return checker.report(name, None if fixed_path is None else Path(fixed_path))
 

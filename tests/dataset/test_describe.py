@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.dataset.describe import describe_examples, describe_runs
 from langsmith_finetune.dataset.distribution import Distribution
 from langsmith_finetune.runs import RunSource
+from langsmith_finetune.runs.project_names import note_project
 from tests.support.messages import CALL, HELLO
 from tests.support.payloads import langchain_run, vercel_run, wrap_openai_run
 
@@ -145,15 +147,35 @@ def test_describe_runs_counts_producers_and_uses():
     }
     assert found.counts["days"] == {"2026-11-22": 2, "2026-11-23": 1, "(not told)": 1}
     assert found.counts["usable"] == {"yes": 2, "failed": 1, "not_llm": 1}
-    called = "tool_calls" in CALL["messages"][-1]
-    assert found.counts["tool use"] == {
-        "tools called" if called else "tools offered": 1,
-        "no tools offered": 1,
-    }
+    assert found.counts["tool use"] == {"tools offered": 1, "tools called": 1, "no tools offered": 1}
+    assert found.fraction("tool use", "tools called") == 0.5
+    assert found.counts["tools offered"] == {"get_weather": 1}
+    assert found.counts["tools called"] == {"get_weather": 1}
     assert found.counts["feedback"] == {"stars": 1}
     assert found.counts["feedback scores"] == {"stars = 0.5": 1}
+    assert found.fraction("feedback", "stars") == 0.25
     assert (found.spreads["prompt tokens"].total, found.spreads["completion tokens"].total) == (100, 20)
     assert "secret" not in str(found)
+
+
+def test_projects_are_named_where_their_names_are_known():
+    ids = [str(uuid.uuid4()) for _ in range(4)]
+    for project_id, name in zip(ids[:3], ("support-bot", "default", "default"), strict=True):
+        note_project(project_id, name)
+    told = [wrap_openai_run(HELLO) | {"session_id": project_id} for project_id in ids]
+    sent = wrap_openai_run(HELLO) | {"session_name": "sent by a tracer"}
+    assert describe_runs([sent]).counts["projects"] == {"sent by a tracer": 1}
+    names = {"support-bot": 1, f"default ({ids[1]})": 1, f"default ({ids[2]})": 1, ids[3]: 1}
+    assert describe_runs(told).counts["projects"] == names
+    examples = [TrainingExample(line=HELLO, source=RunSource(run_id="r", project_id=id_)) for id_ in ids]
+    assert describe_examples(examples).counts["projects"] == names
+
+
+def test_a_run_that_offers_tools_and_calls_none_has_no_call_counted():
+    offering = {**CALL, "messages": [*CALL["messages"][:1], {"role": "assistant", "content": "Sunny."}]}
+    found = describe_runs([wrap_openai_run(offering), wrap_openai_run(CALL)])
+    assert found.counts["tool use"] == {"tools offered": 2, "tools called": 1}
+    assert found.fraction("tool use", "tools offered") == 1.0
 
 
 def test_runs_in_json_text_are_read_and_broken_ones_are_counted():
@@ -180,14 +202,14 @@ def test_it_shows_itself_as_text_and_in_a_notebook():
     assert "roles: " in str(found)
     assert repr(found) == str(found)
     page = found._repr_html_()
-    assert "<caption>1 example</caption>" in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; (100%)" in page
+    assert ">1 example</div>" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; 1 (100%)" in page
     assert "<script>" not in page
     wide = describe_examples(
         TrainingExample(line=HELLO, source=RunSource(run_id="r", model=str(n))) for n in range(12)
     )
     assert "and 4 more" in str(wide)
-    assert "…" in wide._repr_html_()
+    assert "and 4 more" in wide._repr_html_()
 
 
 def test_it_is_plain_json():
@@ -213,10 +235,9 @@ def test_it_is_a_table_where_pandas_is_installed(monkeypatch):
 def test_it_is_a_figure_where_matplotlib_is_installed(monkeypatch, tmp_path):
     pytest.importorskip("matplotlib")
     priced = RunSource(run_id="r", model="a $x^{$ model")
-    figure = describe_examples([TrainingExample(line=HELLO, source=priced), CALL]).plot()
-    figure.savefig(tmp_path / "figure.png")
-    assert (tmp_path / "figure.png").stat().st_size > 1000
-    titles = {ax.get_title() for ax in figure.axes}
+    plot = describe_examples([TrainingExample(line=HELLO, source=priced), CALL]).plot()
+    assert plot.save(tmp_path / "figure.png").stat().st_size > 1000
+    titles = {ax.get_title() for ax in plot.figure.axes}
     assert {"turns", "tokens", "roles", "models", "scripts"} <= titles
     describe_examples([]).plot()
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)

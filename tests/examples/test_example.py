@@ -115,10 +115,12 @@ def test_examples_differ_where_any_field_does():
         hash(example)
 
 
-def test_repr_tells_every_field():
-    text = repr(replace(read(), changes=("x",)))
-    assert text.startswith("TrainingExample(line={'messages': [{'role': 'user', 'content': 'Hi'}")
-    assert text.endswith("merged=(), changes=('x',))")
+def test_repr_is_a_line_and_text_a_chat_with_what_was_changed():
+    example = replace(read(), changes=("x",))
+    assert repr(example).startswith("<TrainingExample of run ")
+    assert "\n" not in repr(example)
+    assert str(example).splitlines()[2:4] == ["  user: Hi", "  assistant: Hello!"]
+    assert "  [changed: x]" in str(example).splitlines()
 
 
 def test_threads_that_look_at_once_get_the_same_line():

@@ -24,14 +24,16 @@ from langsmith_finetune.errors import (
 )
 from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.source import RunSource
+from langsmith_finetune.jobs.deployment import Deployment
 from langsmith_finetune.jobs.job import FineTuneJob
 from langsmith_finetune.jobs.journal import Journal
 from langsmith_finetune.jobs.progress import JobProgress
 from langsmith_finetune.jsonl import write_jsonl
 from langsmith_finetune.ledger.ledger import Ledger
 from langsmith_finetune.providers.openai import OpenAIProvider
-from langsmith_finetune.providers.values import JobInfo
+from langsmith_finetune.providers.values import DeploymentInfo, JobInfo
 from langsmith_finetune.testing import FakeProvider
+from tests.support.notebook import Cell, show_at_once
 from tests.support.standins.openai import (
     NOT_JSON,
     RATE_LIMIT,
@@ -43,6 +45,7 @@ from tests.support.standins.openai import (
     error,
 )
 from tests.support.standins.server import Drop, Request, Response
+from tests.support.terminal import terminal
 
 FILES, JOBS = "/v1/files", "/v1/fine_tuning/jobs"
 MODEL = "gpt-4o-mini"
@@ -772,14 +775,39 @@ def test_a_validation_file_is_uploaded_beside(server, create, tmp_path, train):
 
 def test_waiting_shows_status_steps_and_losses(server, create):
     job = create()
-    with redirect_stderr(io.StringIO()) as shown:
+    with terminal() as shown:
         job.wait()
-    text = shown.getvalue()
-    assert f"{job.id}: running" in text
-    assert f"{job.id}: succeeded" in text
-    last = text.rstrip().split("\r")[-1]
-    assert "3/3" in last
-    assert "train_loss=0.3333" in last
+    assert f"{job.id}: running" in shown.getvalue()
+    assert f"{job.id}: succeeded, step 3 of 3, train loss 0.3333" in shown.last
+    assert "0step" not in shown.getvalue()
+    assert "?" not in shown.getvalue()  # no clock of tqdm's, which knows less than ours
+
+
+def test_waiting_with_a_log_writes_a_line_for_each_status(server, create):
+    server.script("queued", "queued", "running", "running", "succeeded")
+    job = create()
+    with redirect_stderr(io.StringIO()) as shown:
+        job.wait(poll_seconds=1)
+    assert [line.split(",")[0] for line in shown.getvalue().splitlines()] == [
+        f"{job.id}: queued",
+        f"{job.id}: running",
+        f"{job.id}: succeeded",
+    ]
+
+
+def test_waiting_long_with_a_log_writes_a_line_a_minute(server, create):
+    server.script(*["running"] * 10, "succeeded")
+    job = create()
+    with redirect_stderr(io.StringIO()) as shown:
+        job.wait(poll_seconds=25)
+    assert 4 <= len(shown.getvalue().splitlines()) <= 6
+
+
+def test_progress_is_switched_off_as_tqdm_s_is(create, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    with terminal() as shown:
+        create().wait()
+    assert shown.getvalue() == ""
 
 
 def test_waiting_in_silence_shows_nothing_and_asks_for_no_events(server, create):
@@ -800,12 +828,19 @@ def test_a_lost_connection_is_told_on_the_line(server, create):
 
 def test_the_line_never_counts_backwards():
     status = JobInfo(id="j", status="running", provider_status="running", model="m")
-    with redirect_stderr(io.StringIO()) as shown, JobProgress() as line:
+    with terminal() as shown, JobProgress() as line:
         for step in (5, 4, 6):
             line.show(replace(status, step=step, total_steps=9))
-    assert "5/9" in shown.getvalue()
-    assert "4/9" not in shown.getvalue()
-    assert "6/9" in shown.getvalue()
+    assert "step 5 of 9" in shown.getvalue()
+    assert "step 4 of 9" not in shown.getvalue()
+    assert "step 6 of 9" in shown.last
+
+
+def test_a_job_that_has_no_step_yet_shows_none():
+    status = JobInfo(id="j", status="validating", provider_status="loading the model", model="m")
+    with terminal() as shown, JobProgress() as line:
+        line.show(status)
+    assert shown.last == "j: loading the model"
 
 
 def test_the_line_tells_the_time_left_tokens_and_cost(server, create, clock):
@@ -822,18 +857,18 @@ def test_the_line_tells_the_time_left_tokens_and_cost(server, create, clock):
 
     server.handle = step_by_step
     server.script("running", "running", "running", "succeeded")
-    with redirect_stderr(io.StringIO()) as shown:
+    with terminal() as shown:
         job = create(model="gpt-4.1-mini", parameters={"n_epochs": 3})
         job.wait(poll_seconds=600)
     text = shown.getvalue()
-    assert re.search(r"1/3 .*tokens=\d+, cost=\$0\.00", text)
-    assert re.search(r"2/3 .*left=(9|10|11)min, tokens=\d+", text)
-    assert "tokens=5,049" in text.rstrip().split("\r")[-1]
+    assert re.search(r"step 1 of 3, .*cost \$0\.00, tokens \d+", text)
+    assert re.search(r"step 2 of 3, .*left (9|10|11) min, cost \$0\.\d\d, tokens \d+", text)
+    assert "tokens 5,049" in shown.last
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0s"), (59, "59s"), (60, "1min"), (6000, "1h40min"), (5900, "98min"), (36000, "10h00min")],
+    [(59, "59 s"), (60, "1 min"), (6000, "1 h 40 min"), (5900, "98 min"), (36000, "10 h 00 min")],
 )
 def test_the_time_left_is_legible(seconds, text):
     finish = datetime.now(UTC) + timedelta(seconds=seconds + 0.4)
@@ -842,18 +877,74 @@ def test_the_time_left_is_legible(seconds, text):
         status="running",
         provider_status="r",
         model="m",
-        estimated_finish=finish if seconds else datetime.now(UTC),
+        estimated_finish=finish,
     )
-    with redirect_stderr(io.StringIO()) as shown, JobProgress() as line:
+    with terminal() as shown, JobProgress() as line:
         line.show(status)
-    assert f"left={text}" in shown.getvalue()
+        line.show(replace(status, estimated_finish=datetime.now(UTC) - timedelta(seconds=seconds)))
+    assert f"left {text}" in shown.getvalue()
+    assert shown.last == "j: running"  # a time that has passed is not told
 
 
 def test_what_the_provider_says_it_costs_is_shown():
     status = JobInfo(id="j", status="running", provider_status="r", model="m")
-    with redirect_stderr(io.StringIO()) as shown, JobProgress() as line:
-        line.show(status, tokens=1_234_567, usd=12.345)
-    assert "tokens=1,234,567, cost=$12.35" in shown.getvalue() or "cost=$12.34" in shown.getvalue()
+    with terminal() as shown, JobProgress() as line:
+        line.show(status, tokens=1_234_567, usd=12.346)
+    assert shown.last == "j: running, cost $12.35, tokens 1,234,567"
+
+
+def test_card_of_a_job_has_the_curve_of_its_losses(server, create, monkeypatch):
+    cell = Cell(monkeypatch)
+    server.script("queued", "running", "running", "succeeded")
+    job = create()
+    job.wait(poll_seconds=1)
+    assert cell.text.startswith(f"{job.id}: succeeded, step 3 of 3, train loss 0.3333, ")
+    assert ", tokens 5,049" in cell.text
+    assert "train loss: 1 at step 1, 0.3333 at step 3" in cell.page
+    # Once when it runs, once when it has ended, and in between because the job itself shows no step.
+    assert server.count("GET", f"{JOBS}/{job.id}/events") == 3
+
+
+def test_curve_goes_on_where_a_kernel_was_restarted(monkeypatch, train, clock):
+    provider = FakeProvider(training_seconds=100, steps=50)
+    job = FineTuneJob.create(train, model=MODEL, provider=provider)
+    clock.sleep(50)
+    cell = Cell(monkeypatch)
+    with pytest.raises(JobTimeoutError):
+        FineTuneJob.attach(job.id, provider=provider).wait(timeout=1)
+    assert "train loss: 1 at step 1, 0.04 at step 25" in cell.page
+
+
+def test_job_whose_events_cannot_be_had_is_shown_without_a_curve(monkeypatch, train, clock):
+    cell = Cell(monkeypatch)
+    provider = FakeProvider(training_seconds=5)
+    provider.fail("job_events", ProviderError("fake", "no events today"), times=99)
+    job = FineTuneJob.create(train, model=MODEL, provider=provider)
+    job.wait()
+    assert cell.text.startswith(f"{job.id}: succeeded, step 3 of 3")
+
+
+def test_failed_job_s_card_says_why(monkeypatch, train, clock):
+    cell = Cell(monkeypatch)
+    job = FineTuneJob.create(train, model=MODEL, provider=FakeProvider(failure="too few & too short"))
+    with pytest.raises(JobFailedError):
+        job.wait()
+    assert "too few &amp; too short" in cell.page
+
+
+def test_stopping_a_wait_in_a_notebook_says_how_to_return_in_the_card(monkeypatch, train, clock):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    cell = Cell(monkeypatch)
+    job = FineTuneJob.create(train, model=MODEL, provider=FakeProvider(training_seconds=100))
+    clock.on_sleep = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        job.wait()
+    assert (
+        f'job {job.id} goes on: FineTuneJob.attach("{job.id}", provider=...).wait() returns to it'
+        in cell.text
+    )
 
 
 def test_ledger_records_a_job_at_its_start_and_end(create, provider, tmp_path):
@@ -897,3 +988,23 @@ def test_a_provider_is_an_object_not_a_name_or_a_class(train, provider, found):
         with pytest.raises(TypeError) as caught:
             make()
         assert str(caught.value) == f"provider must be an object, such as LocalProvider(), not {found}"
+
+
+def test_a_notebook_shows_that_a_job_is_being_created(monkeypatch, train, create):
+    show_at_once(monkeypatch)
+    cell = Cell(monkeypatch)
+    create()
+    assert cell.text.splitlines() == [f"lines of {train.name} read: 10", "creating the job: done"]
+    cell.next()
+    create(suffix="quiet", progress=False)
+    assert len(cell.outputs) == 1
+
+
+def test_a_deployment_s_card_says_what_it_costs(monkeypatch, clock):
+    cell = Cell(monkeypatch)
+    ready = DeploymentInfo(id="d1", model_id="m", status="ready", provider_status="ok", usd_per_hour=2.5)
+    with JobProgress() as line:
+        provider = FakeProvider()
+        provider.retrieve_deployment = lambda _: ready
+        list(Deployment(provider, replace(ready, status="creating"))._poll(None, None, line))
+    assert cell.text == "deployment d1: ready, cost $2.50 an hour"

@@ -66,11 +66,11 @@ def test_job_without_metrics_has_empty_table_and_no_plot(create):
 
 def test_the_losses_are_plotted(job, tmp_path):
     pytest.importorskip("matplotlib")
-    axes = job.plot()
+    plot = job.plot()
+    axes = plot.figure.axes[0]
     assert [line.get_label() for line in axes.get_lines()] == ["train_loss"]
     assert list(axes.get_lines()[0].get_xdata()) == [1, 2, 3]
-    axes.figure.savefig(tmp_path / "loss.png")
-    assert (tmp_path / "loss.png").stat().st_size > 1000
+    assert plot.save(tmp_path / "loss.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,11 @@ def test_a_plan_reads_well(plan, train, tmp_path, provider):
     assert "price: " in text
     assert "check: train.jsonl for openai: 10 lines, 0 with errors" in text
     assert SECRET not in text
-    assert found._repr_html_().startswith("<pre>nothing was sent.")
+    page = found._repr_html_()
+    assert ">Nothing was sent</div>" in page
+    assert f"train.jsonl ({train.stat().st_size:,} bytes)" in page
+    assert SECRET not in page
+    assert repr(found) == text
 
 
 def test_a_plan_without_a_price_says_why(plan):

@@ -14,7 +14,9 @@ import langsmith
 import pytest
 from langsmith.utils import LangSmithError, LangSmithNotFoundError
 
-from langsmith_finetune import LangSmithRunChatLoader
+from langsmith_finetune import LangSmithRunChatLoader, training_examples, write_jsonl
+from langsmith_finetune.dataset import describe_runs
+from langsmith_finetune.runs import runs_from_experiment
 from langsmith_finetune.runs.langsmith import transport as langsmith_talk
 from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
 from langsmith_finetune.runs.select import select_runs
@@ -30,6 +32,7 @@ from tests.support.langsmith_runs import (
     traces,
     tracing_client,
 )
+from tests.support.notebook import Cell, show_at_once
 from tests.support.paths import CASSETTES
 from tests.support.standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 from tests.support.standins.server import Drop, Response
@@ -106,6 +109,45 @@ def test_runs_older_than_a_day_are_found_without_a_window(apis):
 
 
 @pytest.mark.slow
+async def test_a_notebook_shows_how_many_runs_are_read_and_what_is_made_of_them(monkeypatch, tmp_path):
+    show_at_once(monkeypatch)
+    cell = Cell(monkeypatch)
+    with LangSmith(hours(5)) as server:
+        runs = select_runs(client_of(server), project_name="support-bot")
+        write_jsonl(
+            training_examples(LangSmithRunChatLoader(runs=runs).lazy_load()), tmp_path / "train.jsonl"
+        )
+        assert cell.text.splitlines() == [
+            "runs of project support-bot: 5",
+            "sessions converted: 5",
+            "lines of train.jsonl: 5",
+        ]
+        cell.next()
+        async for _ in runs:
+            pass
+        assert cell.outputs[1]["text/plain"] == "runs of project support-bot: 5"
+        cell.next()
+        list(runs_from_experiment(client_of(server), experiment_name="support-bot", limit=2))
+        assert cell.outputs[2]["text/plain"] == "runs of project support-bot: 2"
+
+
+def test_description_names_the_project_that_was_selected(apis):
+    with LangSmith(hours(2), **apis) as server:
+        found = describe_runs(select_runs(client_of(server), project_name="support-bot"))
+    assert found.counts["projects"] == {"support-bot": 2}
+
+
+def test_selection_tells_its_conditions_and_how_far_it_is():
+    with LangSmith(hours(3)) as server:
+        runs = select_runs(client_of(server), project_name="support-bot", limit=2)
+        list(runs)
+    assert repr(runs) == "<Selection of project support-bot: 2 runs>"
+    page = select_runs(project_name="support-bot", tags="<b>", limit=7, start_time=NOW)._repr_html_()
+    for text in ("support-bot", "&lt;b&gt;", ">7<", f"{NOW:%Y-%m-%d}"):
+        assert text in page
+    assert "<b>" not in page
+
+
 def test_selection_asks_only_for_what_is_needed(apis):
     with LangSmith(hours(2000), **apis) as server:
         stream = iter(select_runs(client_of(server), project_name="support-bot"))

@@ -218,7 +218,8 @@ def _of_file(data: bytes, target: Any) -> Facts:
         read = _tried(lambda: [f"read {_json(line)}" for line in read_jsonl(path)])
         report = check(path, target, fix=True, fixed_path=fixed, ignore=["too_few"])
         fixed_text = fixed.read_bytes().decode("utf-8", "backslashreplace")
-        found = [*read, *str(report).split("\n"), "fixed:", *fixed_text.split("\n")]
+        problems = list(map(str, report.problems))
+        found = [*read, *report._summary().split("\n"), *problems, "fixed:", *fixed_text.split("\n")]
         return [text.replace(folder, "") for text in found if text]
 
 

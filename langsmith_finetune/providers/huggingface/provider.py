@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune._foundation.extras import missing
+from langsmith_finetune._foundation.extras import missing, without_tqdm_warning
 from langsmith_finetune._foundation.json_values import id_from, object_from, time_from, word_from
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
@@ -96,6 +96,7 @@ class HuggingFaceProvider(HuggingFaceFiles):
         api: HfApi | None = None,
     ) -> None:
         try:
+            without_tqdm_warning()
             from huggingface_hub import HfApi, get_token  # noqa: PLC0415 - a third of a second
         except ImportError as error:
             raise missing("training on Hugging Face", "huggingface_hub", "huggingface") from error

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from langsmith_finetune._foundation.extras import missing
+from langsmith_finetune._foundation.extras import missing, without_tqdm_warning
 
 _NEEDED = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "psutil", "llguidance")
 
 
 def require_local_extra() -> None:
-    """See that everything is installed, without loading it.
+    """See that everything is installed, without loading it, and that it will load in silence.
 
     Raises:
         ImportError: A package is missing; says how to install it.
@@ -21,6 +21,7 @@ def require_local_extra() -> None:
     lacking = [name for name in _NEEDED if not _is_there(name)]
     if lacking:
         raise missing("training and answering on this machine", ", ".join(lacking), "local")
+    without_tqdm_warning()
 
 
 def _is_there(name: str) -> bool:

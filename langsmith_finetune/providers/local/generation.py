@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
 from langchain_core.exceptions import ContextOverflowError
 
+from langsmith_finetune._foundation.steps import Step
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.local.adaptation import Adaptation, adaptation_in
@@ -35,7 +37,8 @@ class Generator:
         self.name = name
         self.tokenizer = load_tokenizer(name)
         self.adaptation = adaptation_in(name)
-        with no_progress_bars():
+        loading = Step(f"loading the model {Path(name).name}", goes_through=True, counts=False)
+        with loading, no_progress_bars():
             model = load_model(name, base_model=base_model, dtype="auto")
         mps = torch.backends.mps.is_available()
         self.model = model.to("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu").eval()

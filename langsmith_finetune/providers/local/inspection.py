@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from langsmith_finetune._foundation.html import card, concat, element
 from langsmith_finetune._printable import printable
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.local.extra import require_local_extra
@@ -59,19 +59,23 @@ class Preview:
     def __str__(self) -> str:
         return self.text()
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
-        pieces = []
-        for one in self:
-            text = "".join(
-                f'<mark style="background:#c8e6c9;color:#000">{html.escape(printable(part))}</mark>'
-                if is_learned
-                else html.escape(printable(part))
-                for part, is_learned in one.parts
+        return concat(
+            card(
+                _heading(one),
+                element(
+                    "div",
+                    concat(
+                        element("mark", part, "background:#c8e6c9;color:#000") if is_learned else part
+                        for part, is_learned in one.parts
+                    ),
+                    "white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace",
+                ),
             )
-            pieces.append(
-                f'<p>{html.escape(_heading(one))}</p><pre style="white-space:pre-wrap">{text}</pre>'
-            )
-        return "".join(pieces)
+            for one in self
+        )
 
 
 def _marked_text(one: TrainedSequence, begin: str, end: str) -> str:
@@ -117,7 +121,7 @@ def preview(
     return Preview(tuple(joined(sequences) if method == "supervised" else sequences))
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, repr=False)
 class Audit:
     """What a training on a file would come to.
 
@@ -163,6 +167,12 @@ class Audit:
             *(printable(str(error)) for error in self.refused[:5]),
         ]
         return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        first, *others = str(self).split("\n")
+        return card(first, *others)
 
 
 def audit(

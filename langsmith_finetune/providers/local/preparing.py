@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.steps import watched
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import InvalidExampleError, ProviderError
@@ -250,7 +251,9 @@ class _Counts:
         self, reader: LineReader, path: Path, name: str
     ) -> Iterator[tuple[Mapping[str, Any], list[TrainedSequence]]]:
         """The lines of a file with their sequences, counted on the way."""
-        for number, _, line in sound_lines(path, name):
+        for number, _, line in watched(
+            f"lines of {name} made tokens", sound_lines(path, name), goes_through=True
+        ):
             found = reader.sequences(line, f"{name}:{number}")
             self.answers += len(found)
             for sequence in found:

@@ -17,6 +17,7 @@ from langsmith_finetune._foundation.arguments import check_many
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import short_text
 from langsmith_finetune._foundation.passes import Source
+from langsmith_finetune._foundation.steps import watched
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.fields import getter
@@ -56,7 +57,7 @@ def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
     count = 0
     with atomic_write(path) as file, _compressing(file, path.suffix) as out:
-        for run in runs:
+        for run in watched(f"runs saved in {path.name}", runs, goes_through=True):
             try:
                 line = _line(run)
             except Exception as error:  # noqa: BLE001 - objects that are no JSON can raise anything

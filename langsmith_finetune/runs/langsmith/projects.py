@@ -31,6 +31,7 @@ from langsmith_finetune.runs.langsmith.transport import (
     connected,
     execute,
 )
+from langsmith_finetune.runs.project_names import note_project
 
 if TYPE_CHECKING:
     from langsmith.utils import LangSmithError
@@ -172,6 +173,7 @@ def as_project(row: dict[str, Any]) -> Project:
     kept = row.get("longlived_ttl_days") if tier == "longlived" else None
     if not isinstance(kept, int):
         kept = _KEPT_DAYS.get(tier) if isinstance(tier, str) else None
+    note_project(row["id"], row.get("name"))
     started = time_of(row.get("start_time")) or EARLIEST
     return Project(id=row["id"], started_at=min(max(started, EARLIEST), LATEST), kept_days=kept)
 

@@ -11,7 +11,9 @@ from contextlib import aclosing, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune._printable import logger_of
+from langsmith_finetune._foundation.html import card, facts
+from langsmith_finetune._foundation.steps import Step
+from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.runs.langsmith.progress import AHEAD, Progress, Share
 from langsmith_finetune.runs.langsmith.selection_state import SelectionState
 from langsmith_finetune.runs.langsmith.transport import aconnected, aexecute, connected, execute
@@ -71,8 +73,12 @@ class Selection:
 
     def __iter__(self) -> Generator[Run]:
         this, newest = self._begin_pass()
-        with closing(_stream(self._client, self._conditions, self._start, self._share, newest)) as runs:
+        with (
+            self._step() as step,
+            closing(_stream(self._client, self._conditions, self._start, self._share, newest)) as runs,
+        ):
             for found in runs:
+                step.add()
                 self._take(this, found)
                 yield found
         self._left_early = False
@@ -80,11 +86,44 @@ class Selection:
     async def __aiter__(self) -> AsyncGenerator[Run]:
         this, newest = self._begin_pass()
         stream = _astream(self._client, self._conditions, self._start, self._share, newest)
-        async with aclosing(stream) as runs:
-            async for found in runs:
-                self._take(this, found)
+        with self._step() as step:
+            async with aclosing(stream) as runs:
+                async for found in runs:
+                    step.add()
+                    self._take(this, found)
                 yield found
         self._left_early = False
+
+    def _step(self) -> Step:
+        return Step(f"runs of {self._project()}", total=None)
+
+    def __repr__(self) -> str:
+        return printable_line(f"<Selection of {self._project()}: {self._said()}>")
+
+    def _repr_html_(self) -> str:
+        asked, share = self._conditions, self._share
+        conditions = {
+            "project": self._project(),
+            "from": asked.start_time,
+            "until": asked.end_time,
+            "failed themselves": {True: "yes", False: "no", None: ""}[asked.error],
+            "condition on the run": asked.filter,
+            "condition on the root": asked.trace_filter,
+            "condition on the trace": asked.tree_filter,
+            "sample": share.sample,
+            "at most": share.limit,
+            "read so far": self._said(),
+        }
+        return card("Selection", facts(conditions))
+
+    def _project(self) -> str:
+        return f"project {self._conditions.project_name or self._conditions.project_id}"
+
+    def _said(self) -> str:
+        count = self._state.count
+        if not self._passes:
+            return "nothing is requested before the first run is asked for"
+        return f"{count:,} run{'' if count == 1 else 's'}"
 
     def _begin_pass(self) -> tuple[int, datetime | None]:
         if self._left_early:
