@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._foundation.tally import Tally
-from langsmith_finetune._printable import printable
+from langsmith_finetune._printable import logger_of, printable
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample, replace
 from langsmith_finetune.examples.sound import is_example, line_of, name_of
 from langsmith_finetune.targets.registry import Target, TargetRules, rules_of
 from langsmith_finetune.targets.splitting import Context, SplitLine, Splitter
+
+logger = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +49,17 @@ class LineChange:
 class SplitReport:
     """How often a target needed another form of a line: split, with context trained, or refused.
 
-    Counts are of all lines; of `changes`, the first 1,000 are kept. Prints as text.
+    Counts are of all lines of the last pass; of `changes`, the first 1,000 are kept. Prints as text.
 
     Args:
         target: The target's name.
     """
 
     def __init__(self, target: str = "") -> None:
+        self.begin(target)
+
+    def begin(self, target: str) -> None:
+        """Count afresh, for another pass."""
         self.target = target
         self.read = 0
         """Lines that were given."""
@@ -200,16 +207,17 @@ def examples_for_target(
     report = report if report is not None else SplitReport()
     if not isinstance(report, SplitReport):
         raise TypeError(f"report must be a SplitReport, not {type(report).__name__}: report=SplitReport()")
-    report.target = rules.name
-    return _for_target(examples, splitter, on_skip, report)
+    source, given = Source("examples", examples), report
+    return Passes(lambda: _for_target(source, splitter, on_skip, given))
 
 
 def _for_target(
-    examples: Iterable[AnyExample | Mapping[str, Any]],
+    examples: Source[AnyExample | Mapping[str, Any]],
     splitter: Splitter,
     on_skip: Callable[[InvalidExampleError], None] | None,
     report: SplitReport,
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
+    report.begin(splitter.rules.name)
     for index, example in enumerate(examples):
         where = name_of(example, index)
         try:
@@ -229,3 +237,6 @@ def _for_target(
             yield from told(mended, split, splitter.rules.name)
         else:
             yield from split.lines
+    if not report.written and not (report.read == 0 and examples.explains_itself):
+        why = f"none of {_of(report.read, 'line')} is taken" if report.read else examples.emptiness
+        logger.warning("examples_for_target gives nothing for %s: %s", report.target, why)

@@ -42,7 +42,7 @@ from langsmith_finetune.dataset import (
 )
 from langsmith_finetune.runs import RunSource
 from langsmith_finetune.runs.files.run_file import RunFile
-from langsmith_finetune.targets import fix_examples
+from langsmith_finetune.targets import examples_for_target, fix_examples
 from tests.support.payloads import wrap_openai_run
 
 HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
@@ -93,11 +93,13 @@ OVER_A_SOURCE: dict[str, tuple[Any, list[Any], str]] = {
     ),
     "preferences_from_edits": (lambda given, **more: preferences_from_edits(given, EDITS, **more), RUNS, "runs"),
     "labels_from_scores": (lambda given, **more: labels_from_scores(given, "score", **more), EXAMPLES, "examples"),
+    "examples_for_target": (lambda given: examples_for_target(given, "openai"), EXAMPLES, "examples"),
     "fix_examples": (lambda given: fix_examples(given, "openai"), EXAMPLES, "examples"),
     "lazy_load": (lambda given: LangSmithRunChatLoader(given).lazy_load(), RUNS, "runs"),
 }  # fmt: skip
 WITH_REPORT = sorted(
-    OVER_A_SOURCE.keys() - {"training_examples", "examples_from_runs", "fix_examples", "lazy_load"}
+    OVER_A_SOURCE.keys()
+    - {"training_examples", "examples_from_runs", "examples_for_target", "fix_examples", "lazy_load"}
 )
 OF_FILES = ("run_files", "read_jsonl", "examples_of_file", "examples_from_hf")
 
