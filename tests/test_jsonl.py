@@ -250,7 +250,9 @@ def test_what_a_target_has_no_form_for_is_left_out_by_name(tmp_path, caplog):
         [f"train.jsonl:{n}" for n in (1, 2, 3)],
     )
     assert (written.count, written.split.lost, written.split.left_out) == (2, 1, 2)
-    assert caplog.messages == ["train.jsonl: 1 answer lost, which bedrock has no form for; 2 lines left out"]
+    assert caplog.messages == [
+        "train.jsonl: 1 answer lost, which bedrock has no form for; 2 lines left out; for order 1, json 1, nothing_trained 1"
+    ]
     with pytest.raises(ValueError) as caught:
         write_jsonl(lines, tmp_path / "train.jsonl", on_skip=skipped.append)
     assert str(caught.value) == "on_skip= needs target="

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,7 +14,7 @@ from langsmith_finetune._printable import logger_of, printable
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample, replace
 from langsmith_finetune.examples.sound import is_example, line_of, name_of
-from langsmith_finetune.targets.registry import Target, TargetRules, rules_of
+from langsmith_finetune.targets.registry import RuleName, Target, TargetRules, rules_of
 from langsmith_finetune.targets.splitting import Context, SplitLine, Splitter
 
 logger = logger_of(__name__)
@@ -28,6 +29,7 @@ class LineChange:
         lines: How many lines it became.
         trained_context: Assistant messages of its context that these lines train.
         lost: Its answers that none of these lines holds.
+        rule: The rule of the target for which they are lost; `"json"` where the line cannot be read.
         why: What the target would say to the first of them.
     """
 
@@ -35,6 +37,7 @@ class LineChange:
     lines: int
     trained_context: int
     lost: int
+    rule: RuleName | None = None
     why: str = ""
 
     def __str__(self) -> str:
@@ -75,6 +78,8 @@ class SplitReport:
         """Answers that the target has no form for."""
         self.left_out = 0
         """Lines of which nothing came."""
+        self.reasons: Counter[RuleName] = Counter()
+        """Lines that lost answers, or were left out, by the rule of the target."""
         self.changes: Tally[LineChange] = Tally(_kind_of)
 
     def add(self, where: str, split: SplitLine, error: InvalidExampleError | None = None) -> None:
@@ -94,12 +99,18 @@ class SplitReport:
         self.left_out += not split.lines
         if error is not None or len(split.lines) > 1 or split.trained_context:
             why = "" if error is None else f"{error.field}: {error.reason}".removeprefix(": ")
+            rule: RuleName | None = None if error is None else "json"
+            if split.problem is not None:
+                rule = split.problem.rule
+            if rule is not None:
+                self.reasons[rule] += 1
             self.changes.add(
                 LineChange(
                     where=where,
                     lines=len(split.lines),
                     trained_context=split.trained_context,
                     lost=split.lost,
+                    rule=rule,
                     why=why,
                 )
             )
@@ -119,6 +130,8 @@ class SplitReport:
             told.append(f"{_of(self.lost, 'answer')} lost, which {self.target} has no form for")
         if self.left_out:
             told.append(f"{_of(self.left_out, 'line')} left out")
+        if self.reasons:
+            told.append("for " + ", ".join(f"{rule} {count:,}" for rule, count in self.reasons.most_common()))
         return "; ".join(told)
 
     def __str__(self) -> str:
@@ -134,7 +147,7 @@ class SplitReport:
 
 
 def _kind_of(change: LineChange) -> str:
-    return change.why or "taken"
+    return change.rule or ("split" if change.lines > 1 else "context trained")
 
 
 def _of(count: int, what: str) -> str:

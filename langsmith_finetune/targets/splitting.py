@@ -182,7 +182,9 @@ class Splitter:
         """The line as beginnings of it. What it is refused for is found anew, for each answer."""
         part = self._beginnings(line)
         if not part.answers:
-            problem = self._refusal(line)
+            errors = self._errors(line)
+            # That there is nothing to learn says more than that context is weighted.
+            problem = next((error for error in errors if error.rule != "weight"), next(iter(errors), None))
             return SplitLine(lines=() if problem else (line,), problem=problem)
         taken = self._taken(part)
         groups = part.runs(taken) if self.rules.weights == "history" else [taken] if taken else []
@@ -209,12 +211,16 @@ class Splitter:
 
     def _refusal(self, line: Line) -> Problem | None:
         """The first thing for which the target would refuse a line."""
+        return next(iter(self._errors(line)), None)
+
+    def _errors(self, line: Line) -> list[Problem]:
+        """All for which the target would refuse a line."""
         found = line_problems(line, self.rules)
         if self.rules.max_tokens is not None:
             too_long = Problems(self.rules, number=None, show_content=False)
             self._lengths.check(line, found, too_long)
             found += too_long.found
-        return next((problem for problem in found if problem.severity == "error"), None)
+        return [problem for problem in found if problem.severity == "error"]
 
     def _of_one_answer(self, line: Line) -> Line:
         """A preference with what both answers begin with at the end of its input."""

@@ -295,6 +295,7 @@ LOST = {
     "tools": ("bedrock", said(U, asks(), answer(), A, tools=TOOLS), 0, 2, "tools: is a list of 1. Leave the line out: this target trains no tool calls"),
     "an assistant first": ("gemini", said(A, U, A), 0, 2, "messages[0]: is an assistant message that answers nothing. Begin with what the assistant answers, or leave the line out"),
     "a label": ("openai", {"prompt": [U], "completion": [A], "label": True}, 0, 1, "label: belongs to a line with a label, which this target does not read. Train on it here, with LocalProvider and method='kto', or write training lines"),
+    "context alone": ("gemini", said(U, SHOT), 0, 0, "messages: have weight 0 on every answer. Leave the line out: there is nothing to learn"),
     "nothing to learn": ("trl", said(U, SHOT), 0, 0, "messages: have weight 0 on every answer. Leave the line out: there is nothing to learn"),
 }  # fmt: skip
 
@@ -396,7 +397,7 @@ def test_a_report_reads_as_what_happened():
     list(examples_for_target(lines, "bedrock", on_skip=skipped.append, report=report))
     assert str(report) == (
         "for bedrock: 4 in, 3 out; 1 assistant message of the context in 1 line trained too, since bedrock has no "
-        "weights; 3 answers lost, which bedrock has no form for; 1 line left out\n"
+        "weights; 3 answers lost, which bedrock has no form for; 1 line left out; for order 2\n"
         "example 1: context trained: 1\n"
         "example 2: answers lost: 1 (messages[4]: is a second assistant message in a row; 1 answer has no line for "
         "this target)\n"
@@ -404,6 +405,7 @@ def test_a_report_reads_as_what_happened():
     )
     assert report.changes[0] == LineChange(where="example 1", lines=1, trained_context=1, lost=0)
     assert [error.where for error in skipped] == ["example 2", "example 3"]
+    assert (report.reasons, report.changes.counts) == ({"order": 2}, {"context trained": 1, "order": 2})
     split = SplitReport()
     list(examples_for_target([said(U, A, U, SHOT, U, A)] * 30, "trl", report=split))
     assert str(split).splitlines()[:2] == [
@@ -415,9 +417,14 @@ def test_a_report_reads_as_what_happened():
 
 
 def test_what_is_no_json_is_left_out_by_name():
-    skipped = []
+    skipped, report = [], SplitReport()
     bad = TrainingExample(line=said({"role": "user", "content": {1}}, A))
-    assert list(examples_for_target([bad, said(U, A)], "trl", on_skip=skipped.append)) == [said(U, A)]
+    found = examples_for_target([bad, said(U, A)], "trl", on_skip=skipped.append, report=report)
+    assert list(found) == [said(U, A)]
+    assert str(report) == (
+        "for trl: 2 in, 1 out; 1 line left out; for json 1\n"
+        "example 0: left out (messages[0].content: is of type set, which JSON does not have)"
+    )
     assert [error.where for error in skipped] == ["example 0"]
 
 

@@ -124,8 +124,8 @@ TARGETS = ("openai", "trl", "gemini", "bedrock")
 DOORS: dict[str, Callable[[Any, Any], Any]] = {
     **{f"to_target {name}": of_lines(lambda line, name=name: to_target(line, name, where="r-1")) for name in TARGETS},
     "write_jsonl": lambda line, folder: write_jsonl([line, by_hand(line)], folder / "r-1"),
-    **{f"split_line {name}": of_lines(lambda line, name=name: split_line(line, name, where="r-1")) for name in TARGETS},
-    "examples_for_target": of_lines(lambda line: list(examples_for_target([by_hand(line)], "gemini"))),
+    "split_line": of_lines(lambda line: split_line(line, "trl", where="r-1")),
+    "examples_for_target": of_lines(lambda line: list(examples_for_target([by_hand(line)], "bedrock"))),
     "write_jsonl for Gemini, what is refused left out": lambda line, folder: write_jsonl([line, by_hand(line)], folder / "r-1", target="gemini", on_skip=str),
     "write_jsonl for TRL": lambda line, folder: write_jsonl([by_hand(line)], folder / "r-1", target="trl"),
     "count_tokens": of_lines(lambda line: count_tokens(by_hand(line))),
