@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import langsmith
 import pytest
 
+from langsmith_finetune.dataset import preferences_from_corrections
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.loaders import LangSmithDatasetChatLoader, LangSmithRunChatLoader
 from langsmith_finetune.runs.langsmith.by_id import afetch_runs, fetch_runs
@@ -126,7 +127,8 @@ ODD = [None, True, 7, -0.5, "x", [], [None], {}, {"id": 1}, ["a", {"b": None}], 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
-def test_runs_with_odd_types_are_readable_or_left_out(apis, seed):
+@pytest.mark.parametrize("feedback", [True, False], ids=["feedback listed", "feedback of roots"])
+def test_runs_with_odd_types_are_readable_or_left_out(apis, seed, feedback):
     """Each field of each run is something else in turn; nothing but a run, a skip or a warning comes of it."""
 
     def change(answer, body):
@@ -136,13 +138,16 @@ def test_runs_with_odd_types_are_readable_or_left_out(apis, seed):
             if name != "id":
                 row[name] = ODD[(n // len(names) + seed) % len(ODD)]
 
-    with LangSmith(hours(120), **apis) as server:
+    said = {"feedback": [{"key": "user_score", "score": 1, "correction": "42"}]}
+    rated = traces(*[NOW - timedelta(hours=1 + n) for n in range(120)], root=said)
+    with LangSmith(rated, feedback=feedback, **apis) as server:
         tampering(server, change)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             runs = list(select_runs(client_of(server), project_id=PROJECT_ID))
             loader = LangSmithRunChatLoader(runs=runs)
             loader.load()
+            list(preferences_from_corrections(runs))
             ids = [number(n) for n in range(120)]
             by_id = LangSmithRunChatLoader(runs=ids, client=client_of(server))
             by_id.load()

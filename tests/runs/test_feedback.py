@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+import langsmith
 import pytest
 
 from langsmith_finetune import examples_from_runs
@@ -24,9 +25,10 @@ from langsmith_finetune.loaders import LangSmithRunChatLoader
 from langsmith_finetune.runs.files.read import run_files
 from langsmith_finetune.runs.files.save import save_runs
 from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS
+from langsmith_finetune.runs.lists import runs_from_annotation_queue, runs_from_dataset, runs_from_experiment
 from langsmith_finetune.runs.select import select_runs
 from tests.support.langsmith_runs import NOW, client_of, number
-from tests.support.standins.langsmith import PROJECT_ID, LangSmith, Refused, trace
+from tests.support.standins.langsmith import KEY, PROJECT_ID, LangSmith, Refused, trace
 
 V1_ONLY = {"v2": False, "version": "0.13.37"}
 SERVERS = {
@@ -96,6 +98,50 @@ async def test_an_async_selection_brings_the_same(offers):
         plain = [run.model_dump() for run in runs]
         assert [run.model_dump() async for run in runs] == plain
     assert [bool(run.get("trace_feedback_stats")) for run in plain] == [True, True, False]
+
+
+async def test_langsmiths_async_client_brings_the_same(apis):
+    with LangSmith(rated(1, 0), **apis) as server:
+        async with langsmith.AsyncLangsmith(api_key=KEY, base_url=server.url) as client:
+            found = [run async for run in select_runs(client, project_id=PROJECT_ID)]
+    assert [e.source.trace_scores for e in examples_from_runs(found)] == [
+        {"user_score": 1.0},
+        {"user_score": 0.0},
+    ]
+
+
+async def test_lists_and_ids_bring_it_too(offers):
+    runs, projects = rated(1, 0), {"support-bot": (PROJECT_ID, NOW - timedelta(days=1))}
+    queue, ids = {"archived": [root_of(number(0)), number(1)]}, [number(0), number(1)]
+    scores = [{"user_score": 1.0}, {"user_score": 0.0}]
+    with LangSmith(
+        runs,
+        queues={"q": queue},
+        sources={"d": ids},
+        projects=projects,
+        **offers,
+    ) as server:
+        client = client_of(server)
+        for found in (
+            runs_from_annotation_queue(client, queue_name="q"),
+            runs_from_dataset(client, dataset_name="d"),
+            runs_from_experiment(client, experiment_name="support-bot"),
+        ):
+            sources = {e.source.run_id: e.source.trace_scores for e in examples_from_runs(found)}
+            assert [sources[run_id] for run_id in ids] == scores
+        loader = LangSmithRunChatLoader(ids, client)
+        assert [session["source"].trace_scores for session in loader.lazy_load()] == scores
+        assert [session["source"].trace_scores async for session in loader.alazy_load()] == scores
+
+
+def test_runs_of_several_projects_are_asked_for_in_each():
+    other = "33333333-3333-4333-8333-333333333333"
+    runs = [*rated(1), *trace(run_id=number(9), started=NOW, project_id=other, root={"feedback": [thumb(0)]})]
+    projects = {"a": (PROJECT_ID, NOW), "b": (other, NOW)}
+    with LangSmith(runs, projects=projects, v1=False, feedback=False) as server:
+        loader = LangSmithRunChatLoader([number(0), number(9)], client_of(server))
+        found = [session["source"].trace_scores for session in loader.lazy_load()]
+    assert found == [{"user_score": 1.0}, {"user_score": 0.0}]
 
 
 def test_the_runs_own_feedback_stays_apart_and_comes_first(offers):

@@ -120,6 +120,22 @@ def test_experiment_gives_llm_runs_with_their_root_examples(apis):
     assert [run.reference_example_id for run in found] == [number(5000 + n) for n in range(1, 120, 2)]
 
 
+@pytest.mark.slow
+def test_every_run_of_a_long_experiment_has_its_example():
+    runs = [
+        run
+        for n in range(2000)
+        for run in trace(
+            run_id=number(n),
+            started=NOW - timedelta(minutes=n),
+            root={"reference_example_id": number(5000 + n)},
+        )
+    ]
+    with LangSmith(runs, v1=False) as server:  # some of whose windows hold more than is read at once
+        found = list(runs_from_experiment(client_of(server), experiment_id=PROJECT_ID))
+    assert [run.reference_example_id for run in found] == [number(5000 + n) for n in range(2000)]
+
+
 async def test_all_of_them_wait_without_blocking():
     queue, projects = {"archived": [root_of(1)]}, {"exp": (PROJECT_ID, NOW - timedelta(days=1))}
     with LangSmith(RUNS, queues={"q": queue}, sources={"d": [root_of(2)]}, projects=projects) as server:

@@ -6,6 +6,7 @@ server without it tells the scores and comments of a root with the root itself.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -66,23 +67,23 @@ class FeedbackReader:
             runs: Runs of the project.
             api: The read API that gave them.
         """
-        roots = dict.fromkeys(run.trace_id for run in runs if run.trace_id and run.trace_id != run.id)
-        rated = [run.id for run in runs if run.id and run.feedback_stats]
-        ids = [*filter(None, roots), *rated]
-        if not ids:
+        roots = list(dict.fromkeys(root for run in runs if (root := root_id_of(run))))
+        rated = [run.id for run in runs if _is_id(run.id) and run.feedback_stats]
+        if not roots and not rated:
             return
-        said = yield from self._said_of(list(dict.fromkeys(ids)))
+        said = yield from self._said_of(list(dict.fromkeys([*roots, *filter(None, rated)])))
         if said is None:
-            yield from self._add_stats(runs, list(filter(None, roots)), api)
+            yield from self._add_stats(runs, roots, api)
             return
-        corrected = [root for root in roots if root and any(map(_is_correction, said.get(root, ())))]
+        corrected = [root for root in roots if any(map(_is_correction, said.get(root, ())))]
         yield from self._find_answers([root for root in corrected if root not in self._answered], api)
         for run in runs:
-            of_root = said.get(run.trace_id or "", ()) if run.trace_id != run.id else ()
+            root_id = root_id_of(run) or ""
+            of_root = said.get(root_id, ())
             if stats := _stats_of(of_root):
                 _set(run, "trace_feedback_stats", stats)
             own = [_correction(row) for row in said.get(run.id or "", ()) if _is_correction(row)]
-            answered_by = list(self._answered.get(run.trace_id or "", ()))
+            answered_by = list(self._answered.get(root_id, ()))
             of_trace = [
                 {**_correction(row), "answered_by": answered_by} for row in of_root if _is_correction(row)
             ]
@@ -120,7 +121,7 @@ class FeedbackReader:
         """Give runs what the roots themselves tell of their feedback."""
         found = yield from self._roots(roots, ("ID", "FEEDBACK_STATS"), api)
         for run in runs:
-            root = found.get(run.trace_id or "") if run.trace_id != run.id else None
+            root = found.get(root_id_of(run) or "")
             if root is not None and root.feedback_stats:
                 _set(run, "trace_feedback_stats", root.feedback_stats)
 
@@ -167,7 +168,7 @@ class FeedbackOfProjects:
         """Give runs what was said of the answers of their traces."""
         by_project: dict[str, list[Run]] = {}
         for run in runs:
-            if isinstance(run.project_id, str):
+            if run.project_id and _is_id(run.project_id):
                 by_project.setdefault(run.project_id, []).append(run)
         for project_id, some in by_project.items():
             reader = self._readers.setdefault(project_id, FeedbackReader(project_id, EARLIEST))
@@ -178,6 +179,18 @@ _OF_ANSWERS = (
     *("ID", "TRACE_ID", "RUN_TYPE", "NAME", "START_TIME", "END_TIME", "STATUS", "ERROR"),
     *("EXTRA", "METADATA", "OUTPUTS"),
 )
+
+
+def root_id_of(run: Run) -> str | None:
+    """The root of a run's trace, if it is another run. An id that is none would fail a whole request."""
+    return run.trace_id if run.trace_id != run.id and _is_id(run.trace_id) else None
+
+
+def _is_id(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(uuid.UUID(value))
+    except ValueError:
+        return False
 
 
 def _feedback(which: dict[str, Any], *, most: int = MOST_AT_ONCE) -> RequestPlan[list[dict[str, Any]]]:

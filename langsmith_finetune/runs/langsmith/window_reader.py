@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import langsmith
 
 from langsmith_finetune.errors import RunNotUsableError
-from langsmith_finetune.runs.langsmith.feedback import NEEDED, FeedbackReader
+from langsmith_finetune.runs.langsmith.feedback import NEEDED, FeedbackReader, root_id_of
 from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
 from langsmith_finetune.runs.langsmith.projects import (
     Project,
@@ -234,7 +234,7 @@ class Selected:
         )
 
     def _take_examples_from_roots(self, api: RunApi, runs: Collection[Run]) -> RequestPlan[None]:
-        traces = dict.fromkeys(run.trace_id for run in runs if run.trace_id and not run.reference_example_id)
+        traces = dict.fromkeys(root_id_of(run) for run in runs if not run.reference_example_id)
         examples: dict[str | None, str | None] = {}
         for ids in _pages(filter(None, traces)):
             query = RunQuery(
@@ -246,7 +246,7 @@ class Selected:
             answer = yield from api.ask(query)
             examples |= {root.id: root.reference_example_id for root in answer.runs}
         for run in runs:
-            run.reference_example_id = run.reference_example_id or examples.get(run.trace_id)
+            run.reference_example_id = run.reference_example_id or examples.get(root_id_of(run))
 
 
 def _turn_pages(api: RunApi, passed: _Pass, most: float) -> RequestPlan[Trouble | Exception | None]:
