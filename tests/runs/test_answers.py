@@ -171,6 +171,21 @@ def test_something_else_in_place_of_a_run_is_left_out(apis, row):
             assert len(list(fetch_runs([number(n) for n in range(5)], client_of(server)))) == 5
 
 
+def test_a_selection_of_which_nothing_can_be_read_says_so(apis, caplog):
+    with LangSmith(hours(2), **apis) as server:
+
+        def all_odd(answer, _):
+            rows_of(answer)[:] = [5] * len(rows_of(answer))
+
+        tampering(server, all_odd)
+        with pytest.warns(UserWarning, match="LangSmith returned something that is no run"):
+            assert list(select_runs(client_of(server), project_name="support-bot")) == []
+    assert caplog.messages == [
+        "the selection from the project 'support-bot' is empty: none of 2 runs that meet the conditions can be read; a "
+        "warning of each says why"
+    ]
+
+
 # --- answers of another form ---
 
 

@@ -164,8 +164,10 @@ def test_what_is_decided_here_is_named_with_what_there_was(apis, caplog):
         client = client_of(server)
         assert list(select_runs(client, project_name="support-bot", agent_types=["title", "subagent"])) == []
         assert list(select_runs(client, project_name="support-bot", sample=1e-9)) == []
+        assert list(select_runs(client, project_name="support-bot", sample=1e-9, agent_types="root")) == []
     assert caplog.messages == [
         f"{EMPTY} agent_types=['title', 'subagent'] leaves none of 3 runs that meet the other conditions: they are root (3)",
+        f"{EMPTY} sample=1e-09 keeps none of 3 runs that meet the conditions: give a larger sample, or another seed",
         f"{EMPTY} sample=1e-09 keeps none of 3 runs that meet the conditions: give a larger sample, or another seed",
     ]
 

@@ -164,20 +164,19 @@ class Progress:
     @property
     def left_out(self) -> str:
         """Why nothing that was read was handed out; empty if nothing was read."""
-        if self._other_types and (roles := self._share.roles):
+        roles, of_the_roles = self._share.roles, self._read - self._other_types.total()
+        if of_the_roles:
+            return (
+                f"sample={self._share.sample} keeps none of {of_the_roles:,} runs that meet the conditions: give a larger "
+                "sample, or another seed"
+            )
+        if roles is not None and self._read:
             asked = {"agents": roles.agents, "nodes": roles.nodes, "agent_types": roles.agent_types}
             wanted = ", ".join(f"{name}={[*values]}" for name, values in asked.items() if values)
             types = ", ".join(f"{name} ({count:,})" for name, count in self._other_types.most_common(5))
             return f"{wanted} leaves none of {self._read:,} runs that meet the other conditions: they are {types}"
-        if self._read:
-            return (
-                f"sample={self._share.sample} keeps none of {self._read:,} runs that meet the conditions: give a larger "
-                "sample, or another seed"
-            )
         if self._unreadable:
-            return (
-                f"the {self._unreadable:,} runs that meet the conditions cannot be read, as the warnings say"
-            )
+            return f"none of {self._unreadable:,} runs that meet the conditions can be read; a warning of each says why"
         return ""
 
     def _enough(self) -> float:
