@@ -12,7 +12,10 @@ from threading import Timer
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from langsmith_finetune._foundation.display import CardPart, Display, Shown, TerminalLine, place
+from langsmith_finetune._foundation.display import place
+from langsmith_finetune._foundation.notebook import CardPart
+from langsmith_finetune._foundation.shown import Display, Shown
+from langsmith_finetune._foundation.terminal import TerminalLine
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Self
 
 from langsmith_finetune._foundation.clock import clock
-from langsmith_finetune._foundation.display import Shown
 from langsmith_finetune._foundation.retry import (
     poll,
 )
+from langsmith_finetune._foundation.shown import Shown
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import ProviderError, their_word
 from langsmith_finetune.jobs.identity import expect_id

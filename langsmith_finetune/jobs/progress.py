@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Self
 
 from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.curve import curve
-from langsmith_finetune._foundation.display import Display, Shown, new_display
+from langsmith_finetune._foundation.display import new_display
 from langsmith_finetune._foundation.html import NOTHING, Html
+from langsmith_finetune._foundation.shown import Display, Shown
 from langsmith_finetune.providers.values import ENDED
 
 if TYPE_CHECKING:

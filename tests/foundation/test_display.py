@@ -9,8 +9,9 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from langsmith_finetune._foundation import display
-from langsmith_finetune._foundation.display import Shown, new_display, place, progress_shown
+from langsmith_finetune._foundation import terminal as terminal_module
+from langsmith_finetune._foundation.display import new_display, place, progress_shown
+from langsmith_finetune._foundation.shown import Shown
 from langsmith_finetune._foundation.steps import Step, watched
 from langsmith_finetune._printable import logger_of
 from tests.support.notebook import Cell, show_at_once
@@ -86,7 +87,7 @@ def test_terminal_has_a_bar_where_the_end_is_known_and_obeys_nothing():
 
 
 def test_line_that_is_too_long_for_the_terminal_is_cut(monkeypatch):
-    monkeypatch.setattr(display, "_columns", lambda: 40)
+    monkeypatch.setattr(terminal_module, "_columns", lambda: 40)
     with terminal() as shown:
         line = new_display()
         line.show(Shown(title="x" * 50, done=1, total=2))
@@ -188,6 +189,13 @@ def test_a_pipeline_is_in_one_card_the_first_step_on_top(cell, at_once):
             assert cell.text == "runs read: 1 of 2 …\nlines written: 0 …"
         writing.add()
     assert cell.text == "runs read: 1\nlines written: 1"
+
+
+def test_a_pipeline_has_its_order_whichever_step_is_shown_first(cell):
+    with Step("lines written") as writing, Step("runs read") as reading:
+        reading._begin()
+        writing._begin()
+    assert cell.text == "runs read: 0\nlines written: 0"
 
 
 def test_what_is_done_at_once_is_not_shown(cell):

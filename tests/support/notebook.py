@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from langsmith_finetune._foundation import display, steps
+from langsmith_finetune._foundation import display, notebook, shown, steps
 
 
 class Cell:
@@ -23,8 +23,9 @@ class Cell:
         self.execution_count = 1
         self.outputs: list[dict[str, str]] = []
         self.updates = 0
-        monkeypatch.setattr(display, "shell", lambda: self)
-        monkeypatch.setattr(display, "_newest", None)
+        for module in (display, notebook):
+            monkeypatch.setattr(module, "shell", lambda: self)
+        monkeypatch.setattr(notebook, "_newest", None)
         monkeypatch.setattr(logging.getLogger("langsmith_finetune"), "handlers", [])
         monkeypatch.setattr("IPython.display.display", self._display)
 
@@ -60,7 +61,7 @@ def show_at_once(monkeypatch: Any) -> None:
             self.cancel = lambda: None
 
     monkeypatch.setattr(steps, "Timer", Timer)
-    monkeypatch.setattr(display, "_SECONDS_BETWEEN", -1.0)
+    monkeypatch.setattr(shown, "_SECONDS_BETWEEN", -1.0)
 
 
 class _Handle:

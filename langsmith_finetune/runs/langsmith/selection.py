@@ -91,7 +91,7 @@ class Selection:
                 async for found in runs:
                     step.add()
                     self._take(this, found)
-                yield found
+                    yield found
         self._left_early = False
 
     def _step(self) -> Step:
