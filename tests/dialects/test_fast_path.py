@@ -26,7 +26,10 @@ from tests.support.corpus import captured, everything, producers
 from tests.support.payloads import langchain_run, wrap_openai_run
 from tests.support.strategies import scaled
 
-COLUMNS = ("inputs", "outputs", "extra", "events", "tags", "feedback_stats", "parent_run_ids", "metadata")
+COLUMNS = (
+    *("inputs", "outputs", "extra", "events", "tags", "feedback_stats", "parent_run_ids", "metadata"),
+    *("trace_feedback_stats", "corrections"),
+)
 HELLO = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
 
 
@@ -76,7 +79,7 @@ def test_fast_path_takes_langsmith_objects():
         assert read_fast(known) is not None
         assert conversation_from_run(known) == read_full(known)
     v2.trace_feedback_stats = {"user_score": {"n": 1, "avg": 1.0}}  # as select_runs gives it
-    assert read_fast(v2)[1].trace_scores == read_full(v2)[1].trace_scores == {"user_score": 1.0}
+    assert read_fast(v2).source.trace_scores == read_full(v2)[1].trace_scores == {"user_score": 1.0}
     other = SimpleNamespace(**run)
     assert read_fast(other) is None
     assert conversation_from_run(other)[0].messages == HELLO["messages"]
