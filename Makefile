@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 # Installed before the rest, so that nothing pulls another build. Override to choose one.
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .PHONY: help walkthrough test quick fuzz extras golden lint types docs bench record clean
 
@@ -10,6 +11,7 @@ help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 walkthrough: .venv/walkthrough ## Run the notebook from runs to a tuned model, and print its answers
+	@echo "== Run notebooks/walkthrough.ipynb: load, convert, train on this CPU, answer"
 	$(BIN)/python notebooks/run.py notebooks/walkthrough.ipynb
 
 test: .venv/dev ## Lint, types, and every test
@@ -43,7 +45,7 @@ docs: .venv/dev ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q docs docs/_build
 
 bench: .venv/dev ## Measure, each beside the obvious alternative
-	$(BIN)/python -m pip install --quiet orjson jsonschema fastjsonschema datasketch
+	$(PIP) install --quiet orjson jsonschema fastjsonschema datasketch
 	for each in convert bulk dataset check selecting importing local; do $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 record: .venv/dev ## Record the cassettes anew: from the stand-ins, or from live services where keys are set
@@ -54,16 +56,22 @@ clean: ## Remove the environment and everything built
 	rm -rf .venv build dist docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis notebooks/runs
 
 .venv/bin/python:
+	@echo "== Make .venv, an environment of its own"
 	$(PYTHON) -m venv .venv
 
 .venv/torch: .venv/bin/python
-	$(BIN)/python -m pip install --quiet $(TORCH)
+	@echo "== Install PyTorch ($(TORCH)): the largest download; the README names a smaller build"
+	$(PIP) install $(TORCH)
 	@touch $@
 
+# matplotlib builds its cache of fonts at the first use, and says so in the middle of the notebook.
 .venv/walkthrough: .venv/torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[local,notebook]"
+	@echo "== Install langsmith-finetune with the extras local and notebook"
+	$(PIP) install --editable ".[local,notebook]"
+	@$(BIN)/python -c "import matplotlib.font_manager" 2>/dev/null
 	@touch $@
 
 .venv/dev: .venv/torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[local,notebook,dev]"
+	@echo "== Install langsmith-finetune with the extras local, notebook and dev"
+	$(PIP) install --editable ".[local,notebook,dev]"
 	@touch $@ .venv/walkthrough

@@ -8,8 +8,11 @@
     job = FineTuneJob.create("train.jsonl", model="Qwen/Qwen3-0.6B", provider=LocalProvider())
     model = job.wait().chat_model(temperature=0)
 
+`finetune(project_name="support-bot", model=..., provider=...)` is all of it in one call, which goes on when it is made
+again.
+
 These are the names of the path. Each room has a door of its own for the rest: `runs`, `dataset`, `targets`, `cost`,
-`ledger`, `jobs`, `providers`, `testing`. Providers are imported by name:
+`ledger`, `jobs`, `providers`, `pipeline`, `testing`. Providers are imported by name:
 `from langsmith_finetune.providers.local import LocalProvider`.
 """
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from langsmith_finetune.jobs.model import FineTunedModel
     from langsmith_finetune.jsonl import read_jsonl, write_jsonl
     from langsmith_finetune.loaders import LangSmithDatasetChatLoader, LangSmithRunChatLoader
+    from langsmith_finetune.pipeline.whole_path import afinetune, finetune
     from langsmith_finetune.providers.base import Provider
     from langsmith_finetune.runs.files.read import run_files
     from langsmith_finetune.runs.files.save import save_runs
@@ -70,6 +74,7 @@ else:
             "langsmith_finetune.runs.files.read": ["run_files"],
             "langsmith_finetune.runs.files.save": ["save_runs"],
             "langsmith_finetune.runs.select": ["select_runs"],
+            "langsmith_finetune.pipeline.whole_path": ["afinetune", "finetune"],
             "langsmith_finetune.loaders": ["LangSmithDatasetChatLoader", "LangSmithRunChatLoader"],
             "langsmith_finetune.targets.checking": ["check"],
         },
@@ -81,6 +86,7 @@ else:
             "jobs",
             "jsonl",
             "ledger",
+            "pipeline",
             "providers",
             "runs",
             "sessions",
@@ -105,9 +111,11 @@ __all__ = [
     "ProviderError",
     "RunNotUsableError",
     "TrainingExample",
+    "afinetune",
     "check",
     "convert_messages_for_finetuning",
     "examples_from_runs",
+    "finetune",
     "read_jsonl",
     "run_files",
     "save_runs",

@@ -7,6 +7,7 @@ The executed copy, plots and all, goes to `notebooks/runs/`.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,14 @@ class TalkingClient(NotebookClient):
 def main(path: Path) -> None:
     """Run it where it lies, so that its relative paths hold."""
     notebook = nbformat.read(path, as_version=4)
-    TalkingClient(notebook, timeout=1800, resources={"metadata": {"path": str(path.parent)}}).execute()
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or the debugger warns of frozen modules
+    client = TalkingClient(
+        notebook,
+        timeout=1800,
+        resources={"metadata": {"path": str(path.parent)}},
+        extra_arguments=["--log-level=ERROR"],  # or the kernel warns of its own sockets
+    )
+    client.execute()
     copy = path.parent / "runs" / path.name
     copy.parent.mkdir(exist_ok=True)
     nbformat.write(notebook, copy)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
+from langsmith_finetune.command.main import command_line
+from tests.support.paths import DATA, ROOT
 from tests.support.standins.langsmith import LangSmith, trace
 from tests.support.standins.openai import OpenAIStandIn
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+HARDWARE = ROOT / "docs" / "hardware.md"
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
 
 
@@ -55,6 +59,39 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
         tiny_model("Qwen/Qwen3-0.6B", chats, context=200)  # short answers
         exec(compile(blocks(page), str(page), "exec"), {"__name__": "__main__"})
+
+
+def test_table_of_models_is_what_the_trainer_does():
+    outcomes = json.loads((DATA / "template_outcomes.json").read_text(encoding="utf-8"))
+    columns = (("plain", "turns"), ("one call", "agent"), ("two calls", "parallel"), ("reasoning",))
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| (.*) \|$", HARDWARE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) == 16
+    for template, cells in rows:
+        done = [all("messages[" not in outcomes[template][case] for case in cases) for cases in columns]
+        assert cells.split(" | ") == ["yes" if each else "no" for each in done], template
+
+
+def test_skill_for_coding_agents_begins_as_agents_read_it():
+    text = (ROOT / "docs" / "coding_agents.md").read_text(encoding="utf-8")
+    head = text.split("---\n")[1]
+    assert head.startswith("name: langsmith-finetune\ndescription: >\n")
+    assert "title:" not in head
+
+
+def test_readme_names_the_addresses_of_the_package_and_no_other_clone():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(address in readme for address in project["urls"].values())
+    assert project["urls"] or "git clone http" not in readme
+
+
+def test_commands_of_the_pages_are_read_by_the_command_line():
+    parser = command_line()
+    for page in PAGES:
+        for command in re.findall(
+            r"^langsmith-finetune (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            assert parser.parse_args(shlex.split(command)).run
 
 
 @pytest.mark.slow

@@ -60,8 +60,9 @@ ROOT_NAMES = {
     *("FineTuneJob", "FineTunedModel", "Provider"),
     *("FineTuneError", "InvalidExampleError", "JobFailedError", "JobTimeoutError", "NotSupportedError"),
     *("ProviderError", "RunNotUsableError"),
+    *("finetune", "afinetune"),
 }
-ROOMS = ("cost", "dataset", "jobs", "ledger", "providers", "runs", "targets", "testing")
+ROOMS = ("cost", "dataset", "jobs", "ledger", "pipeline", "providers", "runs", "targets", "testing")
 # Modules that are imported by their own path: each provider, and files that are no rooms.
 OWN_PATH = {"chat_format", "jsonl", "sessions"}
 DOORS = {"langsmith_finetune", *(f"langsmith_finetune.{room}" for room in ROOMS)}

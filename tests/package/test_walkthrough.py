@@ -28,6 +28,8 @@ def test_it_ends_with_the_tuned_model_s_right_answers(tmp_path):
     command = [sys.executable, "run.py", "walkthrough.ipynb"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stderr == ""  # no warnings of other packages
+    assert "warning" not in done.stdout.lower()
     assert "20 llm runs of traces that did not fail" in done.stdout
     assert "56 除以 7 等于多少？  8\n" in done.stdout
     assert "20 of 20 training questions are answered rightly" in done.stdout

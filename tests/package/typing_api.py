@@ -13,8 +13,10 @@ from langsmith_finetune import (
     FineTuneJob,
     LangSmithRunChatLoader,
     TrainingExample,
+    afinetune,
     check,
     examples_from_runs,
+    finetune,
     read_jsonl,
     run_files,
     select_runs,
@@ -50,6 +52,8 @@ def the_path() -> None:
     assert_type(FineTuneJob.plan("train.jsonl", model="m", provider=provider), JobPlan)
     model = job.wait()
     assert_type(model, FineTunedModel)
+    whole = finetune(project_name="support-bot", feedback={"user_score": 1}, model="m", provider=provider)
+    assert_type(whole, FineTunedModel)
     assert_type(model.chat_model(temperature=0), BaseChatModel)
 
 
@@ -59,6 +63,8 @@ async def the_same_without_blocking() -> None:
     job = await FineTuneJob.acreate("train.jsonl", model="m", provider=LocalProvider(), name="adder")
     assert_type(job, FineTuneJob)
     assert_type(await job, FineTunedModel)
+    whole = await afinetune(project_name="support-bot", model="m", provider=LocalProvider(), redact=True)
+    assert_type(whole, FineTunedModel)
 
 
 def the_steps(report: DatasetReport) -> None:

@@ -108,6 +108,8 @@ class RunApi:
 
     def ask(self, query: RunQuery, cursor: str | None = None) -> RequestPlan[Answer]:
         """Ask for a page."""
+        from langsmith.types import Run  # noqa: PLC0415 - langsmith.types as an attribute fails in a new process
+
         question = self._question(query) | ({"cursor": cursor} if cursor else {})
         received = yield ApiCall(self._path, body=question, counted=True, divisible=query.divisible)
         data = received.data
@@ -118,7 +120,7 @@ class RunApi:
         for row in rows:
             try:
                 fields = self._fields(_readable(row, stray_bytes=received.stray_bytes), query.fields)
-                runs.append(_placed(langsmith.types.Run.construct(None, **fields), query))
+                runs.append(_placed(Run.construct(None, **fields), query))
             except RunNotUsableError as error:
                 unreadable.append(error)
         return Answer(runs=runs, unreadable=unreadable, cursor=following or None, size=received.size)

@@ -1,0 +1,1 @@
+"""Flags that several subcommands share, and what each group of them says."""
