@@ -249,19 +249,25 @@ def test_a_limit_and_a_sample_ask_about_what_is_handed_out_alone(apis):
         assert len(request.query["run"]) == 10
 
 
-def test_an_answer_that_is_no_list_is_an_error_with_langsmiths_name():
+@pytest.mark.parametrize("answer", [{}, {"detail": "?"}, "x"])
+def test_an_answer_that_is_no_list_of_feedback_costs_no_scores(answer):
     with LangSmith(rated(1), v1=False) as server:
-        server._feedback = lambda query: {"detail": "?"}
-        with pytest.raises(
-            Exception, match="LangSmith's answer to /api/v1/feedback is not what it documents: no list"
-        ):
+        server._feedback = lambda query: answer
+        [example] = examples_from_runs(selected(server))
+    assert example.source.trace_scores == {"user_score": 1.0}
+
+
+def test_a_server_that_fails_is_langsmiths_own_error():
+    with LangSmith(rated(1), v1=False) as server:
+        server._feedback = lambda query: _refuse(500)
+        with pytest.raises(langsmith.InternalServerError):
             selected(server)
 
 
 def test_rows_of_another_form_are_passed_over():
     with LangSmith(rated(1), v1=False) as server:
         good = server._feedback
-        odd = [{}, {"id": 1, "key": 2, "run_id": root_of(number(0))}, {"id": "x", "key": "user_score", "run_id": 7},
+        odd = [7, {}, {"id": 1, "key": 2, "run_id": root_of(number(0))}, {"id": "x", "key": "user_score", "run_id": 7},
                {"id": "y", "key": "user_score", "score": "1", "comment": 2, "value": [], "correction": None,
                 "run_id": root_of(number(0)), "feedback_source": 3}]  # fmt: skip
         server._feedback = lambda query: [*odd, *good(query)]

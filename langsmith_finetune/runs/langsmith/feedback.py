@@ -19,7 +19,6 @@ from langsmith_finetune.runs.answered import corrects_answer, may_have_answered
 from langsmith_finetune.runs.langsmith.all_pages import TRACES_AT_ONCE, all_pages
 from langsmith_finetune.runs.langsmith.filters import is_one_of
 from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
-from langsmith_finetune.runs.langsmith.projects import rows_of
 from langsmith_finetune.runs.langsmith.read_apis import EARLIEST, PAGE_SIZE, RunApi, RunQuery
 from langsmith_finetune.runs.langsmith.request import ApiCall
 from langsmith_finetune.runs.langsmith.transport import NOT_OFFERED, RequestPlan
@@ -36,6 +35,10 @@ _PATH = "/api/v1/feedback"
 _REFUSED = (*NOT_OFFERED, 400, 403, 422)
 _MOST_LISTED = 1000
 """Feedback of a project up to so much is listed whole, once, instead of asked for with each hundred runs."""
+
+
+class _NotListed(Exception):  # noqa: N818 - never leaves this module
+    """The server does not list feedback."""
 
 
 class FeedbackReader:
@@ -105,15 +108,9 @@ class FeedbackReader:
                 self._is_much = True
             for at in range(0, len(ids), PAGE_SIZE):
                 found |= _by_run((yield from _feedback({"run": ids[at : at + PAGE_SIZE]})))
-        except langsmith.APIStatusError as error:
-            if error.status_code not in _REFUSED:
-                raise
+        except _NotListed as why:
             self._is_offered = False
-            logger.info(
-                "LangSmith answers %d to %s: the corrections of answers are not read",
-                error.status_code,
-                _PATH,
-            )
+            logger.info("LangSmith answers %s to %s: the corrections of answers are not read", why, _PATH)
             return None
         return found
 
@@ -193,24 +190,34 @@ def _is_id(value: Any) -> bool:
         return False
 
 
-def _feedback(which: dict[str, Any], *, most: int = MOST_AT_ONCE) -> RequestPlan[list[dict[str, Any]]]:
+def _feedback(which: dict[str, Any], *, most: int = MOST_AT_ONCE) -> RequestPlan[list[Any]]:
     """Feedback, page by page, up to so much."""
-    listed: list[dict[str, Any]] = []
+    listed: list[Any] = []
     pages = Pages("feedback", most=MOST_AT_ONCE)
     while len(listed) < most:
-        page = yield ApiCall(_PATH, {**which, "limit": PAGE_SIZE, "offset": len(listed)})
-        rows = rows_of(page.data, _PATH)
+        try:
+            page = yield ApiCall(_PATH, {**which, "limit": PAGE_SIZE, "offset": len(listed)})
+        except langsmith.APIStatusError as error:
+            if error.status_code in _REFUSED:
+                raise _NotListed(str(error.status_code)) from None
+            raise
+        rows = page.data
+        if not isinstance(rows, list):
+            raise _NotListed("no list")
         listed += rows
         if len(rows) < PAGE_SIZE:
             break
-        pages.turned([str(row.get("id")) for row in rows], cursor=str(len(listed)))
+        ids = [str(row.get("id")) for row in rows if isinstance(row, dict)]
+        pages.turned(ids, cursor=str(len(listed)))
     return listed
 
 
-def _by_run(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _by_run(rows: Iterable[Any]) -> dict[str, list[dict[str, Any]]]:
     """Each feedback once, by the run that it is about. What names no run is about the root of a trace."""
     found: dict[str, dict[Any, dict[str, Any]]] = {}
     for index, row in enumerate(rows):
+        if not isinstance(row, dict):
+            continue
         run_id = row.get("run_id") or row.get("trace_id")
         if isinstance(run_id, str) and isinstance(row.get("key"), str):
             found.setdefault(run_id, {}).setdefault(str(row.get("id") or index), row)
