@@ -124,15 +124,16 @@ def write_jsonl(
     report = None if rules is None else SplitReport(rules.name)
     digest, count, size = hashlib.sha256(prefix), 0, len(prefix)
     keep_ledger = bool(ledger)
-    seen = watched(f"lines of {path.name}", examples, total=length_of(examples), goes_through=True)
     if rules is None or report is None:
-        lines = _as_they_stand(seen, path.name)
+        lines = _as_they_stand(examples, path.name)
     else:
-        rows_of_target = _for_target(seen, path.name, rules, on_skip, report)
+        rows_of_target = _for_target(examples, path.name, rules, on_skip, report)
         lines = ((example, line_json(row)) for example, row in rows_of_target)
     with atomic_pair(path, ledger_path(path), keep_second=lambda: keep_ledger) as (file, rows):
         file.write(prefix)
-        for example, written in lines:
+        for example, written in watched(
+            f"lines of {path.name}", lines, total=length_of(examples), goes_through=True
+        ):
             data = written + b"\n"
             file.write(data)
             digest.update(data)
