@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from langsmith_finetune.command import exits
+from langsmith_finetune.command.options.attached import attached_job
 from langsmith_finetune.command.options.provider import add_provider_options, provider_of
 from langsmith_finetune.command.output import Output
-
-if TYPE_CHECKING:
-    from langsmith_finetune.jobs import FineTuneJob
 
 HELP = "list, show, cancel jobs, and read their logs"
 
@@ -45,7 +42,7 @@ def run(args: Namespace, out: Output) -> int:
         if not rows:
             out.note(f"no job was created on this machine, as {Journal().folder} has it")
         return exits.DONE
-    job = _attached(args)
+    job = attached_job(args)
     if args.action == "logs":
         events = [dataclasses.asdict(event) for event in job.events(args.last)]
         out.rows(("created_at", "level", "message"), events)
@@ -57,31 +54,3 @@ def run(args: Namespace, out: Output) -> int:
     found = {name: value for name, value in dataclasses.asdict(job.info).items() if value not in (None, {})}
     out.product("\n".join(f"{name}: {value}" for name, value in found.items()), found)
     return exits.DONE
-
-
-def _attached(args: Namespace) -> FineTuneJob:
-    """The job of that name or id; the journal knows whose it is.
-
-    Raises:
-        ValueError: It is not known here, and no provider is named; or that one is at another address.
-    """
-    from langsmith_finetune.jobs import FineTuneJob  # noqa: PLC0415
-
-    records = [
-        record
-        for record in FineTuneJob.list()
-        if args.job in (record.job_id, *record.names) and args.provider in (None, record.provider)
-    ]
-    if args.provider is None and not records:
-        raise ValueError(
-            f"no job {args.job!r} was created on this machine; name its provider with --provider"
-        )
-    name = args.provider or records[0].provider
-    usual = {"runs_dir": records[0].home} if records and name == "local" else {}
-    provider = provider_of(name, args.provider_settings, **usual)
-    if records and not any(record in FineTuneJob.list(provider) for record in records):
-        raise ValueError(
-            f"job {args.job!r} is at {records[0].home}, but {name} is now at {provider.home}: give "
-            "--provider-setting, or set what it was created with"
-        )
-    return FineTuneJob.attach(args.job, provider=provider)
