@@ -89,6 +89,7 @@ else:
             "pipeline",
             "providers",
             "runs",
+            "serving",
             "sessions",
             "targets",
             "testing",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, assert_type
 
 from langchain_core.language_models import BaseChatModel
@@ -31,6 +32,7 @@ from langsmith_finetune.ledger import Exposure, Ledger
 from langsmith_finetune.providers import JobInfo
 from langsmith_finetune.providers.local import LocalProvider
 from langsmith_finetune.runs import RunSource, Selection
+from langsmith_finetune.serving import ServeCommand, SmokeTest, export, serve_command, smoke_test
 from langsmith_finetune.sessions import RunChatSession
 from langsmith_finetune.targets import CheckReport, SplitLine, SplitReport, split_line, to_target
 
@@ -55,6 +57,14 @@ def the_path() -> None:
     whole = finetune(project_name="support-bot", feedback={"user_score": 1}, model="m", provider=provider)
     assert_type(whole, FineTunedModel)
     assert_type(model.chat_model(temperature=0), BaseChatModel)
+
+
+def the_way_home(model: FineTunedModel, served: BaseChatModel) -> None:
+    command = serve_command(model, "vllm")
+    assert_type(command, ServeCommand)
+    assert_type(command.argv, tuple[str, ...])
+    assert_type(export(model, "bot", format="gguf", quantization="q8_0"), Path)
+    assert_type(smoke_test(model, served, "heldout.jsonl"), SmokeTest)
 
 
 async def the_same_without_blocking() -> None:
@@ -87,4 +97,5 @@ def the_steps(report: DatasetReport) -> None:
 
 print(langsmith_finetune.nothing)  # type: ignore[attr-defined]  # noqa: T201
 FineTuneJob.create("train.jsonl", model="m", provider=LocalProvider(), dry_run=True)  # type: ignore[call-arg]
+serve_command("m", "tgi")  # type: ignore[arg-type]
 training_examples([], train_on="answer")  # type: ignore[arg-type]

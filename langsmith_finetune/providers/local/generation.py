@@ -13,10 +13,11 @@ from langchain_core.exceptions import ContextOverflowError
 from langsmith_finetune._foundation.steps import Step
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import NotSupportedError
-from langsmith_finetune.providers.local.adaptation import Adaptation, adaptation_in
+from langsmith_finetune.providers.local.adaptation import adaptation_in
 from langsmith_finetune.providers.local.answer_forms import AnswerForms
 from langsmith_finetune.providers.local.batching import Answer, Batcher, Sampling, TokenStreamer
 from langsmith_finetune.providers.local.constraints import CallGrammar, Constraint
+from langsmith_finetune.providers.local.end_tokens import end_ids
 from langsmith_finetune.providers.local.extra import no_progress_bars
 from langsmith_finetune.providers.local.model_folder import load_model, response_template_of
 from langsmith_finetune.providers.local.reading import AnswerReader, decoded, until_stop
@@ -43,7 +44,7 @@ class Generator:
         mps = torch.backends.mps.is_available()
         self.model = model.to("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu").eval()
         self.read_by(response_template_of(self.tokenizer, self.adaptation))
-        self.stop_ids = _stop_ids(self.model, self.tokenizer, self.adaptation)
+        self.stop_ids = end_ids(self.model.generation_config.eos_token_id, self.tokenizer, self.adaptation)
         self.context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self.batcher = Batcher(self._generate)
 
@@ -237,21 +238,3 @@ class _Constrained:
 
 def _is_constrained(batch: Sequence[Answer]) -> bool:
     return any(answer.constraint is not None for answer in batch)
-
-
-def _stop_ids(model: Any, tokenizer: Any, adaptation: Adaptation) -> list[int]:
-    """The tokens that end an answer: the model's, the tokenizer's, and that of the chat template.
-
-    The last is what a base model has learned from us to end with, and what its own settings do not know.
-    """
-    own = model.generation_config.eos_token_id
-    ids = [own] if isinstance(own, int) else list(own or [])
-    if tokenizer.eos_token_id is not None:
-        ids.append(tokenizer.eos_token_id)
-    if tokenizer.chat_template:
-        messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SOME_TOOL}]
-        text = adaptation.render(tokenizer, messages)
-        after = tokenizer(text.rpartition(_SOME_TOOL)[2].strip(), add_special_tokens=False).input_ids
-        if after and after[0] in tokenizer.all_special_ids:
-            ids.append(after[0])
-    return list(dict.fromkeys(ids))

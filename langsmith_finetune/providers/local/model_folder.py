@@ -61,12 +61,12 @@ def base_of(name: str, *, base_model: str | None = None) -> str | None:
     Raises:
         ProviderError: It is a folder that is not where the adapter's folder says.
     """
-    named = _object(Path(name, _ADAPTER)).get("base_model_name_or_path")
+    named = json_in(Path(name, _ADAPTER)).get("base_model_name_or_path")
     if not isinstance(named, str):
         return None
     if base_model is not None:
         return base_model
-    beside = _object(Path(name, FILE)).get("base_folder")
+    beside = json_in(Path(name, FILE)).get("base_folder")
     for folder in (Path(named), Path(name, beside) if isinstance(beside, str) else None):
         if folder is not None and folder.is_dir():
             return str(folder.resolve())
@@ -123,22 +123,27 @@ def _config(name: str, *, asks_hub: bool = True) -> Any:
     return loaded_without_code(of, lambda: AutoConfig.from_pretrained(of, **safe))
 
 
-def check_model_folder(name: str) -> None:
+def check_model_folder(name: str, *, base_model: str | None = None) -> None:
     """Refuse a folder that cannot be loaded safely, before anything is started. A name on the Hub is not asked for.
+
+    Args:
+        name: A folder, or a name on the Hugging Face Hub.
+        base_model: The model that an adapter was trained on, where it is no longer found by what the folder says.
 
     Raises:
         ProviderError: Its weights are pickled, or it needs code of its own.
     """
     if not Path(name).is_dir():
         return
-    for folder in (name, base_of(name)):
+    for folder in (name, base_of(name, base_model=base_model)):
         if folder is not None:
             _refuse_pickles(folder)
     # transformers has most models built in, and then leaves the folder's code alone; only it can tell.
-    if any("auto_map" in _object(Path(name, file)) for file in _WITH_CODE):
+    if any("auto_map" in json_in(Path(name, file)) for file in _WITH_CODE):
         from transformers import AutoConfig
 
-        loaded_without_code(name, lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
+        if Path(name, _WITH_CODE[0]).is_file():  # an adapter's folder has none
+            loaded_without_code(name, lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
         load_tokenizer(name)
 
 
@@ -192,7 +197,7 @@ def _refuse_pickles(name: str) -> None:
         )
 
 
-def _object(file: Path) -> dict[str, Any]:
+def json_in(file: Path) -> dict[str, Any]:
     """The JSON object in a file; an empty one where there is none to read."""
     try:
         value = json.loads(file.read_bytes())

@@ -55,6 +55,38 @@ class OpenedModel:
     context: int | None
 
 
+def chat_tokenizer(path: str, *, name: str, asks_hub: bool = True) -> PreTrainedTokenizerBase:
+    """A model's tokenizer, with its chat template.
+
+    Args:
+        path: A folder, or a name on the Hugging Face Hub.
+        name: What to call it in errors.
+        asks_hub: What is not on this machine is fetched from the Hub.
+
+    Raises:
+        ProviderError: The model has no chat template, its tokenizer cannot be had, or it brings code of its own.
+    """
+    try:
+        tokenizer: PreTrainedTokenizerBase = load_tokenizer(path, local_files_only=not asks_hub)
+    except (OSError, ValueError) as error:
+        raise _cannot_be_loaded(name, error) from error
+    if not tokenizer.chat_template:
+        raise ProviderError(
+            "local",
+            f"the model {name} has no chat template, so nothing says how a conversation reads. "
+            "Take its instruct or chat variant, or put a chat_template.jinja into its folder",
+        )
+    return tokenizer
+
+
+def _cannot_be_loaded(name: str, error: Exception) -> NoTokenizerError:
+    return NoTokenizerError(
+        "local",
+        f"the tokenizer of {name} cannot be loaded ({type(error).__name__}). Give a model folder, or the name of a "
+        "model on the Hugging Face Hub that this machine can reach",
+    )
+
+
 def opened_model(
     path: str, *, name: str, max_length: int | None = None, asks_hub: bool = True
 ) -> OpenedModel:
@@ -69,21 +101,11 @@ def opened_model(
     Raises:
         ProviderError: The model has no chat template, its tokenizer cannot be had, or it brings code of its own.
     """
+    tokenizer = chat_tokenizer(path, name=name, asks_hub=asks_hub)
     try:
-        tokenizer = load_tokenizer(path, local_files_only=not asks_hub)
         context = context_of(path, asks_hub=asks_hub)
     except (OSError, ValueError) as error:
-        raise NoTokenizerError(
-            "local",
-            f"the tokenizer of {name} cannot be loaded ({type(error).__name__}). Give a model folder, or the name of a "
-            "model on the Hugging Face Hub that this machine can reach",
-        ) from error
-    if not tokenizer.chat_template:
-        raise ProviderError(
-            "local",
-            f"the model {name} has no chat template, so nothing says how a conversation reads. "
-            "Take its instruct or chat variant, or put a chat_template.jinja into its folder",
-        )
+        raise _cannot_be_loaded(name, error) from error
     limits = [limit for limit in (context, max_length) if limit is not None]
     return OpenedModel(tokenizer=tokenizer, context=min(limits, default=None))
 

@@ -19,15 +19,21 @@ if TYPE_CHECKING:
 
 # The chat form of the Qwen family, but with tools as signatures, "Calculator(num1, num2): Calculates": every
 # token costs time, and a model of this size learns nothing from instructions and JSON schemas.
+# llama.cpp's engine renders it too: it knows neither `default` nor `join` on objects.
 CHAT_TEMPLATE = """\
 {%- if tools -%}
 <|im_start|>system
 {% if messages[0].role == 'system' %}{{ messages[0].content }}
 {% endif %}<tools>
 {% for tool in tools -%}
-{%- set function = tool.function | default(tool) -%}
-{%- set parameters = (function.parameters or {}).properties or {} -%}
-{{ function.name }}({{ parameters | join(', ') }}): {{ function.description or '' }}
+{%- set function = tool.function if tool.function is defined else tool -%}
+{{ function.name }}(
+{%- if function.parameters and function.parameters.properties -%}
+{%- for name in function.parameters.properties -%}
+{{ name }}{% if not loop.last %}, {% endif %}
+{%- endfor -%}
+{%- endif -%}
+): {{ function.description or '' }}
 {% endfor %}</tools><|im_end|>
 {% endif -%}
 {%- for message in messages -%}

@@ -17,6 +17,7 @@ from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import FineTuneError, ProviderError
 from langsmith_finetune.providers.local.adaptation import Adaptation, with_defaults
 from langsmith_finetune.providers.local.checkpoints import CheckpointFolder, checkpoints, last_checkpoint
+from langsmith_finetune.providers.local.end_tokens import end_ids
 from langsmith_finetune.providers.local.model_folder import in_type_of, name_base, with_response_template
 from langsmith_finetune.providers.local.preparing import prepare, prepared_adaptation
 from langsmith_finetune.providers.local.process import record_process
@@ -131,6 +132,8 @@ class Training:
         trained = trainer.model
         if not self.request["parameters"].get("lora"):
             trained = in_type_of(trained, self.request["model_path"])
+            settings = trained.generation_config
+            settings.eos_token_id = end_ids(settings.eos_token_id, trainer.processing_class, adaptation)
         trained.save_pretrained(model)
         name_base(model, self.request["model_path"])
         tokenizer = with_response_template(trainer.processing_class, adaptation)
