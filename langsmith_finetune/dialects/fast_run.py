@@ -124,10 +124,14 @@ def _is_unlike(run: FoundRun, answer: Any, is_choice: bool) -> bool:  # noqa: FB
         return True
     if run.status is not None and (type(run.status) is not str or run.status.lower() == "error"):
         return True
+    fields = answer.message.kwargs
+    metadata = fields.response_metadata if fields is not None else None
+    if metadata is not None and str(metadata.id or "").startswith("resp_"):
+        return True  # of the Responses API, which says in other words how an answer ended
     if is_choice and run.outputs.object == "chat.completion.chunk" and answer.finish_reason is None:
         return True
     return is_choice and bool(
-        answer.message.kwargs is not None or answer.type or answer.generation_info is not None
+        fields is not None or answer.type or answer.generation_info is not None
     )  # a mixture of both forms
 
 

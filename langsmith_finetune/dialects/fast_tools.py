@@ -235,10 +235,6 @@ def _check_answer(
     calls = said.get("tool_calls")
     if said["role"] != "assistant" or said["content"] in NO_ANSWER or said in asked:
         raise NotPlain
-    fields = answer.message.kwargs
-    metadata = fields.response_metadata if fields is not None else None
-    if metadata is not None and str(metadata.id or "").startswith("resp_"):
-        raise NotPlain
     if not calls:
         if ended_in_call(run, answer):
             raise NotPlain  # which the run does not hold

@@ -192,3 +192,11 @@ def test_a_file_of_json_lines_is_read_line_by_line(tmp_path):
         assert [example.source.run_id for example in examples_from_runs(file)] == ["r-0", "r-1", "r-2"]
     with path.open("rb") as file:
         assert len(LangSmithRunChatLoader(file, trace_runs=runs).load()) == 3
+
+
+def test_answer_of_the_responses_api_without_an_end_is_noted():
+    run = langchain_run(HELLO)
+    answer = run["outputs"]["generations"][0][0]["message"]["kwargs"]
+    answer["response_metadata"] = {"id": "resp_1", "model_name": "gpt-4o-mini"}
+    assert read_fast(run) is None
+    assert [note.kind for note in conversation_from_run(run)[1].notes] == ["answer_cut_off"]
