@@ -1,18 +1,19 @@
 """From LangSmith runs to a fine-tuned model that LangChain can call.
 
-    runs -> sessions -> examples -> file -> job -> model
+    runs -> sessions -> examples -> file -> job -> model -> proof
 
     runs = select_runs(project_name="support-bot")
     sessions = LangSmithRunChatLoader(runs=runs).lazy_load()
     write_jsonl(training_examples(sessions), "train.jsonl")
     job = FineTuneJob.create("train.jsonl", model="Qwen/Qwen3-0.6B", provider=LocalProvider())
     model = job.wait().chat_model(temperature=0)
+    print(evaluate({"before": base_model, "after": model}, "heldout.jsonl"))
 
 `finetune(project_name="support-bot", model=..., provider=...)` is all of it in one call, which goes on when it is made
 again.
 
 These are the names of the path. Each room has a door of its own for the rest: `runs`, `dataset`, `targets`, `cost`,
-`ledger`, `jobs`, `providers`, `pipeline`, `testing`. Providers are imported by name:
+`ledger`, `jobs`, `providers`, `evaluation`, `pipeline`, `testing`. Providers are imported by name:
 `from langsmith_finetune.providers.local import LocalProvider`.
 """
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         ProviderError,
         RunNotUsableError,
     )
+    from langsmith_finetune.evaluation.evaluating import aevaluate, evaluate
     from langsmith_finetune.examples.example import LabelExample, PreferenceExample, TrainingExample
     from langsmith_finetune.jobs.job import FineTuneJob
     from langsmith_finetune.jobs.model import FineTunedModel
@@ -66,6 +68,7 @@ else:
                 "ProviderError",
                 "RunNotUsableError",
             ],
+            "langsmith_finetune.evaluation.evaluating": ["aevaluate", "evaluate"],
             "langsmith_finetune.examples.example": ["LabelExample", "PreferenceExample", "TrainingExample"],
             "langsmith_finetune.jobs.job": ["FineTuneJob"],
             "langsmith_finetune.jobs.model": ["FineTunedModel"],
@@ -83,6 +86,7 @@ else:
             "cost",
             "dataset",
             "errors",
+            "evaluation",
             "jobs",
             "jsonl",
             "ledger",
@@ -112,9 +116,11 @@ __all__ = [
     "ProviderError",
     "RunNotUsableError",
     "TrainingExample",
+    "aevaluate",
     "afinetune",
     "check",
     "convert_messages_for_finetuning",
+    "evaluate",
     "examples_from_runs",
     "finetune",
     "read_jsonl",

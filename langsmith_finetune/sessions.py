@@ -56,7 +56,7 @@ class RunChatSession(ChatSession, total=False):
 
 def session_from_conversation(conversation: Conversation) -> RunChatSession:
     """The canonical form as LangChain messages, with the tools beside them."""
-    session = RunChatSession(messages=[_message(message) for message in conversation.messages])
+    session = RunChatSession(messages=[langchain_message(message) for message in conversation.messages])
     if conversation.tools:
         session["tools"] = conversation.tools
     if conversation.functions:
@@ -66,7 +66,8 @@ def session_from_conversation(conversation: Conversation) -> RunChatSession:
     return session
 
 
-def _message(message: Message) -> BaseMessage:
+def langchain_message(message: Message) -> BaseMessage:
+    """A message of the OpenAI form as LangChain's."""
     if len(message) == 2 and (kind := _KIND_OF_PLAIN.get(message["role"])) is not None:  # as most
         return kind(content=_langchain_content(message["content"]))
     content, name = _langchain_content(message["content"]), message.get("name")
@@ -93,6 +94,25 @@ _KIND_OF_PLAIN: dict[str, type[BaseMessage]] = {
 
 
 _CALLING = AIMessage(content="")  # a copy of it costs half of what a new one with calls does
+
+
+def answer_of_message(message: BaseMessage) -> Message:
+    """What a chat model answered, in the OpenAI form. Thinking is left out, as it is for examples by default.
+
+    Raises:
+        RunNotUsableError: It holds what the form cannot say; names the field and the type found.
+    """
+    if type(message) in _ROLE_OF_PLAIN and (plain := _plain(message)):
+        return plain
+    notes = Notes()
+    try:
+        answer = message_from_fields("answer", "ai", message.__dict__, notes, is_answer=True)
+    except Exception as error:  # noqa: BLE001 - values that are no JSON can raise anything
+        raise refusal("", error) from None
+    turns = Turns(notes)
+    turns.messages.append(answer)
+    turns.give_ids("answer", answer)
+    return answer
 
 
 def _ai_message(message: Message) -> AIMessage:

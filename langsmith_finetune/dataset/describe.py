@@ -67,7 +67,7 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
         for tool in prompt.get("tools") or ():
             found.tally("tools offered", tool["function"]["name"])
         _tally_calls(found, messages)
-        if script := _script_of(messages):
+        if script := script_of(messages):
             found.tally("scripts", script)
         if source is not None:
             found.tally("models", source.model or "(not told)")
@@ -206,7 +206,7 @@ def _producer(run: RunPayload) -> str:
     return " ".join(names)[:100] or "unknown"
 
 
-def _script_of(messages: Iterable[Mapping[str, Any]]) -> str | None:
+def script_of(messages: Iterable[Mapping[str, Any]]) -> str | None:
     """The writing system that most letters of a conversation belong to; the system prompt does not count."""
     letters: Counter[str] = Counter()
     for message in messages:

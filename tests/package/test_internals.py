@@ -24,6 +24,7 @@ import tiktoken.load
 import torch
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import SystemMessage, convert_to_openai_messages
+from langchain_openai import ChatOpenAI
 from langsmith.schemas import Run as RunOfV1
 from langsmith.types.run import Run as RunOfV2
 from packaging.requirements import Requirement
@@ -190,6 +191,16 @@ def langchain_keeps_the_developer_in_additional_kwargs():
     assert convert_to_openai_messages([message]) == [{"role": "developer", "content": "x"}]
 
 
+def langchain_chat_models_name_their_settings():
+    chat = ChatOpenAI(
+        model="gpt-4.1-mini", temperature=0.5, api_key="sk-abcdefgh", base_url="http://x.example/v1"
+    )
+    settings = chat._identifying_params
+    assert (settings["model_name"], settings["temperature"]) == ("gpt-4.1-mini", 0.5)
+    assert "sk-abcdefgh" not in repr(settings)
+    assert chat.openai_api_base == "http://x.example/v1"
+
+
 def langchain_asks_chat_models_for_their_parameters():
     asked = inspect.signature(BaseChatModel._get_ls_params).parameters
     assert list(asked) == ["self", "stop", "kwargs"]
@@ -260,6 +271,12 @@ INTERNALS = [
         "_get_ls_params",
         "providers/local/chat.py",
         langchain_asks_chat_models_for_their_parameters,
+    ),
+    Internal(
+        "langchain-core",
+        "_identifying_params",
+        "evaluation/identity.py",
+        langchain_chat_models_name_their_settings,
     ),
     Internal("langsmith", "MODELS", "dialects/fast_run.py", langsmith_runs_keep_their_fields_in_a_dict),
     Internal(

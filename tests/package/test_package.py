@@ -37,6 +37,7 @@ HEAVY = {
     "pandas",
     "pyarrow",
     "numpy",
+    "scipy",
     "ray",
     "fsspec",
     "rensa",
@@ -57,7 +58,7 @@ ROOT_NAMES = {
     *("LangSmithRunChatLoader", "LangSmithDatasetChatLoader"),
     *("training_examples", "examples_from_runs", "convert_messages_for_finetuning"),
     *("TrainingExample", "PreferenceExample", "LabelExample", "write_jsonl", "read_jsonl", "check"),
-    *("FineTuneJob", "FineTunedModel", "Provider"),
+    *("FineTuneJob", "FineTunedModel", "Provider", "evaluate", "aevaluate"),
     *("FineTuneError", "InvalidExampleError", "JobFailedError", "JobTimeoutError", "NotSupportedError"),
     *("ProviderError", "RunNotUsableError"),
     *("finetune", "afinetune"),
@@ -65,12 +66,19 @@ ROOT_NAMES = {
 ROOMS = (
     "cost",
     "dataset",
+<<<<<<< HEAD
+=======
+    "evaluation",
+>>>>>>> w-evaluation
     "jobs",
     "ledger",
     "pipeline",
     "providers",
     "runs",
+<<<<<<< HEAD
     "serving",
+=======
+>>>>>>> w-evaluation
     "targets",
     "testing",
 )

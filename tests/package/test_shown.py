@@ -16,6 +16,7 @@ from langsmith_finetune import (
     PreferenceExample,
     TrainingExample,
     check,
+    evaluate,
     select_runs,
 )
 from langsmith_finetune._printable import printable
@@ -27,6 +28,7 @@ from langsmith_finetune.dataset import (
     WrittenShards,
     describe_examples,
 )
+from langsmith_finetune.evaluation import Evaluation, LangSmithExperiments, plan_evaluation
 from langsmith_finetune.examples.example import LabelExample
 from langsmith_finetune.jobs import Deployment
 from langsmith_finetune.jobs.records import JobRecord
@@ -74,6 +76,11 @@ def info(**kwargs) -> JobInfo:
         created_at=NOW,
         **kwargs,
     )
+
+
+def evaluation() -> Evaluation:
+    models = {EVIL: lambda messages: EVIL, EVIL * 2: lambda messages: "no"}
+    return evaluate(models, [LINE], groups=lambda case: {"evil": EVIL}, progress=False)
 
 
 def record() -> JobRecord:
@@ -131,6 +138,13 @@ SHOWN = {
         [{"messages": [{"role": EVIL, "content": "x"}, *LINE["messages"]], EVIL: EVIL}] * 7, "openai", show_content=True
     ),
     "clean check": lambda: check([LINE] * 10, "local"),
+    "evaluation": evaluation,
+    "evaluated cases": lambda: evaluation().show_cases(),
+    "evaluated groups": lambda: evaluation().by_group("evil"),
+    "comparison": lambda: evaluation().compare(),
+    "best model": lambda: evaluation().best(),
+    "evaluation plan": lambda: plan_evaluation({EVIL: lambda messages: EVIL}, [LINE]),
+    "experiments": lambda: LangSmithExperiments(dataset_id="d", experiments={EVIL: EVIL}, url="https://x.example/" + EVIL),
     "description": lambda: describe_examples([TrainingExample(line=LINE, source=SOURCE)]),
 }  # fmt: skip
 

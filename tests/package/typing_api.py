@@ -14,8 +14,10 @@ from langsmith_finetune import (
     FineTuneJob,
     LangSmithRunChatLoader,
     TrainingExample,
+    aevaluate,
     afinetune,
     check,
+    evaluate,
     examples_from_runs,
     finetune,
     read_jsonl,
@@ -26,6 +28,7 @@ from langsmith_finetune import (
 )
 from langsmith_finetune.cost import CostEstimate, TokenCount, count_tokens, estimate_cost
 from langsmith_finetune.dataset import DatasetReport, drop_duplicates, fold_traces, train_validation_split
+from langsmith_finetune.evaluation import Comparison, Evaluation
 from langsmith_finetune.jobs import JobPlan
 from langsmith_finetune.jsonl import WrittenFile
 from langsmith_finetune.ledger import Exposure, Ledger
@@ -68,6 +71,7 @@ def the_way_home(model: FineTunedModel, served: BaseChatModel) -> None:
 
 
 async def the_same_without_blocking() -> None:
+    assert_type(await aevaluate({"mine": "models/base"}, "heldout.jsonl", answers=3), Evaluation)
     async for run in select_runs(project_name="support-bot"):
         assert_type(run.id, str | None)
     job = await FineTuneJob.acreate("train.jsonl", model="m", provider=LocalProvider(), name="adder")
@@ -93,6 +97,15 @@ def the_steps(report: DatasetReport) -> None:
         assert_type(to_target(line, "gemini"), dict[str, Any])
         assert_type(split_line(line, "trl"), SplitLine)
     assert_type(write_jsonl(validation, "trl.jsonl", target="trl").split, SplitReport | None)
+
+
+def the_proof(model: FineTunedModel) -> None:
+    result = evaluate(
+        {"before": "models/base", "after": model}, "heldout.jsonl", answers="last", judge=model.chat_model()
+    )
+    assert_type(result, Evaluation)
+    assert_type(result.compare("before", "after", metric="calls_match"), Comparison)
+    result.assert_better("before", "after", by=0.05)
 
 
 print(langsmith_finetune.nothing)  # type: ignore[attr-defined]  # noqa: T201

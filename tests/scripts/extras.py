@@ -27,6 +27,8 @@ USES = {
     f"assert len(list(examples_from_hf(to_hf_dataset({EXAMPLES})))) == 2",
     "dedupe": "from langsmith_finetune.dataset import drop_duplicates\n"
     f"assert len(list(drop_duplicates({EXAMPLES}, similarity=0.8))) == 1",
+    "evaluation": f"result = evaluate({{'mine': lambda messages: 'Hello!'}}, [{LINE}], progress=False)\n"
+    "assert result.mean('mine', 'exact_match') == 1",
     "huggingface": "from langsmith_finetune.providers.huggingface import HuggingFaceProvider\n"
     "HuggingFaceProvider(token='hf_made_up')",
     "local": "from langsmith_finetune.providers.local import LocalProvider, tiny_model\n"

@@ -130,7 +130,7 @@ class LocalChatModel(BaseChatModel):
         limit = configs[0].get("max_concurrency") or _TOGETHER
         for one in configs:
             one["max_concurrency"] = limit
-        with self._loaded(kwargs.get("model", self.model_name)).batcher.expecting(min(len(inputs), limit)):
+        with self.loaded(kwargs.get("model", self.model_name)).batcher.expecting(min(len(inputs), limit)):
             return super().batch(inputs, configs, return_exceptions=return_exceptions, **kwargs)
 
     async def abatch(
@@ -216,7 +216,7 @@ class LocalChatModel(BaseChatModel):
         if choice == "none":
             tools, choice = [], None
 
-        generator = self._loaded(name)
+        generator = self.loaded(name)
         prompt = generator.prompt(_template_messages(messages), tools, forced=choice)
         generation = generator.answer(
             prompt,
@@ -247,7 +247,8 @@ class LocalChatModel(BaseChatModel):
             ),
         )
 
-    def _loaded(self, name: str) -> Generator:
+    def loaded(self, name: str) -> Generator:
+        """The model of this name with its tokenizer, loaded when it is first asked for."""
         from langsmith_finetune.providers.local.generation import Generator
 
         with _LOADING:
@@ -271,10 +272,20 @@ class LocalChatModel(BaseChatModel):
 
 def _template_messages(messages: list[BaseMessage]) -> list[dict[str, Any]]:
     try:
-        plain = [_without_call_blocks(message) for message in messages]
-        return messages_for_template(convert_to_openai_messages(plain), "the conversation")
+        plain = [part for message in messages for part in _plain(message)]
+        return messages_for_template(plain, "the conversation")
     except InvalidExampleError as error:
         raise NotSupportedError("LocalChatModel", f"{error.field}: it {error.reason}") from error
+
+
+def _plain(message: BaseMessage) -> list[dict[str, Any]]:
+    """A message in OpenAI's form. LangChain leaves out the thoughts, which templates may show and training does."""
+    parts = convert_to_openai_messages([_without_call_blocks(message)])
+    assert isinstance(parts, list)  # noqa: S101 - as it is for a list
+    thought = message.additional_kwargs.get("reasoning_content")
+    if isinstance(message, AIMessage) and isinstance(thought, str) and len(parts) == 1:
+        parts[0]["reasoning_content"] = thought
+    return parts
 
 
 def _without_call_blocks(message: BaseMessage) -> BaseMessage:

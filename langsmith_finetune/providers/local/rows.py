@@ -102,7 +102,7 @@ def _rows_of_training_line(line: Mapping[str, Any], where: str) -> Iterator[Row]
     rendered = messages_for_template(messages, where)
     any_trained = False
     for index, message in enumerate(messages):
-        if message["role"] == "assistant" and _is_trained(message, where, index):
+        if message["role"] == "assistant" and is_learned(message, where, index):
             any_trained = True
             if index == 0:
                 fix = "Give it weight 0, or leave the line out"
@@ -150,7 +150,12 @@ def _tools(given: Mapping[str, Any], where: str, field: str) -> list[dict[str, A
     return tools
 
 
-def _is_trained(message: Mapping[str, Any], where: str, index: int) -> bool:
+def is_learned(message: Mapping[str, Any], where: str, index: int) -> bool:
+    """True if an assistant message is learned: unless its weight is 0.
+
+    Raises:
+        InvalidExampleError: The weight is neither 0 nor 1.
+    """
     weight = message.get("weight", 1)
     if isinstance(weight, bool) or weight not in (0, 1):
         _refuse(where, f"messages[{index}].weight", "is neither 0 nor 1", "Give 0 to leave the message out")
