@@ -15,6 +15,8 @@ JOB_FAILED = 5
 """The job failed or was cancelled."""
 STILL_RUNNING = 6
 """`--timeout` has passed; the job goes on."""
+NOT_BETTER = 7
+"""`evaluate --better-by`: the model was not shown to be better by so much."""
 INTERRUPTED = 130
 """Ctrl-C, as shells count it."""
 BROKEN_PIPE = 141

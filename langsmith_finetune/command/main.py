@@ -13,11 +13,22 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from langsmith_finetune._printable import printable_line
-from langsmith_finetune.command import check, describe, exits, export, fix, jobs, plan, train
+from langsmith_finetune.command import (
+    check,
+    describe,
+    evaluate,
+    exits,
+    export,
+    fix,
+    jobs,
+    plan,
+    serve,
+    train,
+)
 from langsmith_finetune.command.errors import code_of, line_of
 from langsmith_finetune.command.output import Output
 
-COMMANDS = (describe, export, check, fix, plan, train, jobs)
+COMMANDS = (describe, export, check, fix, plan, train, evaluate, serve, jobs)
 """The subcommands, in the order of the path. Each is a module with `HELP`, `add_arguments` and `run`."""
 
 _DESCRIPTION = "From LangSmith runs to a fine-tuned model."
@@ -25,7 +36,8 @@ _EPILOG = """\
 Keys come from the environment alone: LANGSMITH_API_KEY, OPENAI_API_KEY, TOGETHER_API_KEY and so on.
 
 exit codes: 0 done; 1 an error, in one line on stderr; 2 a wrong command line; 3 the target would refuse the file;
-4 the price was not confirmed; 5 the job failed; 6 the job still runs; 130 interrupted
+4 the price was not confirmed; 5 the job failed; 6 the job still runs; 7 the model
+is not better; 130 interrupted
 """
 
 

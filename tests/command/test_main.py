@@ -101,6 +101,17 @@ def test_help_says_what_a_command_does(command, shell):
             "'good' is no score, such as 1 or 0.8",
         ),
         (["describe", "--project", "p", "--error", "maybe"], "'maybe' is not one of yes, no, any"),
+        (["evaluate", "h.jsonl"], "required: --model"),
+        (["evaluate", "h.jsonl", "--model", "after"], "'after' is not of the form NAME=VALUE"),
+        (
+            ["evaluate", "h.jsonl", "--model", "a=b", "--price", "a=1"],
+            "'a=1' is not of the form NAME=IN,OUT, such as after=0.4,1.6",
+        ),
+        (
+            ["evaluate", "h.jsonl", "--model", "a=b", "--answers", "some"],
+            "'some' is not all, last, or a number",
+        ),
+        (["serve", "m", "--server", "vlm"], "invalid choice: 'vlm'"),
         (["describe"], "error: give one of --project, --project-id, --runs, --examples\n"),
         (["describe", "--project", "p", "--examples", "a.jsonl"], "error: give one of --project, "),
         (["describe", "--project", "p", "--project-id", "1"], "not allowed with argument --project"),

@@ -66,19 +66,13 @@ ROOT_NAMES = {
 ROOMS = (
     "cost",
     "dataset",
-<<<<<<< HEAD
-=======
     "evaluation",
->>>>>>> w-evaluation
     "jobs",
     "ledger",
     "pipeline",
     "providers",
     "runs",
-<<<<<<< HEAD
     "serving",
-=======
->>>>>>> w-evaluation
     "targets",
     "testing",
 )

@@ -76,9 +76,11 @@ def provider_of(name: str, settings: Iterable[tuple[str, str]], **usual: str) ->
         usual: Settings to use where it says nothing.
 
     Raises:
-        ValueError: It has no such setting, or one has another type.
+        ValueError: It is not known; it has no such setting, or one has another type.
     """
-    known = PROVIDERS[name]
+    known = PROVIDERS.get(name)
+    if known is None:
+        raise ValueError(f"the command line knows no provider {name!r}: one of {', '.join(PROVIDERS)}")
     given: dict[str, Any] = dict(usual)
     for setting, text in settings:
         if setting not in known.settings:

@@ -1,0 +1,26 @@
+"""The models that a command line names."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from langsmith_finetune.command.options.attached import attached_job
+
+if TYPE_CHECKING:
+    from langsmith_finetune.jobs import FineTunedModel
+
+
+def model_of(text: str) -> FineTunedModel | str:
+    """The model of a job, by the job's name or id; any other text as it stands: a folder, or a name that others know.
+
+    Raises:
+        JobFailedError: The job has no model.
+    """
+    from langsmith_finetune.jobs import FineTuneJob  # noqa: PLC0415
+
+    is_job = any(text in (record.job_id, *record.names) for record in FineTuneJob.list())
+    if Path(text).exists() or not is_job:
+        return text
+    return attached_job(Namespace(job=text, provider=None, provider_settings=[])).wait(progress=False)
