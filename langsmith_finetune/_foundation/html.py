@@ -56,7 +56,7 @@ def link(address: str, content: Any) -> Html:
     """A link, where the address is one of the web; the content alone where it is not."""
     if not address.startswith(("https://", "http://")):
         return escaped(content)
-    return Html(f'<a style="color:inherit" href="{html.escape(address, quote=True)}">{escaped(content)}</a>')
+    return Html(f'<a style="color:inherit" href="{escaped(address)}">{escaped(content)}</a>')
 
 
 def table(rows: Iterable[Sequence[Any]], *, head: Sequence[str] = ()) -> Html:

@@ -93,11 +93,11 @@ def describe_runs(runs: Iterable[Any]) -> Description:
 
     Returns:
         Counts of `models`, `producers`, `days`, `projects`, `usable` (`yes`, or the reason why not), `tool
-         use` (how many usable runs offered tools and how many called some: most that call are among those that
-         offer), `tools offered` and `tools called` (by name), `feedback` (runs with a score of their own or of their
-         trace, by key) and `feedback scores` (by key and score, to one decimal), and, of runs that tell, `agents`,
-         `nodes` and `agent types`; spreads of `prompt tokens` and `completion tokens`, as the provider counted them.
-         Projects that `select_runs` has read in this process have their names, others their ids.
+        use` (how many usable runs offered tools and how many called some: most that call are among those that
+        offer), `tools offered` and `tools called` (by name), `feedback` (runs with a score of their own or of their
+        trace, by key) and `feedback scores` (by key and score, to one decimal), and, of runs that tell, `agents`,
+        `nodes` and `agent types`; spreads of `prompt tokens` and `completion tokens`, as the provider counted them.
+        Projects that `select_runs` has read in this process have their names, others their ids.
 
     Example:
         >>> run = {"id": "d2a3", "run_type": "llm", "start_time": "2026-11-22T08:51:21",

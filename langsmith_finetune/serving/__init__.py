@@ -16,7 +16,13 @@ from langsmith_finetune._foundation.doors import door
 if TYPE_CHECKING:
     from langsmith_finetune.serving.commands import ServeCommand, Server, serve_command
     from langsmith_finetune.serving.exporting import ExportFormat, export
-    from langsmith_finetune.serving.smoke import Difference, SmokeCase, SmokeTest, asmoke_test, smoke_test
+    from langsmith_finetune.serving.smoke import (
+        SmokeCase,
+        SmokeDifference,
+        SmokeTest,
+        asmoke_test,
+        smoke_test,
+    )
 else:
     __getattr__, __dir__ = door(
         __name__,
@@ -24,7 +30,7 @@ else:
             "langsmith_finetune.serving.commands": ["ServeCommand", "Server", "serve_command"],
             "langsmith_finetune.serving.exporting": ["ExportFormat", "export"],
             "langsmith_finetune.serving.smoke": [
-                "Difference",
+                "SmokeDifference",
                 "SmokeCase",
                 "SmokeTest",
                 "asmoke_test",
@@ -34,11 +40,11 @@ else:
     )
 
 __all__ = [
-    "Difference",
     "ExportFormat",
     "ServeCommand",
     "Server",
     "SmokeCase",
+    "SmokeDifference",
     "SmokeTest",
     "asmoke_test",
     "export",

@@ -24,7 +24,7 @@ from langsmith_finetune.targets.read_lines import sound_lines
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-Difference: TypeAlias = Literal["error", "template", "parser", "stop words", "calls", "text"]
+SmokeDifference: TypeAlias = Literal["error", "template", "parser", "stop words", "calls", "text"]
 """What differs between an answer in this process and the served one: the first of these that does."""
 
 
@@ -47,7 +47,7 @@ class SmokeCase:
     there: AIMessage | None
     prompt_tokens: int
     served_prompt_tokens: int | None
-    difference: Difference | None = None
+    difference: SmokeDifference | None = None
     says: str = ""
 
 
@@ -253,7 +253,7 @@ class _Comparison:
 
     def _difference(
         self, prompt: _Prompt, here: AIMessage, there: AIMessage, tokens: int, told: int | None
-    ) -> tuple[Difference, str] | None:
+    ) -> tuple[SmokeDifference, str] | None:
         if told is not None and told != tokens:
             return (
                 "template",
