@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from typing import Any, Literal, cast
 from uuid import UUID
 
+from langchain_core.chat_loaders import BaseChatLoader
 from langchain_core.chat_sessions import ChatSession
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many, checked, many
 from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._foundation.steps import length_of, watched
 from langsmith_finetune._printable import logger_of
@@ -33,8 +34,9 @@ from langsmith_finetune.sessions import NO_ANSWER, conversation_from_session, se
 logger = logger_of(__name__)
 
 
+@checked()
 def training_examples(
-    sessions: Iterable[ChatSession],
+    sessions: Iterable[ChatSession] | BaseChatLoader,
     *,
     train_on: Literal["all", "last"] = "all",
     on_skip: Callable[[InvalidExampleError], None] | None = None,
@@ -45,7 +47,7 @@ def training_examples(
     become tools, and `developer` becomes `system`, as training formats ask.
 
     Args:
-        sessions: From any LangChain chat loader; those of `LangSmithRunChatLoader` carry tools too. Messages
+        sessions: Of any LangChain chat loader, or the loader itself; those of `LangSmithRunChatLoader` carry tools too. Messages
             may also be dicts and pairs, `("user", "Hi")`, and a session a bare list of messages.
         train_on: `"all"` trains every assistant message; `"last"` only the last one, by giving the
             others `weight: 0`.
@@ -62,9 +64,7 @@ def training_examples(
         >>> next(training_examples([session])).line
         {'messages': [{'role': 'user', 'content': 'Hi'}, {'role': 'assistant', 'content': 'Hello!'}]}
     """
-    _check_train_on(train_on)
-    check_many("sessions", sessions, "chat sessions")
-    source = Source("sessions", sessions)
+    source = Source("sessions", _sessions(sessions))
 
     def made() -> Generator[TrainingExample, None, None]:
         skipped = Counter[tuple[str, str]]()
@@ -98,6 +98,7 @@ def training_examples(
     return Passes(made)
 
 
+@checked()
 def examples_from_runs(
     runs: Iterable[Any],
     *,
@@ -132,9 +133,8 @@ def examples_from_runs(
         >>> [example.source.run_id for example in examples_from_runs([run])]
         ['d2a3']
     """
-    _check_train_on(train_on)
-    check_many("runs", runs, "runs")
-    check_many("trace_runs", trace_runs, "runs")
+    runs = many("runs", runs, "runs")
+    trace_runs = many("trace_runs", trace_runs, "runs")
     traces = TraceRuns(trace_runs)
     source = Source("runs", runs)
 
@@ -198,7 +198,10 @@ def _refuse_id(run: Any) -> None:
         )
 
 
-def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[list[dict[str, Any]]]:
+@checked()
+def convert_messages_for_finetuning(
+    sessions: Iterable[ChatSession] | BaseChatLoader,
+) -> list[list[dict[str, Any]]]:
     """The messages of each session as dicts for fine-tuning: a drop-in for langchain-community's function.
 
     Sessions without an assistant message are left out. Tool definitions have no place in this form; where
@@ -212,10 +215,9 @@ def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[lis
         >>> convert_messages_for_finetuning([{"messages": [HumanMessage("Hi"), AIMessage("Hello!")]}])
         [[{'role': 'user', 'content': 'Hi'}, {'role': 'assistant', 'content': 'Hello!'}]]
     """
-    check_many("sessions", sessions, "chat sessions")
-    source = Source("sessions", sessions)
     index, with_tools = -1, 0
     dialogs: list[list[dict[str, Any]]] = []
+    source = Source("sessions", _sessions(sessions))
     for index, given in enumerate(source):
         where, session, _ = session_at(index, given)
         tools = session.get("tools")
@@ -245,9 +247,12 @@ def convert_messages_for_finetuning(sessions: Iterable[ChatSession]) -> list[lis
     return dialogs
 
 
-def _check_train_on(train_on: str) -> None:
-    if train_on not in ("all", "last"):
-        raise ValueError(f"train_on must be 'all' or 'last', not {train_on!r}")
+def _sessions(given: Any) -> Iterable[ChatSession]:
+    """The sessions; of a chat loader, what it loads."""
+    if isinstance(given, BaseChatLoader):
+        return given.lazy_load()
+    check_many("sessions", given, "chat sessions")
+    return cast("Iterable[ChatSession]", given)
 
 
 _PLAIN_ROLES = ("user", "assistant", "system")

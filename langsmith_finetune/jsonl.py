@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import checked, many
 from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.files import atomic_pair
 from langsmith_finetune._foundation.line_bytes import line_json
@@ -25,11 +25,11 @@ from langsmith_finetune.chat_format import (
 )
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample, unseen_line
-from langsmith_finetune.examples.sound import is_example, line_of
+from langsmith_finetune.examples.sound import is_example, line_of, refuse_other_things
 from langsmith_finetune.ledger.rows import closing_row, ledger_path, ledger_row
 from langsmith_finetune.targets.for_target import SplitReport, told
 from langsmith_finetune.targets.read_lines import sound_lines
-from langsmith_finetune.targets.registry import Target, TargetRules, from_target, rules_of
+from langsmith_finetune.targets.registry import Target, TargetRules, line_from, rules_of
 from langsmith_finetune.targets.splitting import SplitLine, Splitter
 
 logger = logger_of(__name__)
@@ -63,7 +63,12 @@ class WrittenFile(ShowsFields):
         lines = f"{self.count:,} line{'' if self.count == 1 else 's'}"
         return printable_line(f"{self.path}: {lines}, {self.bytes:,} bytes{ledger}")
 
+    def __fspath__(self) -> str:
+        """So that it can be given wherever a path is asked for."""
+        return str(self.path)
 
+
+@checked()
 def write_jsonl(
     examples: Iterable[AnyExample | Mapping[str, Any]],
     path: str | Path,
@@ -102,7 +107,7 @@ def write_jsonl(
         FileNotFoundError: There is no such folder.
         InvalidExampleError: A line is not JSON, or holds neither messages nor a preference nor a label, or not what the
             lines before it hold; or the target would refuse it.
-        TypeError: A single example was given.
+        TypeError: A single example was given, or runs or chat sessions.
         ValueError: There is no such target; `on_skip` is given without one.
 
     Example:
@@ -113,7 +118,7 @@ def write_jsonl(
         >>> written.count, written.bytes, written.ledger
         (1, 86, None)
     """
-    check_many("examples", examples, "examples or lines")
+    examples = many("examples", examples, "examples or lines")
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
@@ -160,6 +165,7 @@ def write_jsonl(
     )
 
 
+@checked()
 def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine | LabelLine]:
     """Read a training file or a preference file, one line at a time.
 
@@ -199,6 +205,7 @@ def _as_they_stand(examples: Iterable[_Given], name: str) -> Iterator[tuple[_Giv
             yield example, unseen.json()
             continue
         where = f"{name}:{number}"
+        refuse_other_things(f"example {number - 1}", example)
         line = line_of(where, example)
         kind = _check(where, line, kind)
         yield example, line_json(line)
@@ -218,10 +225,11 @@ def _for_target(
         where = f"{name}:{number}"
         line: Mapping[str, Any] = {}
         is_row = False
+        refuse_other_things(f"example {number - 1}", example)
         try:
             line = line_of(where, example)
             is_row = _is_row(line, rules)
-            canonical = from_target(line, rules, where=where) if is_row else line
+            canonical = line_from(line, rules, where) if is_row else line
             kind = _check(where, canonical, kind)
             split = splitter.mended(canonical)
             error = split.error(where)

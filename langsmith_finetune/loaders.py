@@ -13,13 +13,14 @@ from collections.abc import (
     Iterator,
     Sized,
 )
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from langchain_core.chat_loaders import BaseChatLoader
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import checked, many
 from langsmith_finetune._foundation.html import card, table_of_counts
+from langsmith_finetune._foundation.json_text import short_text
 from langsmith_finetune._foundation.passes import AsyncPasses, Passes, Source, is_spent, spent
 from langsmith_finetune._foundation.steps import watched
 from langsmith_finetune._foundation.tally import Tally
@@ -31,7 +32,18 @@ from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.examples.source import Note, NoteKind, RunSource
 from langsmith_finetune.runs.ids import aids_replaced, aruns_found, ids_replaced, runs_found
 from langsmith_finetune.runs.remedies import why_none
-from langsmith_finetune.sessions import RunChatSession, session_from_conversation, session_from_line
+from langsmith_finetune.sessions import (
+    RunChatSession,
+    session_from_conversation,
+    session_from_example,
+    session_from_line,
+)
+
+if TYPE_CHECKING:
+    from langsmith.schemas import Dataset
+
+    Client: TypeAlias = Any
+    """A client of langsmith's, or an object of the caller's that does the same."""
 
 Run: TypeAlias = Any
 """A langsmith v1 or v2 `Run`, a dict of either, or a run's id (str or UUID)."""
@@ -86,10 +98,11 @@ class LangSmithRunChatLoader(BaseChatLoader):
         [('e7c1', 'not_llm')]
     """
 
+    @checked()
     def __init__(
         self,
         runs: Iterable[Run] | AsyncIterable[Run],
-        client: Any = None,
+        client: Client | None = None,
         *,
         trace_runs: Iterable[Any] = (),
         fetch_trace: bool = False,
@@ -98,9 +111,8 @@ class LangSmithRunChatLoader(BaseChatLoader):
         on_skip: Callable[[RunNotUsableError], None] | None = None,
         on_note: Callable[[Note], None] | None = None,
     ) -> None:
-        _check_runs(runs)
-        check_many("trace_runs", trace_runs, "runs")
-        self.runs = runs
+        trace_runs = many("trace_runs", trace_runs, "runs")
+        self.runs = _many_runs(runs)
         self.client = client
         self.trace_runs = TraceRuns(trace_runs)
         self.fetch_trace = fetch_trace
@@ -108,7 +120,7 @@ class LangSmithRunChatLoader(BaseChatLoader):
         self.keep_reasoning = keep_reasoning
         self.on_skip = on_skip
         self.on_note = on_note
-        self._source: Source[Run] = Source("runs", runs)
+        self._source: Source[Run] = Source("runs", self.runs)
         self._start_afresh()
 
     def _start_afresh(self) -> _Told:
@@ -234,17 +246,58 @@ def _wanted(read: _Read) -> list[str]:
 
 
 class LangSmithDatasetChatLoader(BaseChatLoader):
-    """Chat sessions from a LangSmith dataset of the type "chat".
+    """Chat sessions from a LangSmith dataset, or from its examples.
+
+    A dataset of the type "chat" is read as LangSmith exports it. Of one of the type "kv", the inputs hold `messages` (and
+    `tools`), and the outputs what is to be said: `messages`, or one `message`, `output`, `answer` or `response`. Their
+    sessions say which run, and which example, they come from.
 
     Args:
-        dataset_name: The dataset's name.
+        dataset_name: The dataset's name, or a `Dataset` of langsmith's.
+        examples: In place of a dataset, examples of one: from langsmith's `Client.list_examples`, or dicts of them.
         client: A `langsmith.Client` or a `langsmith.Langsmith`, or any object with a method
             `read_dataset_openai_finetuning(dataset_name=)`. Without one, a client is made from the environment
             when loading begins.
+
+    Raises:
+        TypeError: `examples` is a single one.
+        ValueError: Not exactly one of `dataset_name` and `examples` is given.
+
+    Example:
+        >>> from langsmith_finetune import LangSmithDatasetChatLoader
+        >>> example = {
+        ...     "id": "e1",
+        ...     "inputs": {"messages": [{"role": "user", "content": "Hi"}]},
+        ...     "outputs": {"answer": "Hello!"},
+        ... }
+        >>> [session] = LangSmithDatasetChatLoader(examples=[example]).lazy_load()
+        >>> [message.content for message in session["messages"]]
+        ['Hi', 'Hello!']
     """
 
-    def __init__(self, *, dataset_name: str, client: Any = None) -> None:
-        self.dataset_name = dataset_name
+    @checked()
+    def __init__(
+        self,
+        *,
+        dataset_name: str | Dataset | None = None,
+        examples: Iterable[Any] | None = None,
+        client: Client | None = None,
+    ) -> None:
+        if (dataset_name is None) == (examples is None):
+            raise ValueError("say what to load: give either dataset_name or examples")
+        self._source: Source[Any] | None = None
+        if examples is not None:
+            self._source = Source("examples", many("examples", examples, "dataset examples"))
+        self.dataset_id = (
+            None if isinstance(dataset_name, str) else short_text(getattr(dataset_name, "id", None))
+        )
+        self.dataset_name = (
+            dataset_name if isinstance(dataset_name, str) else getattr(dataset_name, "name", None)
+        )
+        if examples is None and not self.dataset_name:
+            raise TypeError(
+                f"dataset_name must be a name or a Dataset of langsmith's, not {type(dataset_name).__name__}"
+            )
         self.client = client
         self.skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
 
@@ -255,27 +308,46 @@ class LangSmithDatasetChatLoader(BaseChatLoader):
     def _load(self) -> Generator[RunChatSession, None, None]:
         skipped: Tally[RunNotUsableError] = Tally(lambda error: error.reason)
         self.skipped = skipped
-        index, used = -1, 0
-        from langsmith_finetune.runs.langsmith.projects import fetch_dataset_lines  # noqa: PLC0415 - an HTTP client
-
-        for index, line in enumerate(fetch_dataset_lines(self.dataset_name, self.client)):
+        used = 0
+        for index, given in enumerate(self._given()):
+            where = f"{self.dataset_name or 'examples'}[{index}]"
             try:
-                session = session_from_line(f"{self.dataset_name}[{index}]", line)
+                session = (
+                    session_from_example(where, given)
+                    if _is_example(given)
+                    else session_from_line(where, given)
+                )
             except RunNotUsableError as error:
                 skipped.add(error)
             else:
                 used += 1
                 yield session
-        if index < 0:
+        if not used:
+            self._explain(skipped)
+
+    def _given(self) -> Iterable[Any]:
+        if self._source is not None:
+            return self._source
+        from langsmith_finetune.runs.langsmith.projects import fetch_dataset  # noqa: PLC0415 - an HTTP client
+
+        return fetch_dataset(self.dataset_name, self.dataset_id, self.client)
+
+    def _explain(self, skipped: Tally[RunNotUsableError]) -> None:
+        """Log why there is no session."""
+        if skipped.total:
+            logger.warning(
+                "LangSmithDatasetChatLoader: none of %d examples%s is a chat. The first: %s",
+                skipped.total,
+                f" of '{self.dataset_name}'" if self._source is None else "",
+                skipped[0].detail,
+            )
+        elif self._source is None:
             logger.warning(
                 "LangSmithDatasetChatLoader gives nothing: the dataset '%s' has no examples",
                 self.dataset_name,
             )
-        elif not used:
-            logger.warning(
-                "LangSmithDatasetChatLoader: none of %d examples of '%s' is a chat. The first: %s",
-                skipped.total, self.dataset_name, skipped[0].detail,
-            )  # fmt: skip
+        elif not self._source.explains_itself:
+            logger.warning("LangSmithDatasetChatLoader gives nothing: %s", self._source.emptiness)
 
     def alazy_load(self) -> AsyncIterator[RunChatSession]:
         """`lazy_load` without blocking the event loop."""
@@ -299,17 +371,22 @@ class LangSmithDatasetChatLoader(BaseChatLoader):
         return card(self._said(), table_of_counts(self.skipped.counts) if self.skipped else "")
 
     def _said(self) -> str:
+        of = repr(self.dataset_name) if self._source is None else "examples"
         return printable_line(
-            f"LangSmithDatasetChatLoader of {self.dataset_name!r}: {self.skipped.total:,} skipped in the last load"
+            f"LangSmithDatasetChatLoader of {of}: {self.skipped.total:,} skipped in the last load"
         )
 
 
-def _check_runs(runs: Any) -> None:
+def _is_example(given: Any) -> bool:
+    """True if this is an example of a dataset, and not the line that LangSmith exports of one."""
+    return not isinstance(given, str) and (type(given) is not dict or "inputs" in given)
+
+
+def _many_runs(runs: Any) -> Iterable[Any] | AsyncIterable[Any]:
     if isinstance(runs, (str, UUID)):  # an id
         raise TypeError(
             f"runs must be an iterable of runs or ids, not a single {type(runs).__name__}: runs=[run]"
         )
     if is_spent(runs):
         raise spent("runs", runs)
-    if not isinstance(runs, AsyncIterable):
-        check_many("runs", runs, "runs or ids")
+    return runs if isinstance(runs, AsyncIterable) else many("runs", runs, "runs or ids")

@@ -11,6 +11,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from langchain_core.chat_sessions import ChatSession
+from langchain_core.load import dumpd
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
@@ -29,6 +30,7 @@ from langsmith_finetune.chat_format import (
 )
 from langsmith_finetune.dialects.checked import arguments_text, list_at, mapping_at
 from langsmith_finetune.dialects.conversation import Conversation
+from langsmith_finetune.dialects.dataset_example import conversation_from_example
 from langsmith_finetune.dialects.langchain import KIND_OF_TYPE, message_from_fields
 from langsmith_finetune.dialects.notes import Notes, Unreadable
 from langsmith_finetune.dialects.read import refusal
@@ -36,6 +38,7 @@ from langsmith_finetune.dialects.tools import function_from, tools_from
 from langsmith_finetune.dialects.turns import Turns
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.source import RunSource
+from langsmith_finetune.runs.fields import getter
 
 
 class RunChatSession(ChatSession, total=False):
@@ -173,6 +176,29 @@ def session_from_line(where: str, line: Any) -> RunChatSession:
         return session_from_conversation(conversation)
     except Exception as error:  # noqa: BLE001 - as for runs, what is no JSON can raise anything
         raise refusal(where, error) from None
+
+
+def session_from_example(where: str, example: Any) -> RunChatSession:
+    """A chat session from an example of a dataset, with the run that it was made from as its source."""
+    try:
+        get = getter(example)
+        told = {name: get(name) for name in ("id", "source_run_id")}
+        told |= {name: _without_objects(get(name)) for name in ("inputs", "outputs")}
+        conversation, source = conversation_from_example(where, told)
+    except Exception as error:  # noqa: BLE001 - see above
+        raise refusal(where, error) from None
+    session = session_from_conversation(conversation)
+    session["source"] = source
+    return session
+
+
+def _without_objects(value: Any) -> Any:
+    """The value with messages of LangChain's as what LangChain writes for them."""
+    if isinstance(value, BaseMessage):
+        return dumpd(value)
+    if isinstance(value, dict):
+        return {key: _without_objects(each) for key, each in value.items()}
+    return [_without_objects(each) for each in value] if isinstance(value, list) else value
 
 
 def _decoded(line: str) -> Any:

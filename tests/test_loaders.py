@@ -9,9 +9,12 @@ import uuid
 import weakref
 from typing import get_args
 
+import langsmith
 import pytest
 from langchain_core.chat_loaders import BaseChatLoader
+from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langsmith.schemas import Example
 from langsmith.types import Run as V2Run
 from langsmith.utils import LangSmithNotFoundError
 
@@ -28,6 +31,7 @@ from langsmith_finetune.errors import RunReason
 from langsmith_finetune.runs.remedies import REMEDIES, why_none
 from tests.support.messages import CALL, HELLO, WEATHER
 from tests.support.payloads import langchain_run, wrap_openai_run
+from tests.support.standins.langsmith import KEY, LangSmith
 
 
 def test_session_holds_messages_with_calls_and_tools():
@@ -363,6 +367,97 @@ def test_text_message_equals_that_of_langchain(role, kind):
     one.additional_kwargs["x"] = 1
     one.response_metadata["x"] = 1
     assert other == made  # nothing is shared between two
+
+
+# --- datasets that are no chat datasets ---
+
+ASKED, SAID = HELLO["messages"]
+TOLD = {
+    "a message": {"message": SAID},
+    "the further messages": {"messages": [SAID]},
+    "the whole conversation": {"messages": HELLO["messages"]},
+    "the state of a graph": {"messages": [dumpd(HumanMessage("Hi", id="2")), dumpd(AIMessage("Hello!"))]},
+    "a message of LangChain's": {"output": dumpd(AIMessage("Hello!"))},
+    "an object of LangChain's": {"output": AIMessage("Hello!")},
+    "text": {"output": "Hello!"},
+    "an answer": {"answer": "Hello!"},
+    "the outputs of a run": {"choices": [{"message": SAID}]},
+    "a bare message": SAID,
+}
+
+
+@pytest.mark.parametrize("told", TOLD)
+@pytest.mark.parametrize(
+    "asked", [ASKED, dumpd(HumanMessage("Hi", id="1")), ("user", "Hi"), HumanMessage("Hi")]
+)
+def test_an_example_with_messages_is_a_session(asked, told):
+    example = {"id": "e1", "inputs": {"messages": [asked]}, "outputs": TOLD[told]}
+    loader = LangSmithDatasetChatLoader(examples=[example])
+    [made] = training_examples(loader.lazy_load())
+    assert made.line == HELLO
+    assert (made.source.run_id, made.source.example_id) == ("e1", "e1")
+
+
+def test_an_example_keeps_its_tools_its_run_and_all_of_its_inputs():
+    inputs = {"messages": CALL["messages"], "tools": CALL["tools"]}
+    run_id = uuid.uuid4()
+    example = Example(id=uuid.uuid4(), inputs=inputs, outputs=None, source_run_id=run_id)
+    [made] = training_examples(LangSmithDatasetChatLoader(examples=[example]).load())
+    assert made.line == CALL
+    assert (made.source.run_id, made.source.example_id) == (str(run_id), str(example.id))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "why"),
+    [
+        (
+            {"question": "Hi"},
+            {"answer": "Hello!"},
+            "the inputs of the example hold no list of messages, but question",
+        ),
+        (None, {"answer": "Hello!"}, "inputs and outputs must be objects"),
+        ({"messages": [ASKED]}, {"score": 1}, "no reader knows outputs of this form"),
+        ({"messages": ["Hi"]}, {"answer": "Hello!"}, "messages[0]"),
+    ],
+)
+def test_an_example_that_holds_no_conversation_is_skipped_with_its_reason(inputs, outputs, why):
+    loader = LangSmithDatasetChatLoader(examples=[{"id": "e1", "inputs": inputs, "outputs": outputs}])
+    assert loader.load() == []
+    assert why in str(loader.skipped[0])
+    assert loader.skipped[0].run_id == "examples[0]"
+
+
+@pytest.mark.parametrize("v2", [True, False])
+def test_a_kv_dataset_is_read_by_its_examples(monkeypatch, v2):
+    examples = [
+        {"id": f"e{n}", "inputs": {"messages": [ASKED]}, "outputs": {"answer": f"{n}"}, "source_run_id": None}
+        for n in range(130)
+    ]
+    with LangSmith(kv_examples={"pairs": examples}, v2=v2) as server:
+        client = langsmith.Client(api_url=server.url, api_key=KEY)
+        dataset = client.read_dataset(dataset_name="pairs")
+        for given in ("pairs", dataset):
+            sessions = LangSmithDatasetChatLoader(dataset_name=given, client=client).load()
+            assert [session["messages"][-1].content for session in sessions] == [str(n) for n in range(130)]
+            assert sessions[7]["source"].example_id == "e7"
+
+
+def test_one_of_a_name_and_examples_says_what_to_load():
+    for settings in ({}, {"dataset_name": "d", "examples": []}):
+        with pytest.raises(ValueError, match=r"^say what to load: give either dataset_name or examples$"):
+            LangSmithDatasetChatLoader(**settings)
+
+
+# --- roots in place of llm runs ---
+
+
+def test_a_root_is_told_what_gives_the_llm_runs_below_it():
+    loader = LangSmithRunChatLoader([{"id": "r1", "run_type": "chain"}, {"id": "r2", "run_type": "x"}])
+    assert loader.load() == []
+    assert [str(error) for error in loader.skipped] == [
+        "run r1 is not usable (not_llm): it is of the type chain; runs_of_traces(ids) gives the llm runs below it",
+        "run r2 is not usable (not_llm): it is no llm run; runs_of_traces(ids) gives the llm runs below it",
+    ]
 
 
 CHAINS = [{"id": f"{n}", "run_type": "chain"} for n in range(3)]

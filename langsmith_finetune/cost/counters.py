@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Protocol
 
+from langsmith_finetune._foundation.arguments import returned
 from langsmith_finetune._foundation.json_text import compact_json
 from langsmith_finetune.chat_format import ANSWERS, kind_of_line, request_of_line
 from langsmith_finetune.chat_template import messages_for_template
@@ -74,7 +75,9 @@ class ByFunction(TokenCounter):
 
     def count(self, line: Mapping[str, Any]) -> TokenCount:
         """What the function returns."""
-        return TokenCount(total=self._function(line), trained=None, exact=False, how=self.how)
+        return TokenCount(
+            total=returned("target", self._function(line), int), trained=None, exact=False, how=self.how
+        )
 
 
 class ByMessages(TokenCounter):

@@ -8,8 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
+from langsmith_finetune._foundation.arguments import (
+    AT_LEAST_ONE,
+    NOT_NEGATIVE,
+    checked,
+    more_than,
+    unknown_choice,
+)
 from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.html import link
 from langsmith_finetune._printable import printable_line
@@ -17,6 +24,7 @@ from langsmith_finetune.cost.counters import TokenCount
 
 _TABLE = Path(__file__).with_name("prices.toml")
 _OLDEST_DAYS = 365
+_PROVIDERS = ("azure", "crusoe", "fireworks", "huggingface", "local", "nebius", "openai", "together")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -71,17 +79,18 @@ class CostEstimate(ShowsFields):
         }
 
 
+@checked(billions=more_than(0), n_epochs=AT_LEAST_ONE, evaluated_tokens=NOT_NEGATIVE)
 def estimate_cost(
     tokens: TokenCount | int,
     *,
     provider: str,
     model: str,
     n_epochs: int,
-    method: str = "supervised",
-    training: str = "lora",
+    method: Literal["supervised", "dpo", "kto", "reinforcement"] = "supervised",
+    training: Literal["lora", "full"] = "lora",
     billions: float | None = None,
     evaluated_tokens: int = 0,
-    on: date | None = None,
+    on: date | str | None = None,
     table: str | Path | None = None,
 ) -> CostEstimate | None:
     """What training costs, or None where no price is known for it: no guess is made.
@@ -103,23 +112,53 @@ def estimate_cost(
         table: Another table of the same form, such as one with prices that you have agreed on.
 
     Raises:
-        ValueError: The number of tokens or epochs makes no sense.
+        ValueError: There is no such provider, or the number of tokens or epochs makes no sense.
 
     Example:
         >>> cost = estimate_cost(2_000_000, provider="openai", model="gpt-4.1-mini", n_epochs=3, on=date(2026, 12, 1))
         >>> cost.usd, cost.checked_on.isoformat()
         (30.0, '2026-07-30')
-        >>> estimate_cost(2_000_000, provider="nowhere", model="gpt-4.1-mini", n_epochs=3) is None
+        >>> estimate_cost(2_000_000, provider="together", model="gpt-4.1-mini", n_epochs=3) is None
         True
     """
+    count = tokens.total if isinstance(tokens, TokenCount) else tokens
+    if count < 0:
+        raise ValueError(f"tokens must be at least 0, not {count}")
+    known = sorted({*_PROVIDERS, *(row["provider"] for row in _rows(table))})
+    if provider not in known:
+        raise unknown_choice("provider", provider, known)
+    return price_of(
+        tokens,
+        provider=provider,
+        model=model,
+        n_epochs=n_epochs,
+        method=method,
+        training=training,
+        billions=billions,
+        evaluated_tokens=evaluated_tokens,
+        on=cast("date | None", on),
+        table=table,
+    )
+
+
+def price_of(
+    tokens: TokenCount | int,
+    *,
+    provider: str,
+    model: str,
+    n_epochs: int,
+    method: str,
+    training: str,
+    billions: float | None = None,
+    evaluated_tokens: int = 0,
+    on: date | None = None,
+    table: str | Path | None = None,
+) -> CostEstimate | None:
+    """Do as `estimate_cost`, for a provider that may be the caller's own: none of those has a price."""
     count, exact = (tokens.total, tokens.exact) if isinstance(tokens, TokenCount) else (tokens, True)
-    if count < 0 or evaluated_tokens < 0:
-        raise ValueError(f"tokens must not be negative, but are {min(count, evaluated_tokens)}")
-    if n_epochs < 1:
-        raise ValueError(f"n_epochs must be at least 1, but is {n_epochs}")
     on = on or _today()
     size = billions if billions is not None else _billions_of(model)
-    for row in tomllib.loads(Path(table or _TABLE).read_text(encoding="utf-8"))["price"]:
+    for row in _rows(table):
         asked = row.get(method)
         rate = asked.get(training) if isinstance(asked, dict) else asked
         if rate is not None and row["provider"] == provider and _is_for(row, model, size) and _holds(row, on):
@@ -138,6 +177,17 @@ def estimate_cost(
                 caveat=row.get("caveat"),
             )
     return None
+
+
+def _rows(table: str | Path | None) -> list[dict[str, Any]]:
+    path = Path(table or _TABLE)
+    try:
+        rows: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8")).get("price", [])
+    except ValueError as error:
+        raise ValueError(f"table: {path} is not TOML: {error}") from None
+    if not rows:
+        raise ValueError(f"table: {path} holds no [[price]], as prices.toml of this library does")
+    return rows
 
 
 def models_of(provider: str) -> frozenset[str]:

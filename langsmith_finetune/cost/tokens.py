@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import checked, many
 from langsmith_finetune._foundation.extras import missing, without_tqdm_warning
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.cost.counters import (
@@ -31,7 +31,8 @@ from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.sound import check_form, is_example, line_of, name_of
 
 
-def count_tokens(examples: Any, target: Any = None, *, download: bool = False) -> TokenCount:
+@checked()
+def count_tokens(examples: Any, target: str | Any = None, *, download: bool = False) -> TokenCount:
     """Count the tokens of an example or a line, or of many together.
 
     Args:
@@ -54,7 +55,7 @@ def count_tokens(examples: Any, target: Any = None, *, download: bool = False) -
     counter = token_counter(target, download=download)
     if is_example(examples) or isinstance(examples, Mapping):
         return _counted(counter, "the example", examples)
-    check_many("examples", examples, "examples or lines")
+    examples = many("examples", examples, "examples or lines")
     total: TokenCount | None = None
     for index, example in enumerate(examples):
         count = _counted(counter, name_of(example, index), example)
@@ -70,7 +71,8 @@ def _counted(counter: TokenCounter, where: str, example: Any) -> TokenCount:
     return count
 
 
-def token_counter(target: Any = None, *, download: bool = False) -> TokenCounter:
+@checked()
+def token_counter(target: str | Any = None, *, download: bool = False) -> TokenCounter:
     """A counter for a target, a model, or a tokenizer. Nothing is downloaded unless it is asked for.
 
     Args:

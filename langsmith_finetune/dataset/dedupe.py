@@ -6,20 +6,20 @@ import hashlib
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, Literal
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._foundation.passes import Source
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage, nameless
+from langsmith_finetune.dataset.given import Examples, ExampleSource
 from langsmith_finetune.dataset.report import DatasetReport
-from langsmith_finetune.dataset.scores import scores_named
+from langsmith_finetune.dataset.scores import NO_SCORES, ScoreKeys
 from langsmith_finetune.dataset.steps import StepPass, in_passes
 from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.sound import name_of
@@ -27,8 +27,9 @@ from langsmith_finetune.examples.sound import name_of
 logger = logger_of(__name__)
 
 
+@checked()
 def drop_duplicates(
-    examples: Iterable[TrainingExample],
+    examples: Examples,
     *,
     similarity: float | None = None,
     keep: Literal["newest", "best", "first"] = "newest",
@@ -62,13 +63,10 @@ def drop_duplicates(
         >>> len(list(drop_duplicates([TrainingExample(line=hi), TrainingExample(line=hi)])))
         1
     """
-    if keep not in ("newest", "best", "first"):
-        raise ValueError(f"keep must be 'newest', 'best' or 'first', not {keep!r}")
     if (keep == "best") != (score is not None):
         raise ValueError("keep='best' and score='the key of a feedback score' go together")
-    check_many("examples", examples, "training examples")
     DuplicateIndex(similarity)  # raises where there can be none
-    source = Source("examples", examples)
+    source = ExampleSource(examples, "training examples")
 
     def kept(this: StepPass) -> Iterator[TrainingExample]:
         seen = DuplicateIndex(similarity)
@@ -90,15 +88,12 @@ def _chosen(
 ) -> Iterator[TrainingExample]:
     # To make examples a second time, as what is lazy would, takes longer than to hold them.
     again = list(source) if isinstance(source.given, Iterator) else source
-    candidates = []
-    keys: Counter[str] = Counter()
+    keys, candidates = ScoreKeys(score or ""), []
     for index, example in enumerate(this.reading_examples(again)):
+        keys.add(example)
         candidates.append((name_of(example, index), _worth(example, score), seen.features(example.line)))
-        keys.update([*example.source.scores] if example.source else ())
-    if score is not None and candidates and score not in keys:
-        logger.warning(
-            "drop_duplicates keeps the newest: no example has the score '%s', %s", score, scores_named(keys)
-        )
+    if score is not None and keys.see_that_it_is_there(this):
+        logger.warning("drop_duplicates keeps the newest. %s", NO_SCORES)
     dropped = set()
     # The most wanted first; sorting keeps the order of those that are wanted alike.
     for index in sorted(range(len(candidates)), key=lambda index: candidates[index][1], reverse=True):

@@ -13,11 +13,12 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.steps import watched
+from langsmith_finetune._foundation.arguments import checked, many
+from langsmith_finetune._foundation.steps import length_of, watched
 from langsmith_finetune.chat_format import ANSWERS, kind_of_line, request_of_line
 from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.dataset.description import Description
+from langsmith_finetune.dataset.given import ExampleSource
 from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.read import conversation_from_run
 from langsmith_finetune.errors import RunNotUsableError
@@ -28,7 +29,8 @@ from langsmith_finetune.runs.project_names import labels_of_projects, note_proje
 from langsmith_finetune.runs.unparsed import opened
 
 
-def describe_examples(examples: Iterable[Any], counter: Any = None) -> Description:
+@checked()
+def describe_examples(examples: Iterable[Any], counter: str | Any = None) -> Description:
     """What there is in these examples: turns, tokens, roles, tools, models, scripts, projects.
 
     Args:
@@ -47,10 +49,11 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
         >>> description.count, dict(description.counts["scripts"])
         (1, {'Cyrillic': 1})
     """
-    check_many("examples", examples, "examples or lines")
+    several = ExampleSource(examples, "examples or lines")
     tokens = token_counter(counter)
     found, exact = Description(what="examples"), True
-    for example in watched("examples described", examples, goes_through=True):
+    total = length_of(several.given)
+    for example in watched("examples described", several, total=total, goes_through=True):
         where = name_of(example, found.count)
         line = check_form(where, line_of(where, example))
         source = example.source if is_example(example) else None
@@ -83,6 +86,7 @@ def describe_examples(examples: Iterable[Any], counter: Any = None) -> Descripti
     return found
 
 
+@checked()
 def describe_runs(runs: Iterable[Any]) -> Description:
     """What there is in these runs: models, producers, tool use, tokens, days, feedback, and what is usable.
 
@@ -113,7 +117,7 @@ def describe_runs(runs: Iterable[Any]) -> Description:
         usable: yes 1
         tool use: no tools offered 1
     """
-    check_many("runs", runs, "runs")
+    runs = many("runs", runs, "runs")
     found = Description(what="runs")
     for unread in watched("runs described", runs, goes_through=True):
         found.count += 1

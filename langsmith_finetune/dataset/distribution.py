@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from langsmith_finetune._foundation.arguments import a_share, checked
+
 
 class Distribution:
     """Many whole numbers, in little memory. See the module for what is exact.
@@ -53,6 +55,7 @@ class Distribution:
         """The average, or None of nothing."""
         return self.total / self.count if self.count else None
 
+    @checked(fraction=a_share)
     def quantile(self, fraction: float) -> int | None:
         """The number that this fraction of them does not exceed: 0.5 for the median. None of nothing."""
         left = fraction * self.count

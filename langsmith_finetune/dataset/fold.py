@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal, cast
 
-from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.passes import Source
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
+from langsmith_finetune.dataset.given import Examples, ExampleSource
 from langsmith_finetune.dataset.report import DatasetReport
 from langsmith_finetune.dataset.steps import StepPass, in_passes
 from langsmith_finetune.examples.example import TrainingExample, replace
@@ -20,8 +20,9 @@ from langsmith_finetune.examples.source import RunSource
 logger = logger_of(__name__)
 
 
+@checked()
 def fold_traces(
-    examples: Iterable[TrainingExample],
+    examples: Examples,
     *,
     across: Literal["trace", "thread"] = "trace",
     grouped: bool = False,
@@ -69,10 +70,7 @@ def fold_traces(
         >>> example.line["messages"] == bye, example.source.run_id, [run.run_id for run in example.merged]
         (True, 'second', ['first'])
     """
-    if across not in ("trace", "thread"):
-        raise ValueError(f"across must be 'trace' or 'thread', not {across!r}")
-    check_many("examples", examples, "training examples")
-    source = Source("examples", examples)
+    source = ExampleSource(examples, "training examples")
     return in_passes("fold_traces", source, report, lambda this: _fold(source, across, grouped, this))
 
 

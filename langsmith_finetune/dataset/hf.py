@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import to_builtins
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.extras import missing, without_tqdm_warning
 from langsmith_finetune._foundation.json_text import json_bytes
-from langsmith_finetune._foundation.passes import Passes, Source
+from langsmith_finetune._foundation.passes import Passes
 from langsmith_finetune._foundation.safe_words import KNOWN, described
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import kind_of_line, request_of_line
+from langsmith_finetune.dataset.given import ExampleSource
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample, LabelExample, PreferenceExample, TrainingExample
 from langsmith_finetune.examples.sound import check_form, is_example, line_of
@@ -38,6 +39,7 @@ _LABEL = ("prompt", "completion", "label")
 _SOURCES = ("source", "rejected_source", "merged", "changes")
 
 
+@checked()
 def to_hf_dataset(examples: Iterable[AnyExample | Mapping[str, Any]]) -> Dataset:
     """Make a Hugging Face dataset of examples or bare lines: one row per line, in memory.
 
@@ -59,9 +61,8 @@ def to_hf_dataset(examples: Iterable[AnyExample | Mapping[str, Any]]) -> Dataset
         >>> next(examples_from_hf(dataset)).line == line  # doctest: +SKIP
         True
     """
-    check_many("examples", examples, "examples or lines")
+    source = ExampleSource(examples, "examples or lines")
     datasets = _datasets()
-    source = Source("examples", examples)
     rows = [_row(f"example {index}", example) for index, example in enumerate(source)]
     if not rows:
         logger.warning("to_hf_dataset makes a dataset without rows: %s", source.emptiness)
@@ -87,6 +88,7 @@ def to_hf_dataset(examples: Iterable[AnyExample | Mapping[str, Any]]) -> Dataset
     return cast("Dataset", datasets.Dataset.from_dict(table, features=datasets.Features(columns)))
 
 
+@checked()
 def examples_from_hf(dataset: Dataset) -> Iterator[AnyExample]:
     """The examples of a Hugging Face dataset, one at a time: the same that `to_hf_dataset` was given.
 

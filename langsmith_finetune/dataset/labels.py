@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import cast
 
-from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.passes import Source
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import LabelLine
+from langsmith_finetune.dataset.given import Examples, ExampleSource
 from langsmith_finetune.dataset.pairs import input_of, without_weight
 from langsmith_finetune.dataset.report import DatasetReport
 from langsmith_finetune.dataset.scores import scored
@@ -19,8 +19,9 @@ from langsmith_finetune.examples.example import LabelExample, TrainingExample
 logger = logger_of(__name__)
 
 
+@checked()
 def labels_from_scores(
-    examples: Iterable[TrainingExample],
+    examples: Examples,
     score: str,
     *,
     above: float = 0.5,
@@ -45,8 +46,7 @@ def labels_from_scores(
         >>> label.line["completion"], label.line["label"]
         ([{'role': 'assistant', 'content': 'Hello'}], True)
     """
-    check_many("examples", examples, "training examples")
-    source = Source("examples", examples)
+    source = ExampleSource(examples, "training examples")
 
     def labelled(this: StepPass) -> Iterator[LabelExample]:
         lowest, highest = math.inf, -math.inf

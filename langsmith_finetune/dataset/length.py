@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, cast
 
-from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.passes import Source
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, checked, returned
 from langsmith_finetune.chat_format import TrainingLine, TrainingMessage
+from langsmith_finetune.dataset.given import Examples, ExampleSource
 from langsmith_finetune.dataset.report import DatasetReport
 from langsmith_finetune.dataset.steps import StepPass, in_passes
 from langsmith_finetune.errors import InvalidExampleError
@@ -17,8 +17,9 @@ from langsmith_finetune.examples.example import TrainingExample, replace
 from langsmith_finetune.examples.sound import name_of
 
 
+@checked(max_tokens=AT_LEAST_ONE)
 def fit_length(
-    examples: Iterable[TrainingExample],
+    examples: Examples,
     max_tokens: int,
     count: Callable[[TrainingLine], int],
     *,
@@ -51,17 +52,12 @@ def fit_length(
         >>> len(example.line["messages"]), example.changes
         (4, ('trimmed 1 turn or step with 1 trained answer',))
     """
-    if over_length not in ("raise", "drop", "trim_oldest_turns"):
-        raise ValueError(f"over_length must be 'raise', 'drop' or 'trim_oldest_turns', not {over_length!r}")
-    if max_tokens < 1:
-        raise ValueError(f"max_tokens must be 1 or more, not {max_tokens!r}")
-    check_many("examples", examples, "training examples")
-    source = Source("examples", examples)
+    source = ExampleSource(examples, "training examples")
 
     def fitting(this: StepPass) -> Iterator[TrainingExample]:
         shortest = math.inf
         for index, example in enumerate(this.reading_examples(source)):
-            tokens = count(example.line)
+            tokens = returned("count", count(example.line), int)
             if tokens <= max_tokens:
                 yield example
                 continue

@@ -6,12 +6,14 @@ import pickle
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.extras import missing
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
+@checked()
 def ray_map(function: Callable[[T], R], items: list[T]) -> list[R]:
     """Apply a function to each item on a Ray cluster, a task and a core each; results come in order.
 

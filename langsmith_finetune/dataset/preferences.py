@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import NOT_NEGATIVE, checked, many, returned
 from langsmith_finetune._foundation.json_text import OBJECT, short_text
 from langsmith_finetune._foundation.passes import Source
 from langsmith_finetune.chat_format import PreferenceInput, TrainingMessage
@@ -18,6 +18,7 @@ from langsmith_finetune.dataset.corrections import (
     correction_from,
     later,
 )
+from langsmith_finetune.dataset.given import Examples, ExampleSource
 from langsmith_finetune.dataset.pairs import BestAndWorst, input_of, pair_of, prompt_of, without_weight
 from langsmith_finetune.dataset.report import DatasetReport
 from langsmith_finetune.dataset.scores import scored
@@ -29,8 +30,9 @@ from langsmith_finetune.runs.fields import getter, time_text
 from langsmith_finetune.runs.unparsed import opened
 
 
+@checked(margin=NOT_NEGATIVE)
 def preferences_from_scores(
-    examples: Iterable[TrainingExample],
+    examples: Examples,
     score: str,
     *,
     margin: float = 0.0,
@@ -59,8 +61,7 @@ def preferences_from_scores(
         >>> pair.line["preferred_output"], pair.rejected_source.run_id
         ([{'role': 'assistant', 'content': 'Paris'}], 'Lyon')
     """
-    check_many("examples", examples, "training examples")
-    source = Source("examples", examples)
+    source = ExampleSource(examples, "training examples")
 
     def pairs(this: StepPass) -> Iterator[PreferenceExample]:
         this.remedy = (
@@ -76,8 +77,9 @@ def preferences_from_scores(
     return in_passes("preferences_from_scores", source, report, pairs)
 
 
+@checked(margin=NOT_NEGATIVE)
 def preferences_from_experiments(
-    examples: Iterable[TrainingExample],
+    examples: Examples,
     score: str,
     *,
     margin: float = 0.0,
@@ -94,8 +96,7 @@ def preferences_from_experiments(
         margin: As for `preferences_from_scores`.
         report: Filled with what made no pair, and why.
     """
-    check_many("examples", examples, "training examples")
-    source = Source("examples", examples)
+    source = ExampleSource(examples, "training examples")
 
     def pairs(this: StepPass) -> Iterator[PreferenceExample]:
         this.remedy = (
@@ -122,6 +123,7 @@ def preferences_from_experiments(
     return in_passes("preferences_from_experiments", source, report, pairs)
 
 
+@checked(margin=NOT_NEGATIVE)
 def preferences_from_candidates(
     runs: Iterable[Any],
     judge: Callable[[PreferenceInput, TrainingMessage], float],
@@ -137,8 +139,7 @@ def preferences_from_candidates(
         margin: The scores must differ by more than this.
         report: Filled with what made no pair, and why.
     """
-    check_many("runs", runs, "runs")
-    source = Source("runs", runs)
+    source = Source("runs", many("runs", runs, "runs"))
 
     def pairs(this: StepPass) -> Iterator[PreferenceExample]:
         this.remedy = "A pair is two answers of one call that asked for several (n=2 or more) and that judge tells apart"
@@ -152,13 +153,15 @@ def preferences_from_candidates(
                 this.reasons["without a second answer"] += 1
                 continue
             for example in _examples([_Answered(run, outputs) for outputs in candidates], this):
-                found.add(judge(input_of(example), without_weight(example.line["messages"][-1])), example)
+                answer = without_weight(example.line["messages"][-1])
+                found.add(returned("judge", judge(input_of(example), answer), float), example)
             # Both are of one run, so there is no other one to name.
             yield from (replace(pair, rejected_source=None) for pair in found.pairs(margin, this))
 
     return in_passes("preferences_from_candidates", source, report, pairs)
 
 
+@checked()
 def preferences_from_corrections(
     runs: Iterable[Any], feedback: Iterable[Any] = (), *, report: DatasetReport | None = None
 ) -> Iterator[PreferenceExample]:
@@ -179,9 +182,8 @@ def preferences_from_corrections(
     Returns:
         Pairs whose `changes` say who corrected the run (the id), and when.
     """
-    check_many("runs", runs, "runs")
-    check_many("feedback", feedback, "feedback")
-    source, given = Source("runs", runs), Source("feedback", feedback)
+    source = Source("runs", many("runs", runs, "runs"))
+    given = Source("feedback", many("feedback", feedback, "feedback"))
 
     def pairs(this: StepPass) -> Iterator[PreferenceExample]:
         this.remedy = _REMEDY
@@ -216,6 +218,7 @@ def _corrections(feedback: Iterable[Any], this: StepPass) -> dict[str, Correctio
     return said
 
 
+@checked()
 def preferences_from_edits(
     runs: Iterable[Any], examples: Iterable[Any], *, report: DatasetReport | None = None
 ) -> Iterator[PreferenceExample]:
@@ -232,9 +235,8 @@ def preferences_from_edits(
     Returns:
         Pairs whose `changes` say which dataset example the edit is, and of when.
     """
-    check_many("runs", runs, "runs")
-    check_many("examples", examples, "dataset examples")
-    source, given = Source("runs", runs), Source("examples", examples)
+    source = Source("runs", many("runs", runs, "runs"))
+    given = Source("examples", many("examples", examples, "dataset examples"))
 
     def pairs(this: StepPass) -> Iterator[PreferenceExample]:
         this.remedy = _REMEDY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,8 +11,8 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from langsmith.anonymizer import create_anonymizer, create_secret_anonymizer
 
-from langsmith_finetune._foundation.arguments import check_many
-from langsmith_finetune._foundation.passes import Source
+from langsmith_finetune._foundation.arguments import checked
+from langsmith_finetune.dataset.given import ExampleSource
 from langsmith_finetune.dataset.redacted_values import PLACEHOLDERS, Finder, RedactedValues
 from langsmith_finetune.dataset.report import DatasetReport
 from langsmith_finetune.dataset.steps import StepPass, in_passes
@@ -40,8 +41,9 @@ a library that finds them."""
 _BLOBS: tuple[Rule, ...] = (("BLOB", r"[A-Za-z0-9_.+-]{2000,}"),)
 
 
+@checked()
 def redact(
-    examples: Iterable[Example],
+    examples: Iterable[Example | Mapping[str, Any]] | str | os.PathLike[str],
     *redactors: Redactor,
     media: Literal["keep", "drop"] = "keep",
     tool_descriptions: bool = False,
@@ -80,13 +82,10 @@ def redact(
         >>> [message["content"] for message in example.line["messages"]]
         ['Write to <EMAIL_1>, not <EMAIL_2>', 'I wrote to <EMAIL_1>.']
     """
-    if media not in ("keep", "drop"):
-        raise ValueError(f"media must be 'keep' or 'drop', not {media!r}")
     finders = [
         _finder(redactor) for redactor in redactors or (_BLOBS, create_secret_anonymizer(), PERSONAL_RULES)
     ]
-    check_many("examples", examples, "examples")
-    source = Source("examples", examples)
+    source = ExampleSource(examples, "examples")
 
     def redacted(this: StepPass) -> Iterator[Example]:
         return _redacted(source, finders, this, drop_media=media == "drop", tools=tool_descriptions)

@@ -10,8 +10,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import json_bytes
@@ -27,6 +28,9 @@ from langsmith_finetune.runs.remedies import why_none
 
 logger = logger_of(__name__)
 
+if TYPE_CHECKING:
+    from langsmith_finetune.runs.files.read import FileSystem
+
 
 class OnSkip(Protocol):
     """A function that is called with everything that is left out."""
@@ -35,6 +39,7 @@ class OnSkip(Protocol):
         """Take note of a run, a line or a file that is left out."""
 
 
+@checked()
 def examples_of_file(file: RunFile, on_skip: OnSkip, **conditions: Any) -> Iterator[TrainingExample]:
     """The examples of the llm runs in one file.
 
@@ -70,12 +75,13 @@ class WrittenShards(ShowsFields):
         return {"shards": f"{len(self.files):,}", "lines": f"{self.count:,}", "skipped": skipped}
 
 
+@checked()
 def write_shards(
     paths: Paths,
     folder: str | os.PathLike[str],
     examples: Callable[[RunFile, OnSkip], Iterable[TrainingExample]] = examples_of_file,
     *,
-    filesystem: Any = None,
+    filesystem: FileSystem | None = None,
     map: Callable[..., Iterable[Any]] = map,  # noqa: A002 - it is one
 ) -> WrittenShards:
     """Turn files of runs into training files: `part-00000.jsonl` and so on, a shard for each file.

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast
+from uuid import UUID
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import checked, returned
 from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import nameless, request_of_line
 from langsmith_finetune.dataset.dedupe import DuplicateIndex, digest_of
+from langsmith_finetune.dataset.given import ExampleSource, example_given
 from langsmith_finetune.dataset.report import DatasetReport
 from langsmith_finetune.dataset.steps import StepPass
 from langsmith_finetune.examples.example import AnyExample
@@ -41,8 +44,9 @@ _FIELDS = {
 }
 
 
+@checked()
 def train_validation_split(
-    examples: Iterable[Example],
+    examples: Iterable[Example | Mapping[str, Any]] | str | os.PathLike[str],
     *,
     validation_size: float = 0.1,
     group_by: GroupBy = "thread",
@@ -91,18 +95,17 @@ def train_validation_split(
         >>> len(list(train)), [example.source.thread_id for example in validation]
         (10, ['thread 5', 'thread 5'])
     """
-    _check(validation_size, group_by, seed)
-    check_many("examples", examples, "examples")
+    _check(validation_size)
     DuplicateIndex(similarity)  # raises where there can be none
     rule = _Rule(validation_size, group_by, seed)
-    sides = _Sides(
-        Source("examples", examples), rule, similarity, report if report is not None else DatasetReport()
-    )
+    source = ExampleSource(examples, "examples")
+    sides = _Sides(source, rule, similarity, report if report is not None else DatasetReport())
     return Passes(lambda: sides.read("train")), Passes(lambda: sides.read("validation"))
 
 
+@checked()
 def split_side(
-    example: AnyExample,
+    example: AnyExample | Mapping[str, Any],
     *,
     validation_size: float = 0.1,
     group_by: GroupBy = "thread",
@@ -114,7 +117,7 @@ def split_side(
     moves examples out of train, and it is the same on every machine.
 
     Args:
-        example: A training or preference example.
+        example: An example of any kind, or a line.
         validation_size: As for `train_validation_split`.
         group_by: As for `train_validation_split`.
         seed: As for `train_validation_split`.
@@ -124,17 +127,18 @@ def split_side(
         TypeError: It is no example.
         ValueError: `validation_size` or `group_by` cannot be.
     """
-    _check(validation_size, group_by, seed)
-    return _side(sound_example("split_side", 0, example, preferences=True), validation_size, group_by, seed)
+    _check(validation_size)
+    return _side(
+        sound_example("split_side", 0, example_given("the example", example), preferences=True),
+        validation_size,
+        group_by,
+        seed,
+    )
 
 
-def _check(validation_size: float, group_by: GroupBy, seed: int | None) -> None:
+def _check(validation_size: float) -> None:
     if not 0 <= validation_size <= 1:
         raise ValueError(f"validation_size must be a share between 0 and 1, not {validation_size!r}")
-    if not callable(group_by) and group_by not in _FIELDS:
-        raise ValueError(f"group_by must be one of {', '.join(_FIELDS)} or a function, not {group_by!r}")
-    if seed is not None and type(seed) is not int:
-        raise TypeError(f"seed must be a whole number, such as 1, not {type(seed).__name__}")
 
 
 def _side(example: AnyExample, validation_size: float, group_by: GroupBy, seed: int | None) -> Side:
@@ -145,7 +149,8 @@ def _side(example: AnyExample, validation_size: float, group_by: GroupBy, seed: 
 
 def _group(example: AnyExample, by: GroupBy) -> str:
     if callable(by):
-        return by(example)
+        group: Any = by(example)
+        return str(group) if isinstance(group, (int, UUID)) else returned("group_by", group, str)
     for field in _FIELDS[by]:
         if value := getattr(example.source, field, None):
             return str(value)

@@ -161,9 +161,13 @@ def refusal(run_id: str, error: Exception) -> RunNotUsableError:
     return RunNotUsableError(run_id, "malformed", f"reading it raised {type(error).__name__}")
 
 
+_OTHER_RUNS = {"chain", "tool", "retriever", "embedding", "prompt", "parser"}
+
+
 def _reader(run: RunPayload) -> Reader:
     if run.run_type != "llm":
-        raise Unreadable("not_llm", "run_type must be llm")
+        kind = f"of the type {run.run_type}" if run.run_type in _OTHER_RUNS else "no llm run"
+        raise Unreadable("not_llm", f"it is {kind}; runs_of_traces(ids) gives the llm runs below it")
     if run.failed:
         raise Unreadable("failed", "the call ended in an error")
     if run.outputs is None or (run.outputs == {} and run.inputs != {} and not run.ended):

@@ -55,6 +55,28 @@ def line_of(where: str, given: Any) -> dict[str, Any]:
     return json_line(where, given.line)
 
 
+def refuse_other_things(name: str, given: Any) -> None:
+    """Refuse a run or a chat session where a line is meant, and say what makes an example of it.
+
+    Args:
+        name: What an error calls it: `"example 3"`.
+        given: Anything.
+
+    Raises:
+        TypeError: It is one of these.
+    """
+    if type(given) is not dict:  # asking anything else may raise anything
+        return
+    if "run_type" in given:
+        raise TypeError(f"{name} is a run: examples_from_runs(runs) makes examples of runs")
+    messages = given.get("messages")
+    if type(messages) is list and any(
+        base.__module__.startswith("langchain_core.messages")
+        for base in type(next(iter(messages), 0)).__mro__
+    ):
+        raise TypeError(f"{name} is a chat session: training_examples(sessions) makes examples of sessions")
+
+
 def sound_example(step: str, index: int, example: Example, *, preferences: bool) -> Example:
     """The example, once it is seen that a step can work on it.
 
@@ -71,8 +93,7 @@ def sound_example(step: str, index: int, example: Example, *, preferences: bool)
     kinds = tuple(_KINDS) if preferences else (TrainingExample,)
     if not issubclass(type(example), kinds):
         wanted = " or ".join(kind.__name__ for kind in kinds)
-        made = ": TrainingExample(line=line) makes one of a line" if issubclass(type(example), dict) else ""
-        raise TypeError(f"{step} takes {wanted}, but example {index} is a {type(example).__name__}{made}")
+        raise TypeError(f"{step} takes {wanted}, but example {index} is a {type(example).__name__}")
     source: Any = example.source
     if type(source) not in (RunSource, type(None)):
         found = type(source).__name__

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Self
 
+from langsmith_finetune._foundation.arguments import NOT_NEGATIVE, checked
 from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.retry import (
     poll,
@@ -51,6 +52,7 @@ class Deployment:
         self._journal = journal or Journal()
 
     @classmethod
+    @checked()
     def attach(
         cls,
         deployment_id: str,
@@ -78,6 +80,7 @@ class Deployment:
         self.info = expect_id("deployment", self.id, found, self.provider)
         return self.info
 
+    @checked(timeout=NOT_NEGATIVE)
     def wait(
         self, timeout: float | None = None, poll_seconds: float | None = None, *, progress: bool = True
     ) -> Self:
@@ -97,6 +100,7 @@ class Deployment:
                 clock().sleep(delay)
         return self._outcome()
 
+    @checked(timeout=NOT_NEGATIVE)
     async def await_(
         self,
         timeout: float | None = None,  # noqa: ASYNC109 - the same arguments as `wait`

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, NOT_NEGATIVE, checked
 from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.display import progress_shown
 from langsmith_finetune._foundation.fields import in_words
@@ -28,7 +29,7 @@ from langsmith_finetune.jobs.options import AttachOptions, CreateOptions, signat
 from langsmith_finetune.jobs.plan import JobPlan, planned, refuse_above
 from langsmith_finetune.jobs.progress import JobProgress, UploadProgress, shown_of
 from langsmith_finetune.jobs.records import JobRecord
-from langsmith_finetune.jobs.request import check_provider, is_soon_counted, job_request
+from langsmith_finetune.jobs.request import is_soon_counted, job_request
 from langsmith_finetune.jobs.tables import checkpoint_rows, event_rows, metric_rows, record_rows
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.rejected_line import rejected_line
@@ -79,6 +80,7 @@ class FineTuneJob:
     # --- making a handle -------------------------------------------------------------------------------
 
     @classmethod
+    @checked(max_cost_usd=NOT_NEGATIVE)
     def create(
         cls,
         training_file: str | Path,
@@ -129,8 +131,6 @@ class FineTuneJob:
                 created; the text then says what to look for.
             ValueError: The job would cost too much, the name stands for another job, or a setting is unknown.
         """
-        if max_cost_usd is not None and not max_cost_usd >= 0:
-            raise ValueError(f"max_cost_usd must not be negative, but is {max_cost_usd}")
         request = job_request(
             training_file,
             model=model,
@@ -175,6 +175,7 @@ class FineTuneJob:
         return await asyncio.to_thread(lambda: cls.create(training_file, **options))
 
     @staticmethod
+    @checked()
     def plan(
         training_file: str | Path,
         *,
@@ -225,6 +226,7 @@ class FineTuneJob:
             return found
 
     @classmethod
+    @checked()
     def attach(
         cls,
         job_id: str,
@@ -242,7 +244,6 @@ class FineTuneJob:
         Raises:
             ProviderError: The provider has no such job, or cannot be reached.
         """
-        check_provider(provider)
         book = journal if isinstance(journal, Journal) else Journal(journal)
         if record := book.named(provider, job_id):
             if record.job_id is None and record.stage == "ended":
@@ -270,6 +271,7 @@ class FineTuneJob:
         return await asyncio.to_thread(lambda: cls.attach(job_id, **options))
 
     @staticmethod
+    @checked()
     def list(
         provider: Provider | None = None, *, journal: Journal | str | Path | None = None
     ) -> Rows[JobRecord]:
@@ -310,6 +312,7 @@ class FineTuneJob:
         """`refresh` without blocking the event loop."""
         return await asyncio.to_thread(self.refresh)
 
+    @checked(newest=AT_LEAST_ONE)
     def events(self, newest: int | None = None) -> Rows[JobEvent]:
         """What the provider reported about the job, oldest first. The list shows itself as a table.
 
@@ -318,6 +321,7 @@ class FineTuneJob:
         """
         return event_rows(self.provider.job_events(self.id, newest=newest))
 
+    @checked(newest=AT_LEAST_ONE)
     async def aevents(self, newest: int | None = None) -> Rows[JobEvent]:
         """`events` without blocking the event loop."""
         return await asyncio.to_thread(self.events, newest)
@@ -328,6 +332,7 @@ class FineTuneJob:
     @overload
     def metrics(self, *, as_frame: Literal[True]) -> pd.DataFrame: ...
 
+    @checked()
     def metrics(self, *, as_frame: bool = False) -> Rows[dict[str, float]] | pd.DataFrame:
         """The numbers of each step: `{"step": 1, "train_loss": 0.5}`.
 
@@ -357,6 +362,7 @@ class FineTuneJob:
         """
         return checkpoint_rows(self.provider.checkpoints(self.id))
 
+    @checked()
     def save(self, path: str | Path) -> Path:
         """Write the job, its events, numbers, checkpoints and result files into a folder.
 
@@ -432,6 +438,7 @@ class FineTuneJob:
 
     # --- waiting ---------------------------------------------------------------------------------------
 
+    @checked(timeout=NOT_NEGATIVE)
     def wait(
         self,
         timeout: float | None = None,
@@ -474,6 +481,7 @@ class FineTuneJob:
                 raise
         return self._outcome()
 
+    @checked(timeout=NOT_NEGATIVE)
     async def await_(
         self,
         timeout: float | None = None,  # noqa: ASYNC109 - the same arguments as `wait`

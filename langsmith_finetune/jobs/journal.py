@@ -26,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.locks import process_lock
 from langsmith_finetune._printable import logger_of, printable_address
@@ -55,6 +56,7 @@ class Journal:
         []
     """
 
+    @checked()
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder = Path(folder or os.environ.get(ENVIRONMENT) or default_folder()).absolute()
         self._warned: set[Path] = set()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.retry import (
@@ -68,6 +69,7 @@ class FineTunedModel(ShowsFields):
         """
         return self.provider.chat_model(self.id, **kwargs)
 
+    @checked()
     def deploy(self, *, force_new: bool = False, **settings: Any) -> Deployment:
         """Let the provider serve the model, where it does not do so by itself. This may cost money by the hour.
 
@@ -105,10 +107,12 @@ class FineTunedModel(ShowsFields):
                 raise
             return self._noted(made)
 
+    @checked()
     async def adeploy(self, *, force_new: bool = False, **settings: Any) -> Deployment:
         """`deploy` without blocking the event loop."""
         return await asyncio.to_thread(lambda: self.deploy(force_new=force_new, **settings))
 
+    @checked()
     def download(self, path: str | Path) -> Path:
         """Fetch the weights into a folder, where the provider gives them.
 
@@ -118,6 +122,7 @@ class FineTunedModel(ShowsFields):
         found: Path = self.provider.download(self.id, Path(path))
         return found
 
+    @checked()
     async def adownload(self, path: str | Path) -> Path:
         """`download` without blocking the event loop."""
         return await asyncio.to_thread(self.download, path)

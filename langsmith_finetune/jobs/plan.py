@@ -277,9 +277,9 @@ class _Cost:
         return self._priced(file.tokens), None
 
     def _priced(self, tokens: TokenCount | int) -> CostEstimate | None:
-        from langsmith_finetune.cost.prices import estimate_cost  # noqa: PLC0415
+        from langsmith_finetune.cost.prices import price_of  # noqa: PLC0415
 
-        return estimate_cost(
+        return price_of(
             tokens,
             provider=self._provider.name,
             model=self._request.model,

@@ -43,14 +43,8 @@ def job_request(
         FileNotFoundError: There is no such file.
         InvalidExampleError: The file is empty, or of another method's kind.
         NotSupportedError: The provider does not train by this method.
-        TypeError: The provider is none.
-        ValueError: The model's name is empty, or a setting is unknown.
+        ValueError: A setting is unknown.
     """
-    check_provider(provider)
-    if not str(model).strip():
-        raise ValueError(
-            "model is empty; give the provider's name of a model, or a folder for a local provider"
-        )
     training = Path(training_file)
     finish_pair(training)
     sha256, first_line = sha256_and_first_line(training)
@@ -74,22 +68,6 @@ def job_request(
 def is_soon_counted(request: JobRequest) -> bool:
     """True if the tokens of the training file can be counted without being asked for."""
     return request.training_file.stat().st_size <= _PRICED_BYTES
-
-
-def check_provider(provider: object) -> None:
-    """See that a provider is one.
-
-    Raises:
-        TypeError: It is none; says what it is.
-    """
-    if isinstance(provider, (str, type)):
-        found = repr(provider) if isinstance(provider, str) else f"the class {provider.__name__}"
-        raise TypeError(f"provider must be an object, such as LocalProvider(), not {found}")
-    if not isinstance(provider, Provider):
-        raise TypeError(
-            f"provider must be a Provider, such as LocalProvider(), not {type(provider).__name__}; one of your "
-            "own inherits langsmith_finetune.Provider"
-        )
 
 
 def _sha256_of_model(provider: Provider, model: str | Path) -> str | None:

@@ -17,7 +17,9 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from uuid import UUID
 
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, checked
 from langsmith_finetune._foundation.files import atomic_pair, finish_pair
 from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.errors import InvalidExampleError
@@ -73,7 +75,12 @@ class Ledger:
         0
     """
 
+    @checked()
     def __init__(self, *paths: str | Path) -> None:
+        if not paths:
+            raise TypeError(
+                "Ledger() takes the paths of training files, or of folders of them, and was given none"
+            )
         self._ledgers: list[Path] = []
         for path in map(Path, paths):
             self._ledgers += [ledger for ledger in ledgers_of(path) if ledger not in self._ledgers]
@@ -84,6 +91,7 @@ class Ledger:
         return printable_line(f"<Ledger of {names or 'nothing'}{more}>")
 
     @staticmethod
+    @checked(line=AT_LEAST_ONE)
     def sources_of(path: str | Path, line: int) -> tuple[SourceRow, ...]:
         """The runs that a line is from: its own first, then those merged into it or rejected beside it.
 
@@ -102,6 +110,7 @@ class Ledger:
         raise IndexError(f"{Path(path).name} has no line {line}")
 
     @staticmethod
+    @checked()
     def verify(path: str | Path) -> int:
         """See that file and ledger belong together, line by line, and return the number of lines.
 
@@ -111,7 +120,10 @@ class Ledger:
         """
         return sum(1 for _ in lines_of(Path(path)))
 
-    def seen(self, *, run_ids: Collection[str] = (), user_ids: Collection[str] = ()) -> Exposure:
+    @checked()
+    def seen(
+        self, *, run_ids: Collection[str | UUID] = (), user_ids: Collection[str | int | UUID] = ()
+    ) -> Exposure:
         """Which files, jobs and models saw any of these runs or users.
 
         Args:
@@ -176,6 +188,7 @@ class Ledger:
         return tuple(jobs.values())
 
     @staticmethod
+    @checked()
     def record_job(
         path: str | Path,
         status: JobInfo,
@@ -222,11 +235,12 @@ class Ledger:
         return True
 
     @staticmethod
+    @checked()
     def erase(
         path: str | Path,
         *,
-        run_ids: Collection[str] = (),
-        user_ids: Collection[str] = (),
+        run_ids: Collection[str | UUID] = (),
+        user_ids: Collection[str | int | UUID] = (),
         to: str | Path | None = None,
     ) -> ErasedFile:
         """Write the file without the lines that are from any of these runs or users: byte for byte otherwise.
@@ -282,10 +296,9 @@ class Ledger:
 class _Wanted:
     """Runs and users that somebody asks for."""
 
-    def __init__(self, run_ids: Collection[str], user_ids: Collection[str]) -> None:
-        for name, ids in (("run_ids", run_ids), ("user_ids", user_ids)):
-            if isinstance(ids, str):
-                raise TypeError(f"{name} must be a list of ids, not the single text {ids!r}")
+    def __init__(self, run_ids: Collection[str | UUID], user_ids: Collection[str | int | UUID]) -> None:
+        if not run_ids and not user_ids:
+            raise ValueError("say whose lines: give run_ids or user_ids, which are both empty")
         self._runs = {str(run_id) for run_id in run_ids}
         self._users = {hashed(str(user_id)) for user_id in user_ids}
 

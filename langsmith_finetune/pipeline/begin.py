@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
+from langsmith_finetune._foundation.arguments import NOT_NEGATIVE, checked
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.source import NoteKind
@@ -28,6 +29,7 @@ logger = logger_of(__name__)
 _LOST = frozenset({"failed", "cancelled"})
 
 
+@checked(max_cost_usd=NOT_NEGATIVE)
 def begun_job(
     runs: Iterable[Any] | None,
     *,
@@ -54,7 +56,6 @@ def begun_job(
     **conditions: Unpack[RunConditions],
 ) -> FineTuneJob:
     """The job of these arguments; `finetune` documents them."""
-    _check_provider(provider)
     selection = _selection(runs, name, seed, conditions)
     steps: dict[str, Any] = {
         "train_on": train_on,
@@ -99,13 +100,6 @@ def begun_job(
         path, **settings, name=names.job, max_cost_usd=max_cost_usd, progress=progress, journal=book
     )
     return _shown(job, on_job)
-
-
-def _check_provider(provider: object) -> None:
-    """See that it is one, before it is asked for its address."""
-    if not isinstance(provider, Provider):
-        found = repr(provider) if isinstance(provider, str) else type(provider).__name__
-        raise TypeError(f"provider must be an object, such as LocalProvider(), not {found}")
 
 
 def _selection(

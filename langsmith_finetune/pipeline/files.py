@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import checked, many
 from langsmith_finetune._foundation.tally import Tally
-from langsmith_finetune._printable import printable
+from langsmith_finetune._printable import logger_of, printable
 from langsmith_finetune.convert import examples_from_runs
 from langsmith_finetune.dataset import dedupe, redaction, split
 from langsmith_finetune.dataset import fold as folding
@@ -21,8 +21,10 @@ from langsmith_finetune.examples.example import TrainingExample
 from langsmith_finetune.examples.source import Note, NoteKind
 from langsmith_finetune.jsonl import WrittenFile, write_jsonl
 from langsmith_finetune.ledger.rows import ledger_path
-from langsmith_finetune.targets.checking import fix_examples
+from langsmith_finetune.targets.for_target import SplitReport, examples_for_target
 from langsmith_finetune.targets.registry import Target, TargetRules, rules_of
+
+logger = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,9 @@ class TrainingFiles:
         skipped: The runs that could not be used, with their reasons.
         notes: What the examples do not say about their runs.
         report: What each step read, wrote and did.
-        refused: The examples that the target would refuse, with their reasons. They are in no file.
-        training: The file to train on.
+        refused: The examples that the target would refuse, wholly or for some answers, with their reasons. The answers
+            are in no file.
+        training: The file to train on; its `split` tells in how many lines the target takes the others.
         validation: The file to measure on; None where nothing was held out.
     """
 
@@ -72,9 +75,12 @@ class TrainingFiles:
             if file is not None:
                 beside = "" if file.ledger is None else f"; its ledger is {file.ledger.name}"
                 lines.append(f"{file.path}: {file.count:,} lines, {file.bytes:,} bytes{beside}")
+                if file.split is not None and (said := file.split.says()):
+                    lines.append(f"{file.path.name}: {said}")
         return printable("\n".join(lines))
 
 
+@checked()
 def write_training_files(
     runs: Iterable[Any],
     path: str | Path,
@@ -97,8 +103,9 @@ def write_training_files(
         examples = fold_traces(examples, report=report)
         examples = drop_duplicates(examples, report=report)
         examples = redact(examples, report=report)                    # if asked for
-        examples = fix_examples(examples, target, on_skip=refused.add)   # if there is a target
         train, validation = train_validation_split(examples, validation_size=0.1, report=report)
+        train = examples_for_target(train, target, on_skip=refused.add)  # if there is a target
+        validation = examples_for_target(validation, target, on_skip=refused.add)
         write_jsonl(train, "train.jsonl", target=target)
         write_jsonl(validation, "train.validation.jsonl", target=target)
 
@@ -110,13 +117,14 @@ def write_training_files(
         skip_notes: As for `examples_from_runs`.
         keep_reasoning: As for `examples_from_runs`.
         fold: Merge the calls of an agent, across its `"trace"` or its `"thread"`, so that each answer is trained
-            once; see `fold_traces`. None leaves one line per run, and so does a target that has no weights.
+            once; see `fold_traces`. None leaves one line per run.
         drop_duplicates: Leave out examples that say what another one says.
         redact: Take private values out, by the rules that `redact` has by itself.
         validation_size: The share of threads to hold out, from 0 to below 1. Where that comes to no line, there is
             no validation file.
         seed: Another number holds out others.
-        target: Fix and convert the lines for this target, and leave out what it would refuse.
+        target: Fix and convert the lines for this target, split those that it takes only so, and leave out what it would
+            refuse. What a target without weights trains beside the answers is counted and warned of; see `split_line`.
 
     Returns:
         Both files, and what became of every run.
@@ -143,7 +151,7 @@ def write_training_files(
         raise ValueError(
             f"validation_size must be a share from 0 to below 1, such as 0.1, not {validation_size!r}"
         )
-    check_many("runs", runs, "runs")
+    runs = many("runs", runs, "runs")
     path, rules = Path(path), None if target is None else rules_of(target)
     account = _Account()
     examples = examples_from_runs(
@@ -154,20 +162,18 @@ def write_training_files(
         on_skip=account.skipped.add,
         on_note=account.notes.add,
     )
-    if fold is not None and (rules is None or rules.weights == "each"):
+    if fold is not None:
         examples = folding.fold_traces(examples, across=fold, report=account.report)
     if drop_duplicates:
         examples = dedupe.drop_duplicates(examples, report=account.report)
     if redact:
         examples = redaction.redact(examples, report=account.report)
-    if rules is not None:
-        examples = fix_examples(examples, rules, on_skip=account.refused.add)
     held_out: Iterable[TrainingExample] = ()
     if validation_size:
         examples, held_out = split.train_validation_split(
             examples, validation_size=validation_size, seed=seed, report=account.report
         )
-    training = write_jsonl(_some(examples, path, account), path, target=target)
+    training = _written(examples, path, rules, account)
     return TrainingFiles(
         runs=account.runs,
         skipped=account.skipped,
@@ -175,7 +181,7 @@ def write_training_files(
         report=account.report,
         refused=account.refused,
         training=training,
-        validation=_validation(held_out, path, target) if validation_size else None,
+        validation=_validation(held_out, path, rules, account) if validation_size else None,
     )
 
 
@@ -216,27 +222,58 @@ class _Account:
         return InvalidExampleError(path.name, "", f"no example is left to train on ({became})", how)
 
 
-def _some(examples: Iterable[TrainingExample], path: Path, account: _Account) -> Iterator[TrainingExample]:
-    """The same examples; raises if there is none, so that no file appears."""
-    found = iter(examples)
-    first = next(found, None)
-    if first is None:
-        raise account.none_left(path)
-    yield from chain([first], found)
+def _written(
+    examples: Iterable[TrainingExample], path: Path, rules: TargetRules | None, account: _Account
+) -> WrittenFile:
+    """The training file.
+
+    Raises:
+        InvalidExampleError: There is no line for it. No file appears then.
+    """
+    taken, split = _taken(examples, rules, account)
+
+    def some() -> Iterator[TrainingExample]:
+        found = iter(taken)
+        first = next(found, None)
+        if first is None:
+            raise account.none_left(path)
+        yield from chain([first], found)
+
+    return _told(write_jsonl(some(), path, target=rules), split)
 
 
 def _validation(
-    held_out: Iterable[TrainingExample], path: Path, target: Target | TargetRules | None
+    examples: Iterable[TrainingExample], path: Path, rules: TargetRules | None, account: _Account
 ) -> WrittenFile | None:
     """The validation file, if there is a line for it. One of an earlier call, which has other lines, is removed."""
     beside = validation_path(path)
-    found = iter(held_out)
+    taken, split = _taken(examples, rules, account)
+    found = iter(taken)
     first = next(found, None)
     if first is None:
         beside.unlink(missing_ok=True)
         ledger_path(beside).unlink(missing_ok=True)
         return None
-    return write_jsonl(chain([first], found), beside, target=target)
+    return _told(write_jsonl(chain([first], found), beside, target=rules), split)
+
+
+def _taken(
+    examples: Iterable[TrainingExample], rules: TargetRules | None, account: _Account
+) -> tuple[Iterable[TrainingExample], SplitReport | None]:
+    """What the target takes of the examples, and what becomes of them. All that comes of one is for one file."""
+    if rules is None:
+        return examples, None
+    split = SplitReport()
+    return examples_for_target(examples, rules, on_skip=account.refused.add, report=split), split
+
+
+def _told(written: WrittenFile, split: SplitReport | None) -> WrittenFile:
+    """The file with what became of its examples; a warning says what the target trains beside them."""
+    if split is None:
+        return written
+    if split.trained_context:
+        logger.warning("%s: %s", written.path.name, split.says())
+    return replace(written, split=split)
 
 
 def _lines_of(of: TrainingFiles | _Account) -> list[str]:
@@ -248,7 +285,7 @@ def _lines_of(of: TrainingFiles | _Account) -> list[str]:
     lines += str(of.report).splitlines()
     if of.refused.total:
         lines.append(
-            f"{of.refused.total:,} left out, since the target would refuse them: {_counts(of.refused)}"
+            f"{of.refused.total:,} left out, wholly or in part, since the target would refuse them: {_counts(of.refused)}"
         )
     return lines
 
@@ -264,4 +301,15 @@ def _file_dict(file: WrittenFile) -> dict[str, Any]:
         "bytes": file.bytes,
         "sha256": file.sha256,
         "ledger": None if file.ledger is None else str(file.ledger),
+        "split": None if file.split is None else _split_dict(file.split),
+    }
+
+
+def _split_dict(split: SplitReport) -> dict[str, int]:
+    return {
+        "read": split.read,
+        "split": split.split,
+        "trained_context": split.trained_context,
+        "lost": split.lost,
+        "left_out": split.left_out,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, Required, TypedDict, TypeVar
 
@@ -36,8 +36,8 @@ class RunConditions(TypedDict, total=False):
     agents: str | Iterable[str] | None
     nodes: str | Iterable[str] | None
     agent_types: AgentType | Iterable[AgentType] | None
-    start_time: datetime | None
-    end_time: datetime | None
+    start_time: datetime | date | str | None
+    end_time: datetime | date | str | None
     filter: str | None
     trace_filter: str | None
     tree_filter: str | None

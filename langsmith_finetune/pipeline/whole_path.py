@@ -7,11 +7,13 @@ import inspect
 from collections.abc import Iterable
 from typing import Any, Unpack
 
+from langsmith_finetune._foundation.arguments import NOT_NEGATIVE, checked
 from langsmith_finetune.jobs.model import FineTunedModel
 from langsmith_finetune.pipeline.begin import begun_job
 from langsmith_finetune.pipeline.options import FinetuneOptions, with_options_of
 
 
+@checked(timeout=NOT_NEGATIVE)
 @with_options_of(begun_job)
 def finetune(
     runs: Iterable[Any] | None = None,
@@ -90,6 +92,7 @@ def finetune(
     return begun_job(runs, progress=progress, **options).wait(timeout, progress=progress)
 
 
+@checked(timeout=NOT_NEGATIVE)
 @with_options_of(begun_job)
 async def afinetune(
     runs: Iterable[Any] | None = None,

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import openai
 
+from langsmith_finetune._foundation.arguments import an_address, checked
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.targets.crusoe import CRUSOE
@@ -33,6 +34,7 @@ class CrusoeProvider(OpenAIProvider):
     largest_upload: int | None = None
     parameters: ClassVar = {"supervised": ("n_epochs", "batch_size", "learning_rate_multiplier")}
 
+    @checked(base_url=an_address)
     def __init__(
         self,
         api_key: str | None = None,

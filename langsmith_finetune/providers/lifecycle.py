@@ -14,10 +14,12 @@ from datetime import date
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from langsmith_finetune._foundation.arguments import checked, unknown_choice
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import NotSupportedError
+from langsmith_finetune.providers.values import Method
 
 logger = logger_of(__name__)
 
@@ -86,13 +88,14 @@ class Lifecycle:
         return max(0, (min(ends) - self.today).days) if ends else None
 
 
+@checked()
 def lifecycle_of(
     provider_name: str,
     model: str,
-    method: str = "supervised",
-    today: date | None = None,
+    method: Method = "supervised",
+    today: date | str | None = None,
     *,
-    shutdown_date: date | None = None,
+    shutdown_date: date | str | None = None,
 ) -> Lifecycle:
     """What is gone and what will end, by the data alone. Asks nobody.
 
@@ -103,10 +106,34 @@ def lifecycle_of(
         today: The day to judge by.
         shutdown_date: What the provider itself says of the model, where it was asked.
 
+    Raises:
+        ValueError: There is no such provider or method.
+
     Example:
         >>> lifecycle_of("openai", "gpt-4.1-mini-2025-04-14", "supervised", date(2027, 1, 5)).days_to_live
         9
     """
+    known = {entry["provider"] for entry in (*_data()["end"], *_data()["alive"])}
+    if provider_name not in known:
+        raise unknown_choice("provider_name", provider_name, sorted(known))
+    return _lifecycle_of(
+        provider_name,
+        model,
+        method,
+        cast("date | None", today),
+        shutdown_date=cast("date | None", shutdown_date),
+    )
+
+
+def _lifecycle_of(
+    provider_name: str,
+    model: str,
+    method: str,
+    today: date | None,
+    *,
+    shutdown_date: date | None,
+) -> Lifecycle:
+    """The same for a provider of the caller's own, too."""
     today = today or _today()
     base = model.removeprefix("ft:").split(":")[0]  # ft:gpt-4o-mini:org::id lives as long as its base
     data = _data()
@@ -167,7 +194,7 @@ def check_lifecycle(
     """
     name = host_name(provider)
     shutdown_date = _shutdown_date(provider, model) if asks else None
-    found = lifecycle_of(name, model, method, today, shutdown_date=shutdown_date)
+    found = _lifecycle_of(name, model, method, today, shutdown_date=shutdown_date)
     living = (
         f"Still available: {', '.join(found.alternatives)}" if found.alternatives else "No alternative known"
     )

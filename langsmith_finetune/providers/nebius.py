@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypedDict
 
 import openai
 
+from langsmith_finetune._foundation.arguments import an_address, checked
 from langsmith_finetune._foundation.json_values import id_from, text_from, word_from
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
@@ -65,8 +66,10 @@ class NebiusProvider(OpenAIProvider):
     key_variable: ClassVar = "NEBIUS_API_KEY"
     largest_upload: int | None = None
     parameters: ClassVar = {"supervised": tuple(NebiusParameters.__annotations__)}
+    parameter_types: ClassVar = NebiusParameters
     parameter_names: ClassVar = {"learning_rate": ("learning_rate", "learning_rate_multiplier")}
 
+    @checked(base_url=an_address)
     def __init__(
         self,
         api_key: str | None = None,

@@ -203,9 +203,9 @@ class _Preparation:
         """A line as it is sent, and whether it says anything else than the file does."""
         if self.has_own_form:
             return data, False
-        from langsmith_finetune.targets.registry import to_target  # noqa: PLC0415
+        from langsmith_finetune.targets.registry import row_of  # noqa: PLC0415
 
-        row = line_json(to_target(line, self.rules, where=where)) + b"\n"
+        row = line_json(row_of(line, self.rules, where)) + b"\n"
         return row, row != data and (not data or row != line_json(line) + b"\n")
 
     def _count(self, line: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
     runs = select_runs(project_name="support-bot", feedback={"user_score": 1})   # LangSmith, the newest first
     runs = runs_from_annotation_queue(queue_name="good answers")                 # a list that somebody keeps
+    runs = runs_of_traces(ids)                                                   # or of threads: runs_of_threads
     save_runs(runs, "runs.jsonl.gz")
     runs = run_files("runs.jsonl.gz")                                            # files and bulk exports
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
         runs_from_annotation_queue,
         runs_from_dataset,
         runs_from_experiment,
+        runs_of_threads,
+        runs_of_traces,
     )
     from langsmith_finetune.runs.roles import AgentType
     from langsmith_finetune.runs.select import select_runs
@@ -44,6 +47,8 @@ else:
                 "runs_from_annotation_queue",
                 "runs_from_dataset",
                 "runs_from_experiment",
+                "runs_of_threads",
+                "runs_of_traces",
             ],
             "langsmith_finetune.runs.roles": ["AgentType"],
             "langsmith_finetune.runs.select": ["select_runs"],
@@ -63,6 +68,8 @@ __all__ = [
     "runs_from_annotation_queue",
     "runs_from_dataset",
     "runs_from_experiment",
+    "runs_of_threads",
+    "runs_of_traces",
     "save_runs",
     "select_runs",
 ]

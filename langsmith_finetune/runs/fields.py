@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from langsmith_finetune._foundation.json_text import OBJECT, short_text
 from langsmith_finetune.examples.source import Note, RunSource
@@ -67,6 +68,11 @@ class RunPayload:
             return True
         events = self.events if isinstance(self.events, (list, tuple)) else ()
         return any(isinstance(event, Mapping) and event.get("name") == "new_token" for event in events)
+
+
+def is_id(run: Any) -> bool:
+    """True if this is a run's id."""
+    return issubclass(type(run), (str, UUID))  # not isinstance, which asks objects that may raise anything
 
 
 def getter(run: Any) -> Any:

@@ -8,16 +8,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from itertools import groupby
 from typing import Any
-from uuid import UUID
 
 from langsmith_finetune.errors import RunNotUsableError
+from langsmith_finetune.runs.fields import is_id
 
 _AT_ONCE = 100
-
-
-def is_id(run: Any) -> bool:
-    """True if this is a run's id."""
-    return issubclass(type(run), (str, UUID))  # not isinstance, which asks objects that may raise anything
 
 
 def ids_replaced(runs: Iterable[Any], client: Any) -> Iterator[Any]:

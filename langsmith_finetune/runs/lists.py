@@ -1,4 +1,4 @@
-"""Yields runs from a list: an annotation queue, a dataset, an experiment.
+"""Yields runs from a list: an annotation queue, a dataset, an experiment, ids of traces or of threads.
 
 A list mostly names roots of traces; what a model saw and said is in the llm runs below them, and those are
 what is given. A run that is an llm run itself stands for itself.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import uuid
 import warnings
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import langsmith
 
+from langsmith_finetune._foundation.arguments import an_id, check_many, checked
+from langsmith_finetune._foundation.passes import Source
 from langsmith_finetune._foundation.steps import Step
 from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.errors import RunNotUsableError
@@ -23,6 +25,8 @@ from langsmith_finetune.runs.langsmith.query import checked_limit, selection_of
 from langsmith_finetune.runs.langsmith.read_apis import PAGE_SIZE
 from langsmith_finetune.runs.langsmith.selection import Selection
 from langsmith_finetune.runs.langsmith.selection_state import SelectionState
+from langsmith_finetune.runs.langsmith.threads import ThreadRuns
+from langsmith_finetune.runs.langsmith.traces import TraceIds, trace_ids
 from langsmith_finetune.runs.langsmith.transport import RequestPlan, aconnected, aexecute, connected, execute
 from langsmith_finetune.runs.langsmith.window_reader import place_of
 from langsmith_finetune.runs.role_filter import several
@@ -36,6 +40,7 @@ ReviewStatus: TypeAlias = Literal["archived", "needs_my_review", "needs_others_r
 Client: TypeAlias = "langsmith.Client | langsmith.AsyncLangsmith | langsmith.Langsmith"
 
 
+@checked(queue_id=an_id)
 def runs_from_annotation_queue(
     client: Client | None = None,
     *,
@@ -67,6 +72,7 @@ def runs_from_annotation_queue(
     return _queue(client, queue_name, queue_id, status, limit)
 
 
+@checked(dataset_id=an_id)
 def runs_from_dataset(
     client: Client | None = None,
     *,
@@ -101,6 +107,7 @@ def runs_from_dataset(
     return _dataset(client, dataset_name, dataset_id, splits, limit)
 
 
+@checked(experiment_id=an_id)
 def runs_from_experiment(
     client: Client | None = None,
     *,
@@ -153,6 +160,83 @@ def runs_from_experiment(
     )
 
 
+@checked()
+def runs_of_traces(
+    ids: Iterable[Any], client: Client | None = None, *, limit: int | None = None
+) -> ListedRuns:
+    """Yield the llm runs of traces, in the order of the traces; in each, the oldest first.
+
+    The id of a trace is that of its root run. A run's id of any kind will do: what is given are the llm runs below it,
+    or the llm run itself.
+
+    Args:
+        ids: Ids (text or UUID), or runs, such as the roots that `client.list_runs(is_root=True)` gives. A list is
+            read again with each pass.
+        client: As for `select_runs`.
+        limit: At most so many llm runs. Default: all.
+
+    Yields:
+        Runs in the form of LangSmith's v2 API that did not fail, each once. A warning says how many of the ids are not
+        in LangSmith.
+
+    Raises:
+        TypeError: `ids` is a single one.
+        ValueError: `limit` is below 1, or an id is no UUID; of a one-shot iterable, when it is read.
+
+    Example:
+        >>> from langsmith_finetune.runs import runs_of_traces
+        >>> runs = runs_of_traces(["1f0f2f3e-5a63-4b0d-8f5c-0d7f0f0d2a3b"])  # nothing is requested yet
+    """
+    check_many("ids", ids, "ids of traces, or runs")
+    checked_limit(limit)
+    for _ in trace_ids(ids) if isinstance(ids, Collection) else ():
+        pass  # each is one
+    given = Source("ids", ids)
+    return ListedRuns(client, lambda: _LlmRuns(TraceIds(given), "list", limit, listed="ids"), "traces")
+
+
+@checked(project_id=an_id)
+def runs_of_threads(
+    ids: Iterable[Any],
+    client: Client | None = None,
+    *,
+    project_name: str | None = None,
+    project_id: str | uuid.UUID | None = None,
+    limit: int | None = None,
+) -> ListedRuns:
+    """Yield the llm runs of threads, which are conversations of several traces, thread by thread, the oldest first.
+
+    Args:
+        ids: Ids of threads, as the application gave them (`thread_id`, `session_id` or `conversation_id` in the
+            metadata). A list is read again with each pass.
+        client: As for `select_runs`.
+        project_name: The project that the threads are in; or give `project_id`.
+        project_id: The project's id.
+        limit: At most so many llm runs. Default: all.
+
+    Yields:
+        Runs in the form of LangSmith's v2 API that did not fail, each once. A warning names threads that have none.
+
+    Raises:
+        TypeError: `ids` is a single one.
+        ValueError: If not exactly one of `project_name` and `project_id` is given, or `limit` is below 1.
+        langsmith.utils.LangSmithNotFoundError: At the first run, if there is no such project.
+
+    Example:
+        >>> from langsmith_finetune.runs import runs_of_threads
+        >>> runs = runs_of_threads(["thread-17", "thread-18"], project_name="support-bot")  # nothing is requested yet
+    """
+    project = _one_of("project", project_name, project_id)
+    check_many("ids", ids, "ids of threads")
+    checked_limit(limit)
+    given = Source("ids", ids)
+    return ListedRuns(
+        client,
+        lambda: ThreadRuns(given, *project, limit),
+        f"threads of the project {project_name or project_id}",
+    )
+
+
 def _queue(
     client: Client | None,
     name: str | None,
@@ -191,11 +275,31 @@ def _one_of(what: str, name: str | None, given_id: str | uuid.UUID | None) -> tu
     return name, str(given_id) if given_id else None
 
 
+class _Listed(Protocol):
+    """One pass over a list."""
+
+    def more(self) -> RequestPlan[list[Run] | None]:
+        """The next runs; None at the end."""
+        ...
+
+    def tell_what_is_missing(self) -> None:
+        """Warn of what was listed and is not there."""
+        ...
+
+
 class _LlmRuns:
     """The llm runs of listed runs, a page of the list at a time."""
 
-    def __init__(self, items: QueueItems | ExampleSources, what: str, limit: int | None) -> None:
+    def __init__(
+        self,
+        items: QueueItems | ExampleSources | TraceIds,
+        what: str,
+        limit: int | None,
+        *,
+        listed: str = "",
+    ) -> None:
         self._items, self._what = items, what
+        self._things = listed or f"runs of the {what}"
         self._left = checked_limit(limit)
         self._lookup = IdLookup()
         self._listed, self._missing = 0, 0
@@ -248,7 +352,7 @@ class _LlmRuns:
         """Warn of listed runs that are not there any more, and of a list that gave nothing."""
         if self._missing:
             warnings.warn(
-                f"{self._missing} of {self._listed} runs of the {self._what} are not in LangSmith any more, "
+                f"{self._missing} of {self._listed} {self._things} are not in LangSmith any more, "
                 "or not in this workspace: it keeps runs for 14 days, or for 400",
                 stacklevel=3,
             )
@@ -256,8 +360,8 @@ class _LlmRuns:
             logger.warning("%s", self._items.emptiness)
         elif not self._given and self._missing < self._listed:
             logger.warning(
-                "none of %d runs of the %s is an llm run that did not fail, or has one below it",
-                self._listed - self._missing, self._what,
+                "none of %d %s is an llm run that did not fail, or has one below it",
+                self._listed - self._missing, self._things,
             )  # fmt: skip
 
 
@@ -267,7 +371,7 @@ class ListedRuns:
     explains_itself = True
     """It logs why it is empty."""
 
-    def __init__(self, client: Client | None, begin: Callable[[], _LlmRuns], what: str) -> None:
+    def __init__(self, client: Client | None, begin: Callable[[], _Listed], what: str) -> None:
         self._client, self._begin, self._what = client, begin, what
 
     def __repr__(self) -> str:

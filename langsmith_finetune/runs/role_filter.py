@@ -62,4 +62,6 @@ def several(what: str, given: str | Iterable[str] | None) -> tuple[str, ...]:
         raise TypeError(f"{what} must hold texts, not {type(others[0]).__name__}")
     if not values:
         raise ValueError(f"{what} is empty: leave it out where it is no condition")
+    if not all(value.strip() for value in values):
+        raise ValueError(f"{what} holds an empty text, which no run has: leave it out")
     return values

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import langsmith
 
+from langsmith_finetune._foundation.arguments import an_id, checked
 from langsmith_finetune.runs.langsmith.query import selection_of
 from langsmith_finetune.runs.langsmith.selection import Selection
 from langsmith_finetune.runs.langsmith.selection_state import SelectionState
 from langsmith_finetune.runs.roles import AgentType
 
 
+@checked(project_id=an_id)
 def select_runs(
     client: langsmith.Client | langsmith.Langsmith | langsmith.AsyncLangsmith | None = None,
     *,
@@ -29,8 +31,8 @@ def select_runs(
     agents: str | Iterable[str] | None = None,
     nodes: str | Iterable[str] | None = None,
     agent_types: AgentType | Iterable[AgentType] | None = None,
-    start_time: datetime | None = None,
-    end_time: datetime | None = None,
+    start_time: datetime | date | str | None = None,
+    end_time: datetime | date | str | None = None,
     filter: str | None = None,  # noqa: A002 - LangSmith's own name for it
     trace_filter: str | None = None,
     tree_filter: str | None = None,
@@ -66,7 +68,8 @@ def select_runs(
         agent_types: What the call was for: `"root"` is the application's own conversation, and leaves out
             sub-agents, middleware, compaction and titles. The server cannot tell, so that runs of the other
             types are read too, and passed over.
-        start_time: The first start time wanted; one without a time zone is UTC. Default: all since the
+        start_time: The first start time wanted: a `datetime`, a `date` (its first moment), or ISO text such as
+            `"2026-11-01"`; one without a time zone is UTC. Default: all since the
             project began (LangSmith's own default is the last 24 hours). Runs past the plan's retention,
             14 or 400 days, are gone; a warning says so where it is known.
         end_time: The first start time not wanted. Default: none.

@@ -11,7 +11,7 @@ from langsmith_finetune._foundation.line_bytes import line_json
 from langsmith_finetune.chat_format import LineKind, kind_of_line
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample
-from langsmith_finetune.examples.sound import line_of
+from langsmith_finetune.examples.sound import line_of, refuse_other_things
 from langsmith_finetune.targets.fix import fixed
 from langsmith_finetune.targets.length import Lengths
 from langsmith_finetune.targets.line import line_problems
@@ -167,6 +167,7 @@ class Checker:
     def take_examples(self, examples: Iterable[Example]) -> Iterator[_Found]:
         """The lines of examples, with a problem for each that JSON has no form for."""
         for number, example in enumerate(examples, start=1):
+            refuse_other_things(f"example {number - 1}", example)
             try:
                 yield number, line_of("", example), b""
             except InvalidExampleError as error:

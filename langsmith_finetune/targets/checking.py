@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, NOT_NEGATIVE, checked, many
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._foundation.steps import watched
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import replace as copied
-from langsmith_finetune.examples.sound import is_example, line_of, name_of
+from langsmith_finetune.examples.sound import is_example, line_of, name_of, refuse_other_things
 from langsmith_finetune.targets.checker import KEPT, Checker, Example
 from langsmith_finetune.targets.fix import fixed
 from langsmith_finetune.targets.line import line_problems
 from langsmith_finetune.targets.registry import Problem, RuleName, Target, TargetRules, rules_of
 from langsmith_finetune.targets.report import CheckReport
-from langsmith_finetune.targets.rules import WHY
 
 logger = logger_of(__name__)
 
 
+@checked(max_tokens=AT_LEAST_ONE, keep=NOT_NEGATIVE)
 def check(
     path_or_examples: str | Path | Iterable[Example],
     target: Target | TargetRules,
@@ -61,7 +62,7 @@ def check(
 
     Raises:
         ValueError: An option has no such value, or `tokens` is given and the target has no limit.
-        TypeError: A single example was given.
+        TypeError: A single example was given, or runs or chat sessions.
 
     Example:
         >>> line = {"messages": [{"role": "developer", "content": "Hi"}, {"role": "assistant", "content": ""}]}
@@ -71,8 +72,6 @@ def check(
         >>> check([line] * 10, "openai", fix=True).changes
         {'developer made system': 10}
     """
-    if unknown := set(ignore) - set(WHY):
-        raise ValueError(f"ignore= holds no rules of these names: {', '.join(sorted(unknown))}")
     if fixed_path is not None and not fix:
         raise ValueError("fixed_path= needs fix=True")
     rules = rules_of(target)
@@ -87,12 +86,12 @@ def check(
         show_content=show_content,
         on_problem=on_problem,
     )
-    if isinstance(path_or_examples, str | Path):
+    if isinstance(path_or_examples, (str, os.PathLike)):
         path = Path(path_or_examples)
         name, found = path.name, checker.read_file(path)
     else:
-        check_many("examples", path_or_examples, "examples or lines")
-        name, found = "examples", checker.take_examples(path_or_examples)
+        examples = many("examples", path_or_examples, "examples or lines")
+        name, found = "examples", checker.take_examples(examples)
     what = f"lines checked for {rules.name}"
     if fixed_path is None:
         for line in watched(what, found, goes_through=True):
@@ -105,6 +104,7 @@ def check(
     return checker.report(name, None if fixed_path is None else Path(fixed_path))
 
 
+@checked()
 def fix_examples(
     examples: Iterable[Example],
     target: Target | TargetRules,
@@ -126,8 +126,8 @@ def fix_examples(
         >>> next(fix_examples([example], "together")).changes
         ('parallel_tool_calls dropped',)
     """
-    check_many("examples", examples, "examples or lines")
-    rules, source = rules_of(target), Source("examples", examples)
+    source = Source("examples", many("examples", examples, "examples or lines"))
+    rules = rules_of(target)
     return Passes(lambda: _fixed(source, rules, on_skip))
 
 
@@ -138,6 +138,7 @@ def _fixed(
     kept = 0
     for index, example in enumerate(source):
         where = name_of(example, index)
+        refuse_other_things(where, example)
         try:
             line, changes = fixed(line_of(where, example), rules)
             if on_skip is not None:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, checked, many
 from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._foundation.tally import Tally
 from langsmith_finetune._printable import logger_of, printable
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample, replace
-from langsmith_finetune.examples.sound import is_example, line_of, name_of
+from langsmith_finetune.examples.sound import is_example, line_of, name_of, refuse_other_things
 from langsmith_finetune.targets.registry import RuleName, Target, TargetRules, rules_of
 from langsmith_finetune.targets.splitting import Context, SplitLine, Splitter
 
@@ -170,6 +170,7 @@ def told(example: AnyExample, split: SplitLine, target: str) -> Iterator[AnyExam
             yield replace(example, line=cast("Any", line), changes=(*example.changes, *changes))
 
 
+@checked(max_tokens=AT_LEAST_ONE)
 def examples_for_target(
     examples: Iterable[AnyExample | Mapping[str, Any]],
     target: Target | TargetRules,
@@ -198,7 +199,7 @@ def examples_for_target(
 
     Raises:
         InvalidExampleError: An example is not JSON, or the target has no form for an answer, and `on_skip` is not given.
-        TypeError: A single example was given; `report` is of another kind.
+        TypeError: A single example was given, or runs or chat sessions.
         ValueError: There is no such target; `context` is neither; `tokens` is given and there is no limit.
 
     Example:
@@ -214,13 +215,10 @@ def examples_for_target(
         for bedrock: 1 in, 1 out; 1 assistant message of the context in 1 line trained too, since bedrock has no weights
         example 0: context trained: 1
     """
-    check_many("examples", examples, "examples or lines")
+    source = Source("examples", many("examples", examples, "examples or lines"))
     rules = rules_of(target)
     splitter = Splitter(rules, context=context, tokens=tokens, max_tokens=max_tokens)
-    report = report if report is not None else SplitReport()
-    if not isinstance(report, SplitReport):
-        raise TypeError(f"report must be a SplitReport, not {type(report).__name__}: report=SplitReport()")
-    source, given = Source("examples", examples), report
+    given = report if report is not None else SplitReport()
     return Passes(lambda: _for_target(source, splitter, on_skip, given))
 
 
@@ -233,6 +231,7 @@ def _for_target(
     report.begin(splitter.rules.name)
     for index, example in enumerate(examples):
         where = name_of(example, index)
+        refuse_other_things(where, example)
         try:
             split = splitter.mended(line_of(where, example))
             error = split.error(where)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any
 
+from langsmith_finetune._foundation.arguments import returned
 from langsmith_finetune.targets.problems import Problems
 from langsmith_finetune.targets.rules import Problem, RuleName, TargetRules
 
@@ -44,7 +45,7 @@ class Lengths:
         if self._tokens is None and 4 * len(data or repr(line)) <= limit:
             return  # no character is more than four tokens, so most lines need no counting
         tokens = self._tokens or self._own_counter
-        count = tokens(line)
+        count = returned("tokens", tokens(line), int)
         if count > limit:
             counter = getattr(tokens, "count", None)  # a TokenCounter says how sure it is
             exact = counter is None or counter(line).exact

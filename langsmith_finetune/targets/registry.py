@@ -12,8 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.json_line import json_line
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.examples.example import AnyExample
+from langsmith_finetune.examples.sound import line_of, refuse_other_things
 from langsmith_finetune.targets.azure import AZURE
 from langsmith_finetune.targets.bedrock import BEDROCK
 from langsmith_finetune.targets.crusoe import CRUSOE
@@ -63,15 +66,16 @@ def rules_of(target: Target | TargetRules) -> TargetRules:
     return TARGETS[target]
 
 
+@checked()
 def to_target(
-    line: Mapping[str, Any], target: Target | TargetRules, *, where: str = "line"
+    line: Mapping[str, Any] | AnyExample, target: Target | TargetRules, *, where: str = "line"
 ) -> dict[str, Any]:
     """A training line as the row that a target reads. Pure: the line stays as it is.
 
     What is safe to fix is fixed first, as `check(..., fix=True)` does.
 
     Args:
-        line: A line of the OpenAI format, supervised or preference.
+        line: A line of the OpenAI format, supervised or preference; or an example, for its line.
         target: The target.
         where: What to call the line in errors: `"train.jsonl:17"`.
 
@@ -80,6 +84,7 @@ def to_target(
 
     Raises:
         InvalidExampleError: The target has no form for the line, or would refuse it; names the first problem.
+        TypeError: It is a run or a chat session.
         ValueError: There is no such target.
 
     Example:
@@ -88,13 +93,20 @@ def to_target(
         {'role': 'model', 'parts': [{'text': 'Hello!'}]}
     """
     rules = rules_of(target)
-    line, _ = fixed(json_line(where, line), rules)
+    refuse_other_things(where, line)
+    return row_of(line, rules, where)
+
+
+def row_of(line: Mapping[str, Any] | AnyExample, rules: TargetRules, where: str) -> dict[str, Any]:
+    """`to_target`, for the loops that call it once a line."""
+    line, _ = fixed(line_of(where, line), rules)
     for problem in line_problems(line, rules):
         if problem.severity == "error" and problem.rule not in TEXT_RULES:
             raise InvalidExampleError(where, problem.field, problem.found, problem.how_to_fix)
     return rules.to_row(line)
 
 
+@checked()
 def from_target(
     row: Mapping[str, Any], target: Target | TargetRules, *, where: str = "row"
 ) -> dict[str, Any]:
@@ -117,7 +129,12 @@ def from_target(
         >>> from_target(row, "gemini")
         {'messages': [{'role': 'user', 'content': 'Hi'}]}
     """
-    rules, row = rules_of(target), json_line(where, row)
+    return line_from(row, rules_of(target), where)
+
+
+def line_from(row: Mapping[str, Any], rules: TargetRules, where: str) -> dict[str, Any]:
+    """`from_target`, for the loops that call it once a row."""
+    row = json_line(where, row)
     try:
         return rules.from_row(row)
     except InvalidExampleError as error:

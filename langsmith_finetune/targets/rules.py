@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from langsmith_finetune._foundation.arguments import checked_fields
 from langsmith_finetune._printable import printable
 
 Target: TypeAlias = Literal[
@@ -138,6 +139,7 @@ def _as_it_is(line: Line) -> dict[str, Any]:
     return dict(line)
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRules:
     """What one target takes. Make your own with `dataclasses.replace(TARGETS["openai"], ...)`.

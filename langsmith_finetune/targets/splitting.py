@@ -27,10 +27,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from langsmith_finetune._foundation.json_line import json_line
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, checked
 from langsmith_finetune._foundation.json_text import OBJECT
 from langsmith_finetune.chat_format import kind_of_line
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.examples.example import AnyExample
+from langsmith_finetune.examples.sound import line_of, refuse_other_things
 from langsmith_finetune.targets.fix import fixed
 from langsmith_finetune.targets.length import Lengths
 from langsmith_finetune.targets.line import OUTPUTS, line_problems
@@ -76,8 +78,9 @@ class SplitLine:
         return InvalidExampleError(where, self.problem.field, found, self.problem.how_to_fix)
 
 
+@checked(max_tokens=AT_LEAST_ONE)
 def split_line(
-    line: Mapping[str, Any],
+    line: Mapping[str, Any] | AnyExample,
     target: Target | TargetRules,
     *,
     context: Context = "train",
@@ -95,7 +98,7 @@ def split_line(
     part of its input: their difference, which is what is learned, is the same. Lines with a label are never split.
 
     Args:
-        line: A line of the OpenAI format, of any kind.
+        line: A line of the OpenAI format, of any kind; or an example, for its line.
         target: The target.
         context: `"refuse"` leaves out answers that the target would train only together with their context.
         tokens: Counts the tokens of a line, as for `check`.
@@ -104,6 +107,7 @@ def split_line(
 
     Raises:
         InvalidExampleError: The line is not JSON.
+        TypeError: It is a run or a chat session.
         ValueError: There is no such target; `context` is neither; `tokens` is given and there is no limit.
 
     Example:
@@ -119,7 +123,8 @@ def split_line(
         (1, 1)
     """
     splitter = Splitter(rules_of(target), context=context, tokens=tokens, max_tokens=max_tokens)
-    return splitter.mended(json_line(where, line))
+    refuse_other_things(where, line)
+    return splitter.mended(line_of(where, line))
 
 
 class Splitter:
@@ -130,7 +135,7 @@ class Splitter:
         context: As for `split_line`, and so the others.
 
     Raises:
-        ValueError: `context` is neither; `tokens` is given and there is no limit.
+        ValueError: `tokens` is given and there is no limit.
     """
 
     def __init__(
@@ -141,8 +146,6 @@ class Splitter:
         tokens: Callable[[Mapping[str, Any]], int] | None = None,
         max_tokens: int | None = None,
     ) -> None:
-        if context not in ("train", "refuse"):
-            raise ValueError(f"context must be 'train' or 'refuse', not {context!r}")
         rules = rules if max_tokens is None else replace(rules, max_tokens=max_tokens)
         if tokens is not None and rules.max_tokens is None:
             raise ValueError(f"{rules.name} has one limit per model: pass max_tokens= with tokens=")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, NOT_NEGATIVE, checked, made
 from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_values import json_object
@@ -41,6 +42,10 @@ class FakeParameters(TypedDict, total=False):
     """Changes nothing but the fingerprint."""
 
 
+_OF_CHAT_MODELS = frozenset({"temperature", "max_tokens", "seed", "stop", "timeout", "max_retries", "top_p"})
+"""Settings of any host's chat model, which change nothing about answers that are prepared."""
+
+
 class FakeProvider(Provider):
     """Does what a provider does, but for the training. For tests of code that uses `FineTuneJob`.
 
@@ -67,6 +72,7 @@ class FakeProvider(Provider):
     poll_seconds = 1.0
     trains_folders = True
 
+    @checked(queued_seconds=NOT_NEGATIVE, training_seconds=NOT_NEGATIVE, steps=AT_LEAST_ONE)
     def __init__(
         self,
         folder: str | Path | None = None,
@@ -94,6 +100,7 @@ class FakeProvider(Provider):
         """The folder, or what tells these jobs in memory from any others."""
         return str(self.folder.absolute()) if self.folder else self._home
 
+    @checked(times=AT_LEAST_ONE)
     def fail(self, method: str, error: BaseException, *, after: bool = False, times: int = 1) -> None:
         """Let a method raise when it is next called.
 
@@ -115,7 +122,7 @@ class FakeProvider(Provider):
     def check_request(self, request: JobRequest) -> None:
         """Refuse parameters that are unknown."""
         super().check_request(request)
-        check_names(self.name, request.parameters, FakeParameters.__annotations__)
+        check_names(self.name, request.parameters, FakeParameters)
 
     def upload(
         self,
@@ -211,7 +218,8 @@ class FakeProvider(Provider):
         """A chat model that gives the prepared answers."""
         from langchain_core.language_models import FakeListChatModel  # noqa: PLC0415
 
-        return FakeListChatModel(responses=self._responses, **kwargs)
+        given = {name: value for name, value in kwargs.items() if name not in _OF_CHAT_MODELS}
+        return made(FakeListChatModel, "chat_model()", {"responses": self._responses}, given)
 
     def _called(self, method: str) -> BaseException | None:
         """Note the call down; raise what was asked for, or return it where the work comes first."""

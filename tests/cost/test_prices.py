@@ -104,8 +104,8 @@ def test_today_is_the_day_unless_another_is_given(monkeypatch):
 @pytest.mark.parametrize(
     ("tokens", "epochs", "text"),
     [
-        (-1, 1, "tokens must not be negative, but are -1"),
-        (1, 0, "n_epochs must be at least 1, but is 0"),
+        (-1, 1, "tokens must be at least 0, not -1"),
+        (1, 0, "n_epochs must be at least 1, not 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tokens, epochs, text):

@@ -130,7 +130,7 @@ BAD = {
         (10, "truncate"),
         "over_length must be 'raise', 'drop' or 'trim_oldest_turns', not 'truncate'",
     ),
-    "most": ((0, "drop"), "max_tokens must be 1 or more, not 0"),
+    "most": ((0, "drop"), "max_tokens must be at least 1, not 0"),
 }
 
 

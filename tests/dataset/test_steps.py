@@ -46,21 +46,10 @@ def liked(said, score, asked="Hi", key="liked"):
 RUN = wrap_openai_run(HELLO) | {"id": "run 0"}
 
 NOTHING = {
-    "a misspelt score": (
-        lambda: preferences_from_scores([liked("a", 1.0), liked("b", 0.0), example("c")], "likd"),
-        "preferences_from_scores gives nothing of 3 that it read: without the score (3). No example has the score 'likd': "
-        "they have 'liked' (2)",
-    ),
     "no scores at all": (
         lambda: labels_from_scores([example("a"), example("b")], "liked"),
-        "labels_from_scores gives nothing of 2 that it read: without the score (2). No example has the score 'liked': none has "
-        "any score. Feedback of LangSmith's is in example.source.scores where the run has it",
-    ),
-    "many other scores": (
-        lambda: labels_from_scores([liked("a", 1.0, key=f"k{n:02}") for n in range(12)], "liked"),
-        "labels_from_scores gives nothing of 12 that it read: without the score (12). No example has the score 'liked': they "
-        "have 'k00' (1), 'k01' (1), 'k02' (1), 'k03' (1), 'k04' (1), 'k05' (1), 'k06' (1), 'k07' (1), 'k08' (1), 'k09' (1) "
-        "and 2 others",
+        "labels_from_scores gives nothing of 2 that it read: without the score (2). No example has any score. "
+        "Feedback of LangSmith's is in example.source.scores where the run has it",
     ),
     "prompts that nobody answered twice": (
         lambda: preferences_from_scores([liked("a", 1.0), liked("b", 0.0, "Other")], "liked"),
@@ -132,11 +121,21 @@ def test_what_follows_on_an_empty_step_says_nothing_of_its_own(caplog):
     assert [message.partition(" ")[0] for message in caplog.messages] == ["preferences_from_scores"]
 
 
-def test_a_score_that_names_nothing_safe_is_escaped(caplog):
-    assert list(labels_from_scores([liked("a", 1.0, key="\x1b[2J\nforged")], "\x1b[1m")) == []
-    [message] = caplog.messages
-    assert "\x1b" not in message
-    assert "\n" not in message
+def test_a_score_that_no_example_has_is_refused_with_the_commonest_that_there_are():
+    examples = [liked("a", 1.0, key=f"k{n:02}") for n in range(12)] + [liked("b", 1.0, key="k11")]
+    with pytest.raises(ValueError) as caught:
+        list(labels_from_scores(examples, "liked"))
+    assert str(caught.value) == (
+        "labels_from_scores: none of 13 examples has the score 'liked'. There are 'k11' (2), 'k00' (1), 'k01' (1), 'k02' (1), "
+        "'k03' (1), 'k04' (1), 'k05' (1), 'k06' (1), 'k07' (1), 'k08' (1) and 2 others"
+    )
+
+
+def test_a_score_that_names_nothing_safe_is_escaped():
+    with pytest.raises(ValueError) as caught:
+        list(labels_from_scores([liked("a", 1.0, key="\x1b[2J\nforged")], "\x1b[1m"))
+    assert "\x1b" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_something_is_no_reason_to_speak(caplog):
@@ -167,11 +166,11 @@ def test_labels_of_one_kind_alone_are_told(scores, text, caplog):
     assert caplog.messages == ([f"labels_from_scores: {text}"] if text else [])
 
 
-def test_best_of_a_score_that_nobody_has_is_told(caplog):
-    examples = [liked("a", 1.0), liked("a", 0.0)]
-    assert len(list(drop_duplicates(examples, keep="best", score="likd"))) == 1
+def test_best_where_no_example_has_a_score_is_the_newest_and_is_told(caplog):
+    assert len(list(drop_duplicates([example("a"), example("a")], keep="best", score="liked"))) == 1
     assert caplog.messages == [
-        "drop_duplicates keeps the newest: no example has the score 'likd', they have 'liked' (2)"
+        "drop_duplicates keeps the newest. No example has any score. Feedback of LangSmith's is in example.source.scores where "
+        "the run has it"
     ]
 
 

@@ -275,7 +275,7 @@ def with_history(*messages):
 
 
 UNUSABLE = {
-    "a chain": ({**wrap_openai_run(HELLO), "run_type": "chain"}, "not_llm", "run_type must be llm"),
+    "a chain": ({**wrap_openai_run(HELLO), "run_type": "chain"}, "not_llm", "it is of the type chain; runs_of_traces(ids) gives the llm runs below it"),
     "an error": ({**wrap_openai_run(HELLO), "error": "boom"}, "failed", "the call ended in an error"),
     "a v2 error": ({**wrap_openai_run(HELLO), "status": "ERROR"}, "failed", "the call ended in an error"),
     "pending": (

@@ -476,7 +476,7 @@ def test_folder_named_like_the_model_means_nothing(server, create, tmp_path, mon
 @pytest.mark.parametrize("model", ["", "  "])
 def test_an_empty_model_is_refused(server, create, model):
     with pytest.raises(
-        ValueError, match=r"^model is empty; give the provider's name of a model, or a folder"
+        ValueError, match=r"^model is empty: it must be the name of a model or a folder, such as"
     ):
         create(model=model)
     assert server.requests == []
@@ -628,8 +628,8 @@ def test_an_object_that_is_no_provider_is_refused(create):
     with pytest.raises(TypeError) as caught:
         create(provider={"name": "mine"})
     assert str(caught.value) == (
-        "provider must be a Provider, such as LocalProvider(), not dict; one of your own inherits "
-        "langsmith_finetune.Provider"
+        "provider must be a Provider, such as LocalProvider() or an object of a class of yours that inherits "
+        "Provider, not dict"
     )
 
 
@@ -706,15 +706,15 @@ def test_a_file_of_another_kind_than_the_method_is_refused(server, create, tmp_p
         (
             {"method": "distillation"},
             ValueError,
-            "method must be one of 'supervised', 'dpo', 'kto', 'reinforcement', not 'distillation'",
+            "method must be 'supervised', 'dpo', 'kto' or 'reinforcement', not 'distillation'",
         ),
         (
             {"suffix": "x" * 65},
             ValueError,
             "openai: suffix has 65 characters, but may have 64; shorten it",
         ),
-        ({"max_cost_usd": -1}, ValueError, "max_cost_usd must not be negative, but is -1"),
-        ({"max_cost_usd": float("nan")}, ValueError, "max_cost_usd must not be negative, but is nan"),
+        ({"max_cost_usd": -1}, ValueError, "max_cost_usd must be at least 0, not -1"),
+        ({"max_cost_usd": float("nan")}, ValueError, "max_cost_usd must be a number, such as 5.0, not nan"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_sent(server, create, settings, kind, text):

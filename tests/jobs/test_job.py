@@ -978,7 +978,7 @@ def test_paths_may_be_strings(server, create, train):
 
 
 @pytest.mark.parametrize(
-    ("provider", "found"), [("openai", "'openai'"), (OpenAIProvider, "the class OpenAIProvider")]
+    ("provider", "found"), [("openai", "str"), (OpenAIProvider, "the class OpenAIProvider")]
 )
 def test_a_provider_is_an_object_not_a_name_or_a_class(train, provider, found):
     for make in (
@@ -987,7 +987,10 @@ def test_a_provider_is_an_object_not_a_name_or_a_class(train, provider, found):
     ):
         with pytest.raises(TypeError) as caught:
             make()
-        assert str(caught.value) == f"provider must be an object, such as LocalProvider(), not {found}"
+        assert str(caught.value) == (
+            "provider must be a Provider, such as LocalProvider() or an object of a class of yours that "
+            f"inherits Provider, not {found}"
+        )
 
 
 def test_a_notebook_shows_that_a_job_is_being_created(monkeypatch, train, create):

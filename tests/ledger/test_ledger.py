@@ -357,7 +357,9 @@ def test_what_is_not_there_is_named(tmp_path):
         Ledger.sources_of(path, 2)
     with pytest.raises(TypeError) as wrong:
         Ledger(path).seen(user_ids="ada")
-    assert str(wrong.value) == "user_ids must be a list of ids, not the single text 'ada'"
+    assert str(wrong.value) == (
+        'user_ids must be a list of texts, such as ["user-17"], not one text: put it into a list'
+    )
 
 
 def test_a_job_is_recorded_once_however_often_it_is_looked_at(tmp_path):

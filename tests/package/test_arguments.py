@@ -32,6 +32,7 @@ from langsmith_finetune.dataset import (
     examples_from_hf,
     fit_length,
     fold_traces,
+    labels_from_scores,
     preferences_from_candidates,
     preferences_from_corrections,
     preferences_from_edits,
@@ -109,7 +110,7 @@ def test_one_example_or_none_is_no_iterable_of_examples(name):
         assert refused(call, EXAMPLE) == f"{must} a single TrainingExample: examples=[example]"
         assert refused(call, HELLO) == f"{must} a single dict: examples=[example]"
     assert refused(call, None) == f"{must} None"
-    if name != "check":  # which takes a path
+    if name in ("write_jsonl", "count_tokens", "fix_examples"):  # the others take a path
         hint = "read_jsonl(path) reads the lines of a training file"
         assert refused(call, "train.jsonl") == f"{must} str: {hint}"
 
@@ -223,59 +224,62 @@ def test_a_source_that_is_none_is_told():
     assert str(caught.value) == "session 0: source must be a RunSource, not str"
 
 
-@pytest.mark.parametrize(
-    ("step", "call"),
-    [
-        ("fold_traces", fold_traces),
-        ("drop_duplicates", drop_duplicates),
-        ("fit_length", lambda examples: fit_length(examples, 10, len)),
-        ("preferences_from_scores", lambda examples: preferences_from_scores(examples, "k")),
-        ("preferences_from_experiments", lambda examples: preferences_from_experiments(examples, "k")),
-    ],
-)
-def test_a_step_is_told_what_is_no_training_example(step, call):
-    with pytest.raises(TypeError) as caught:
-        list(call([EXAMPLE, HELLO]))
-    assert str(caught.value) == (
-        f"{step} takes TrainingExample, but example 1 is a dict: TrainingExample(line=line) makes one of a line"
-    )
-    with pytest.raises(TypeError) as caught:
-        list(call([PREFERENCE]))
-    assert str(caught.value) == f"{step} takes TrainingExample, but example 0 is a PreferenceExample"
+STEPS = {
+    "fold_traces": fold_traces,
+    "drop_duplicates": drop_duplicates,
+    "fit_length": lambda examples: fit_length(examples, 10, len),
+    "labels_from_scores": lambda examples: labels_from_scores(examples, "k"),
+    "preferences_from_scores": lambda examples: preferences_from_scores(examples, "k"),
+    "preferences_from_experiments": lambda examples: preferences_from_experiments(examples, "k"),
+}
+OF_ANY_KIND = {"redact": redact, "train_validation_split": lambda given: train_validation_split(given)[0]}
 
 
-@pytest.mark.parametrize(
-    ("step", "call"),
-    [("redact", redact), ("train_validation_split", lambda given: train_validation_split(given)[0])],
-)
-def test_a_step_for_both_kinds_is_told_what_is_neither(step, call):
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_is_told_what_is_no_training_example(step):
     with pytest.raises(TypeError) as caught:
-        list(call([RUN_OBJECT]))
+        list(STEPS[step]([EXAMPLE, 5]))
+    assert str(caught.value) == f"{step} takes TrainingExample, but example 1 is a int"
+    for preference in (PREFERENCE, PREFERENCE.line):
+        with pytest.raises(TypeError) as caught:
+            list(STEPS[step]([preference]))
+        assert str(caught.value) == f"{step} takes TrainingExample, but example 0 is a PreferenceExample"
+
+
+@pytest.mark.parametrize("step", STEPS | OF_ANY_KIND)
+def test_a_run_for_an_example_is_told_what_makes_one(step):
+    with pytest.raises(TypeError) as caught:
+        list((STEPS | OF_ANY_KIND)[step]([RUN]))
+    assert str(caught.value) == "example 0 is a run: examples_from_runs(runs) makes examples of runs"
+
+
+@pytest.mark.parametrize("step", OF_ANY_KIND)
+def test_a_step_for_all_kinds_is_told_what_is_none(step):
+    with pytest.raises(TypeError) as caught:
+        list(OF_ANY_KIND[step]([RUN_OBJECT]))
     assert (
         str(caught.value)
         == f"{step} takes TrainingExample or PreferenceExample or LabelExample, but example 0 is a Run"
     )
     with pytest.raises(TypeError) as caught:
-        list(call([TrainingExample(line=HELLO, source="run 7")]))
+        list(OF_ANY_KIND[step]([TrainingExample(line=HELLO, source="run 7")]))
     assert str(caught.value) == f"{step}: the source of example 0 must be a RunSource, not str"
 
 
 def test_a_dict_of_splits_is_no_dataset():
     with pytest.raises(TypeError) as caught:
         next(examples_from_hf({"train": []}))
-    assert str(caught.value) == "dataset must be a datasets.Dataset, not dict"
+    assert str(caught.value) == "dataset must be a Dataset, not dict"
 
 
 @pytest.mark.parametrize("option", ["tags", "models", "names", "fields", "agents", "nodes"])
 def test_conditions_must_be_texts(option):
-    for given, text in (
-        (5, f"{option} must be text, or an iterable of texts, not int"),
-        ([5], f"{option} must hold texts, not int"),
-        ({"a": 1}, f"{option} must be text, or an iterable of texts, not dict"),
-    ):
+    form = "a list of texts, such as [" if option == "fields" else "text, or a list of texts, such as ["
+    for given, found in ((5, "not 5"), ([5], "not one with 5 in it"), ({"a": 1}, "not dict")):
         with pytest.raises(TypeError) as caught:
             select_runs(project_name="p", **{option: given})
-        assert str(caught.value) == text
+        assert str(caught.value).startswith(f"{option} must be {form}")
+        assert str(caught.value).endswith(found)
 
 
 LINES = {

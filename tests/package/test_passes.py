@@ -185,6 +185,64 @@ def test_other_sources_of_a_step_are_held_to_the_same():
             list(pairs)
 
 
+def test_lines_tables_and_paths_start_again_as_examples_do(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    written = write_jsonl(EXAMPLES, tmp_path / "train.jsonl")
+    for given in (
+        [HELLO, BYE],
+        pandas.DataFrame([HELLO, BYE]),
+        written,
+        str(written.path),
+        read_jsonl(written.path),
+    ):
+        kept = drop_duplicates(given)
+        assert [example.line for example in kept] == [example.line for example in kept] == [HELLO, BYE]
+        assert [next(kept), *kept] == [*kept]
+    kept = redact(iter([HELLO, BYE]))
+    assert len([*kept]) == 2
+    with pytest.raises(RuntimeError, match=r"^examples is a list_iterator, which gives its items only once"):
+        list(kept)
+
+
+def test_a_step_over_what_is_empty_says_what_it_was_given_and_once(tmp_path, caplog):
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    assert [*redact(fold_traces(empty))] == [*drop_duplicates(read_jsonl(empty))] == []
+    assert caplog.messages == ["read_jsonl gives nothing: empty.jsonl holds no lines"] * 2
+    caplog.clear()
+    assert [*redact(iter(()))] == []
+    [message] = caplog.messages
+    assert message.startswith(
+        "redact gives nothing: examples, a tuple_iterator, holds nothing; it gives its items only once"
+    )
+
+
+def test_a_dataset_loader_over_examples_starts_again(caplog):
+    examples = [{"id": "e1", "inputs": {"messages": HELLO["messages"][:1]}, "outputs": {"answer": "Hello!"}}]
+    loader = LangSmithDatasetChatLoader(examples=examples)
+    sessions = loader.lazy_load()
+    assert len([*sessions]) == len([*sessions]) == len(loader.load()) == 1
+    once = LangSmithDatasetChatLoader(examples=iter(examples))
+    assert len(once.load()) == 1
+    for again in (once.load, lambda: next(once.lazy_load())):
+        with pytest.raises(
+            RuntimeError, match=r"^examples is a list_iterator, which gives its items only once"
+        ):
+            again()
+    ended = (example for example in examples)
+    assert len([*ended]) == 1
+    with pytest.raises(RuntimeError, match=r"^examples is a generator, which gives its items only once"):
+        LangSmithDatasetChatLoader(examples=ended)
+    assert LangSmithDatasetChatLoader(examples=[]).load() == []
+    assert LangSmithDatasetChatLoader(examples=[{"id": "e2", "inputs": {}, "outputs": {}}]).load() == []
+    assert caplog.messages == [
+        "LangSmithDatasetChatLoader gives nothing: examples, a list, holds nothing",
+        "LangSmithDatasetChatLoader: none of 1 examples is a chat. The first: the inputs of the example hold no list of "
+        'messages, but nothing; write them as {"messages": [...]}',
+    ]
+    assert repr(loader) == "<LangSmithDatasetChatLoader of examples: 0 skipped in the last load>"
+
+
 def test_what_reads_files_starts_again(tmp_path):
     pytest.importorskip("datasets")
     save_runs(RUNS, tmp_path / "runs.jsonl")

@@ -112,3 +112,12 @@ print(langsmith_finetune.nothing)  # type: ignore[attr-defined]  # noqa: T201
 FineTuneJob.create("train.jsonl", model="m", provider=LocalProvider(), dry_run=True)  # type: ignore[call-arg]
 serve_command("m", "tgi")  # type: ignore[arg-type]
 training_examples([], train_on="answer")  # type: ignore[arg-type]
+
+
+def what_is_at_hand() -> None:
+    lines = [{"messages": [{"role": "user", "content": "Hi"}]}]
+    assert_type(fold_traces("train.jsonl"), Iterator[TrainingExample])
+    assert_type(drop_duplicates(lines), Iterator[TrainingExample])
+    examples = [TrainingExample(line={"messages": []})]
+    assert_type(train_validation_split(examples)[0], Iterator[TrainingExample])
+    select_runs(project_name="support-bot", start_time="2026-11-01")

@@ -9,7 +9,7 @@ import pytest
 from langsmith_finetune import InvalidExampleError, examples_from_runs, read_jsonl, write_jsonl
 from langsmith_finetune.dataset import drop_duplicates, fold_traces, redact, train_validation_split
 from langsmith_finetune.pipeline import write_training_files
-from langsmith_finetune.targets import fix_examples
+from langsmith_finetune.targets import examples_for_target
 from tests.support.rated_project import rated_runs
 
 
@@ -25,10 +25,9 @@ def test_files_are_those_of_the_steps_in_the_docstring(tmp_path):
     )
 
     examples = redact(drop_duplicates(fold_traces(examples_from_runs(runs))))
-    examples = fix_examples(examples, "openai")
     train, validation = train_validation_split(examples, validation_size=0.3, seed=4)
-    write_jsonl(train, tmp_path / "by-hand.jsonl", target="openai")
-    write_jsonl(validation, tmp_path / "by-hand.validation.jsonl", target="openai")
+    for side, name in ((train, "by-hand.jsonl"), (validation, "by-hand.validation.jsonl")):
+        write_jsonl(examples_for_target(side, "openai"), tmp_path / name, target="openai")
 
     assert files.training.path.read_bytes() == (tmp_path / "by-hand.jsonl").read_bytes()
     assert files.validation.path == tmp_path / "train.validation.jsonl"
@@ -75,20 +74,71 @@ def test_target_leaves_out_what_it_would_refuse_and_says_so(tmp_path):
     files = write_training_files(runs, tmp_path / "train.jsonl", target="local")
     assert files.training.count == 11
     assert files.refused.total == 1
-    assert "1 left out, since the target would refuse them: messages[].content[]" in str(files)
+    assert "1 left out, wholly or in part, since the target would refuse them: messages[].content[]" in str(
+        files
+    )
 
 
-def test_target_without_weights_gets_a_line_for_each_call(tmp_path):
+def two_turns():
+    """Two runs, of which the second goes on from the first."""
     asked = [{"role": "user", "content": "Hi"}]
     first, second = llm_runs(1)[0], llm_runs(1)[0]
     first["inputs"]["messages"] = asked
     said = first["outputs"]["choices"][0]["message"]
     second["id"] = "01a20272-c025-4739-87fb-a057d0d29999"
     second["inputs"]["messages"] = [*asked, said, {"role": "user", "content": "And?"}]
-    for target, lines in (("openai", 1), ("nebius", 2)):
-        files = write_training_files([first, second], tmp_path / f"{target}.jsonl", target=target)
-        assert files.training.count == lines
-    assert not any("weight" in m for line in read_jsonl(tmp_path / "nebius.jsonl") for m in line["messages"])
+    return first, second
+
+
+@pytest.mark.parametrize("target", ["openai", "nebius", "trl"])
+def test_calls_of_an_agent_are_one_line_for_every_target(target, tmp_path):
+    files = write_training_files(two_turns(), tmp_path / "train.jsonl", target=target)
+    assert files.training.count == files.training.split.written == 1
+    assert files.training.split.says() == ""
+    assert "weight" not in (tmp_path / "train.jsonl").read_text()
+
+
+def test_what_a_target_without_weights_trains_beside_the_answers_is_told(tmp_path, caplog):
+    first, second = two_turns()
+    second["inputs"]["messages"][1] = {"role": "assistant", "content": "Said by nobody here."}
+    second["trace_id"] = first["trace_id"]
+    told = "1 assistant message of the context in 1 line trained too, since nebius has no weights"
+    for target, lines, trained in (("openai", 1, 0), ("nebius", 1, 1)):
+        files = write_training_files([second], tmp_path / f"{target}.jsonl", target=target, train_on="last")
+        assert (files.training.count, files.training.split.trained_context) == (lines, trained)
+        assert files.to_dict()["training"]["split"]["trained_context"] == trained
+        assert (told in str(files)) is bool(trained)
+    assert caplog.messages == [f"nebius.jsonl: {told}"]
+    [line] = read_jsonl(tmp_path / "nebius.jsonl")
+    assert not any("weight" in message for message in line["messages"])
+
+
+def test_lines_of_one_example_are_on_one_side_and_in_the_ledger(tmp_path):
+    first, second = two_turns()
+    third = json.loads(json.dumps(second, default=str)) | {"id": "01a20272-c025-4739-87fb-a057d0d29998"}
+    third["inputs"]["messages"] += [
+        {"role": "assistant", "content": "Said by nobody here."},
+        {"role": "user", "content": "More?"},
+    ]
+    files = write_training_files([first, third], tmp_path / "train.jsonl", target="trl", validation_size=1e-9)
+    assert files.validation is None
+    assert (files.training.count, files.training.split.split) == (2, 1)
+    assert "train.jsonl: 1 line split, 2 lines from 1" in str(files)
+
+
+def test_a_target_that_refuses_every_example_gets_no_file(tmp_path):
+    path = tmp_path / "train.jsonl"
+    write_training_files(llm_runs(), path)
+    before = path.read_bytes()
+    runs = llm_runs(2)
+    for run in runs:
+        picture = {"type": "image_url", "image_url": {"url": "https://example.com/x.png"}}
+        run["inputs"]["messages"] = [{"role": "user", "content": [picture]}]
+    with pytest.raises(InvalidExampleError) as caught:
+        write_training_files(runs, path, target="local")
+    assert "left out, wholly or in part, since the target would refuse them" in str(caught.value)
+    assert f"The first that the target would refuse: {runs[0]['id']}" in str(caught.value)
+    assert path.read_bytes() == before
 
 
 def test_validation_file_of_an_earlier_call_is_removed_where_nothing_is_held_out(tmp_path):
@@ -123,7 +173,7 @@ def test_nothing_left_raises_with_the_reason_and_writes_nothing(runs, settings, 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("size", [1, -0.1, float("nan")])
+@pytest.mark.parametrize("size", [1, -0.1])
 def test_share_to_hold_out_must_leave_something(size, tmp_path):
     with pytest.raises(ValueError) as caught:
         write_training_files([], tmp_path / "train.jsonl", validation_size=size)

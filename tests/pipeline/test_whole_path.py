@@ -218,10 +218,10 @@ def test_lines_that_the_provider_would_refuse_are_left_out(liked, provider):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"feedbck": {"user_score": 1}}, "got an unexpected keyword argument 'feedbck'"),
+        ({"feedbck": {"user_score": 1}}, "finetune() takes no feedbck=: did you mean feedback=?"),
         (
             {"model": "m", "provider": "local"},
-            "provider must be an object, such as LocalProvider(), not 'local'",
+            "provider must be a Provider, such as LocalProvider() or an object of a class of yours that inherits Provider, not str",
         ),
         ({"provider": FakeProvider()}, "missing a required argument: 'model'"),
     ],

@@ -153,7 +153,7 @@ def test_a_bad_line_is_known_before_anything_is_sent(server, provider, tmp_path)
 
 
 def test_a_parameter_of_the_wrong_kind_is_refused(provider, tmp_path):
-    with pytest.raises(ValueError, match="must be a positive number"):
+    with pytest.raises(TypeError, match="huggingface: parameters: n_epochs must be a number"):
         provider.find_jobs(make(tmp_path, **QWEN, parameters={"n_epochs": "many"}))
 
 
@@ -366,7 +366,7 @@ def test_a_repository_that_never_answers_is_given_up(monkeypatch, tmp_path, form
     assert server.asked == []
 
 
-@pytest.mark.parametrize("timeout", ["", "4x", "soon", "-4h", "0"])
+@pytest.mark.parametrize("timeout", ["4x", "soon", "-4h", "0"])
 def test_a_timeout_that_is_no_time_is_refused(timeout):
     with pytest.raises(ValueError) as caught:
         HuggingFaceProvider("hf_made_up", timeout=timeout)

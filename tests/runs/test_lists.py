@@ -1,9 +1,10 @@
-"""Runs from annotation queues, datasets and experiments."""
+"""Runs from annotation queues, datasets and experiments, of traces and of threads."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from functools import partial
 
 import langsmith
 import pytest
@@ -13,6 +14,8 @@ from langsmith_finetune.runs.lists import (
     runs_from_annotation_queue,
     runs_from_dataset,
     runs_from_experiment,
+    runs_of_threads,
+    runs_of_traces,
 )
 from tests.support.langsmith_runs import NOW, client_of, number, traces
 from tests.support.standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
@@ -175,3 +178,133 @@ def test_a_list_that_does_not_exist_is_named(select, name, called):
             next(iter(select(client_of(server), **{f"{name}_name": "goood"})))
         with pytest.raises(LangSmithNotFoundError, match=f"no {called} with the id {number(1)} at"):
             next(iter(select(client_of(server), **{f"{name}_id": number(1)})))
+
+
+# --- traces and threads ---
+
+
+def test_traces_give_their_llm_runs_in_the_order_given(apis):
+    roots = [run for run in RUNS if run["id"] == root_of(7)]
+    given = [root_of(5), uuid.UUID(root_of(3)), number(4), *roots, root_of(5), {"id": root_of(9)}]
+    with LangSmith(RUNS, **apis) as server:
+        stream = runs_of_traces(given, client_of(server))
+        assert server.requests == []
+        assert ids(stream) == ids(stream) == [number(n) for n in (5, 3, 4, 7, 9)]
+        assert ids(runs_of_traces(given, client_of(server), limit=2)) == [number(5), number(3)]
+        assert ids(runs_of_traces([], client_of(server))) == []
+
+
+async def test_traces_give_their_llm_runs_without_blocking():
+    with LangSmith(RUNS) as server:
+        stream = runs_of_traces((root_of(n) for n in (2, 1)), client_of(server))
+        assert [run.id async for run in stream] == [number(2), number(1)]
+
+
+def test_traces_that_are_gone_are_counted():
+    with (
+        LangSmith(RUNS) as server,
+        pytest.warns(UserWarning, match=r"^1 of 2 ids are not in LangSmith any more"),
+    ):
+        assert ids(runs_of_traces([root_of(1), number(999)], client_of(server))) == [number(1)]
+
+
+def test_an_id_that_is_none_is_told_by_its_place():
+    for given in ([root_of(1), "t-1"], iter([root_of(1), "t-1"])):
+        with LangSmith(RUNS) as server, pytest.raises(ValueError) as caught:
+            list(runs_of_traces(given, client_of(server)))
+        assert str(caught.value) == (
+            "ids[1] must be the id of a trace or a run, which is a UUID, or a run, not 't-1'"
+        )
+    with pytest.raises(ValueError, match=r"^ids\[0\] must be the id of a trace .* not int$"):
+        runs_of_traces([5])
+
+
+def conversation(thread: str, *turns: int, key: str = "thread_id") -> list[dict]:
+    """A trace for each turn; its root alone names the thread where the key is not LangSmith's first."""
+    metadata = {"extra": {"metadata": {key: thread}}}
+    return [
+        run
+        for n in turns
+        for run in trace(run_id=number(n), started=NOW - timedelta(minutes=n), root=metadata, **metadata)
+    ]
+
+
+THREADS = [
+    *conversation("a", 30, 10), *conversation("b", 25, 26), *conversation("c", 20, key="session_id"),
+    *conversation("d", 21, key="conversation_id"), *trace(run_id=number(22), started=NOW),
+]  # fmt: skip
+
+
+def test_threads_give_their_llm_runs_thread_by_thread_the_oldest_first(apis):
+    with LangSmith(THREADS, **apis) as server:
+        client = client_of(server)
+        stream = runs_of_threads(["b", "a", "b"], client, project_name="support-bot")
+        assert server.requests == []
+        assert ids(stream) == ids(stream) == [number(n) for n in (26, 25, 30, 10)]
+        assert ids(runs_of_threads(["b", "a"], client, project_id=PROJECT_ID, limit=3)) == [
+            number(n) for n in (26, 25, 30)
+        ]
+        assert set(ids(runs_of_threads(["c", "d"], client, project_name="support-bot"))) == {
+            number(20),
+            number(21),
+        }
+
+
+def test_many_threads_take_few_requests():
+    runs = [run for n in range(50) for run in conversation(f"t-{n}", n)]
+    with LangSmith(runs) as server:
+        found = runs_of_threads((f"t-{n}" for n in range(50)), client_of(server), project_name="support-bot")
+        assert ids(found) == [number(n) for n in range(50)]
+        assert sum("runs/query" in request.path for request in server.requests) == 3
+
+
+async def test_threads_give_their_llm_runs_without_blocking():
+    with LangSmith(THREADS) as server:
+        stream = runs_of_threads(["a"], client_of(server), project_name="support-bot")
+        assert [run.id async for run in stream] == [number(30), number(10)]
+
+
+@pytest.mark.parametrize(
+    ("select", "name", "given", "count"),
+    [
+        (runs_of_traces, "runs_of_traces", [root_of(1)], 1),
+        (partial(runs_of_threads, project_name="support-bot"), "runs_of_threads", ["a"], 2),
+    ],
+)
+async def test_ids_that_come_only_once_are_read_once_and_no_ids_are_told(select, name, given, count, caplog):
+    runs = THREADS if count == 2 else RUNS
+    with LangSmith(runs) as server:
+        stream = select(iter(given), client_of(server))
+        assert len(ids(stream)) == count
+        with pytest.raises(RuntimeError, match=r"^ids is a list_iterator, which gives its items only once"):
+            ids(stream)
+        with pytest.raises(RuntimeError, match=r"^ids is a list_iterator"):
+            [run async for run in stream]
+        assert caplog.messages == []
+        assert ids(select([], client_of(server))) == []
+        assert [run async for run in select(iter(()), client_of(server))] == []
+    assert caplog.messages[0] == f"{name} gives nothing: ids, a list, holds nothing"
+    assert caplog.messages[1].startswith(
+        f"{name} gives nothing: ids, a tuple_iterator, holds nothing; it gives its"
+    )
+
+
+def test_roots_of_which_none_has_an_llm_run_are_told(caplog):
+    alone = [run | {"run_type": "tool"} for run in trace(run_id=number(7), started=NOW)]
+    with LangSmith(alone) as server:
+        assert ids(runs_of_traces([root_of(7)], client_of(server))) == []
+    assert caplog.messages == ["none of 1 ids is an llm run that did not fail, or has one below it"]
+
+
+def test_threads_without_runs_are_named(apis):
+    with LangSmith(THREADS, **apis) as server, pytest.warns(UserWarning, match="have no llm run") as warned:
+        assert ids(runs_of_threads(["x", "a"], client_of(server), project_name="support-bot"))
+    assert str(warned[0].message) == (
+        "1 threads have no llm run that did not fail in this project: 'x'. The id of a thread is what the application "
+        "calls it; runs_of_traces takes ids of traces"
+    )
+
+
+def test_a_thread_is_looked_for_in_a_project_that_there_is():
+    with LangSmith(THREADS) as server, pytest.raises(LangSmithNotFoundError):
+        next(iter(runs_of_threads(["a"], client_of(server), project_name="suport-bot")))

@@ -234,15 +234,17 @@ def test_rules_may_be_left_out():
     assert check([said(U, A)], "openai", ignore=["too_few"]).ok
     with pytest.raises(ValueError) as caught:
         check([], "openai", ignore=["to_few"])
-    assert str(caught.value) == "ignore= holds no rules of these names: to_few"
+    assert str(caught.value) == (
+        "ignore must be a list of names such as 'arguments', not 'to_few': did you mean 'too_few'?"
+    )
 
 
 def test_a_target_that_is_none_is_refused():
     with pytest.raises(ValueError) as caught:
         check([], "mistral")
     assert str(caught.value) == (
-        "target must be one of openai, azure, together, fireworks, nebius, crusoe, local, huggingface, trl, "
-        "gemini, bedrock, or TargetRules, not 'mistral'"
+        "target must be 'openai', 'azure', 'together', 'fireworks', 'nebius', 'crusoe', 'local', 'huggingface', "
+        "'trl', 'gemini', 'bedrock' or a TargetRules, not 'mistral'"
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import httpx2
 import openai
 
+from langsmith_finetune._foundation.arguments import an_address, checked, made
 from langsmith_finetune.providers.azure.deployments import OPEN_MODEL, AzureDeployments, is_open
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.values import JobRequest
@@ -64,6 +65,7 @@ class AzureProvider(AzureDeployments, OpenAIProvider):
     longest_suffix = 18
     result = "deployable"
 
+    @checked(endpoint=an_address, management_url=an_address)
     def __init__(
         self,
         endpoint: str | None = None,
@@ -138,7 +140,7 @@ class AzureProvider(AzureDeployments, OpenAIProvider):
             "http_client": _ChatClient(follow_redirects=False),
             "http_async_client": openai.DefaultAsyncHttpxClient(follow_redirects=False),
         }
-        return AzureChatOpenAI(**settings | kwargs)
+        return made(AzureChatOpenAI, "chat_model()", settings, kwargs)
 
 
 class _ChatClient(openai.DefaultHttpxClient):

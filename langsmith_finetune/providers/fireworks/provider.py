@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.arguments import an_address, checked, made
 from langsmith_finetune._foundation.json_values import (
     id_from,
     object_from,
@@ -79,6 +80,7 @@ class FireworksProvider(FireworksDeployments, FireworksFiles):
     poll_seconds = 20.0
     result = "deployable"
 
+    @checked(base_url=an_address)
     def __init__(
         self,
         api_key: str | None = None,
@@ -198,14 +200,14 @@ class FireworksProvider(FireworksDeployments, FireworksFiles):
             "api_key": self._api.api_key,
             "base_url": f"{self._api.base_url}/inference/v1",
         }
-        return ChatOpenAI(**settings | kwargs)
+        return made(ChatOpenAI, "chat_model()", settings, kwargs)
 
     # --- requests --------------------------------------------------------------------------------------
 
     def check_request(self, request: JobRequest) -> None:
         """Refuse what Fireworks cannot do, parameters that are not of the method, and a suffix of another form."""
         super().check_request(request)
-        check_names(self.name, request.parameters, FireworksParameters.__annotations__)
+        check_names(self.name, request.parameters, FireworksParameters)
         if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
             raise ValueError(
                 f"fireworks: suffix must be lower-case letters, digits and '-', beginning with a letter, got "

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.arguments import checked, made
 from langsmith_finetune._foundation.extras import missing, without_tqdm_warning
 from langsmith_finetune._foundation.json_values import id_from, object_from, time_from, word_from
 from langsmith_finetune._printable import printable_address
@@ -86,6 +87,7 @@ class HuggingFaceProvider(HuggingFaceFiles):
     poll_seconds = 15.0
     result = "deployable"
 
+    @checked()
     def __init__(
         self,
         token: str | None = None,
@@ -248,17 +250,18 @@ class HuggingFaceProvider(HuggingFaceFiles):
         if "base_url" in kwargs:
             from langchain_openai import ChatOpenAI  # noqa: PLC0415 - half a second that a job can do without
 
-            return ChatOpenAI(**{"model": model_id, "api_key": self._token() or "none"} | kwargs)
+            settings = {"model": model_id, "api_key": self._token() or "none"}
+            return made(ChatOpenAI, "chat_model()", settings, kwargs)
         from langsmith_finetune.providers.local import LocalChatModel  # noqa: PLC0415
 
-        return LocalChatModel(model=model_id, **kwargs)
+        return made(LocalChatModel, "chat_model()", {"model": model_id}, kwargs)
 
     # --- requests --------------------------------------------------------------------------------------
 
     def check_request(self, request: JobRequest) -> None:
         """Refuse what cannot be trained there: settings of the wrong kind, a model that is not on the Hub."""
         super().check_request(request)
-        check_names(self.name, request.parameters, LocalParameters.__annotations__)
+        check_names(self.name, request.parameters, LocalParameters)
         check_parameters(request.parameters, method=request.method)
         if request.suffix is not None and not _SUFFIX.fullmatch(request.suffix):
             raise ValueError(

@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.messages import (
@@ -26,6 +26,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json import parse_partial_json
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from langsmith_finetune._foundation.arguments import check_settings
 from langsmith_finetune.chat_template import messages_for_template
 from langsmith_finetune.errors import InvalidExampleError, NotSupportedError
 from langsmith_finetune.providers.local.extra import require_local_extra
@@ -72,6 +73,9 @@ class LocalChatModel(BaseChatModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
+    passed_over: ClassVar[frozenset[str]] = frozenset({"api_key", "timeout", "max_retries", "streaming"})
+    """Settings of any chat model of LangChain's that mean nothing in this process."""
+
     model_name: str = Field(alias="model")
     temperature: float | None = Field(default=None, ge=0)
     max_tokens: int = Field(default=512, gt=0)
@@ -83,6 +87,7 @@ class LocalChatModel(BaseChatModel):
 
     def __init__(self, **settings: Any) -> None:
         require_local_extra()
+        check_settings(type(self), "LocalChatModel()", settings)
         super().__init__(**settings)
 
     def bind_tools(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, checked
 from langsmith_finetune._foundation.html import card, concat, element
 from langsmith_finetune._printable import printable
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.examples.example import AnyExample
+from langsmith_finetune.examples.sound import line_of
 from langsmith_finetune.providers.local.extra import require_local_extra
 from langsmith_finetune.providers.local.joining import joined
 from langsmith_finetune.providers.local.preparing import (
@@ -47,6 +51,7 @@ class Preview:
     def __len__(self) -> int:
         return len(self.sequences)
 
+    @checked()
     def text(self, style: Literal["plain", "terminal"] = "plain") -> str:
         """The text of each sequence, with what is learned marked.
 
@@ -89,8 +94,9 @@ def _heading(one: TrainedSequence) -> str:
     return f"{one.where} {one.field}: {one.trained_tokens} of {len(one.input_ids)} tokens are learned{notes}"
 
 
+@checked()
 def preview(
-    line: Mapping[str, Any],
+    line: Mapping[str, Any] | AnyExample,
     *,
     model: str | Path | PreTrainedTokenizerBase,
     method: Method = "supervised",
@@ -99,7 +105,7 @@ def preview(
     """What a local training would learn of a line, token by token, by the function that the training uses.
 
     Args:
-        line: A training line, a preference or a line with a label. The template is adapted to this line alone; a
+        line: A training line, a preference or a line with a label; or an example, for its line. The template is adapted to this line alone; a
             training adapts it to its whole files, so thinking is switched off only where none of their answers holds
             reasoning.
         model: The model to start from, a folder or a name on the Hugging Face Hub, or its tokenizer.
@@ -116,6 +122,7 @@ def preview(
         ...     print(sequence.input_ids, sequence.labels, sequence.notes)
     """
     require_local_extra()
+    line = line_of("line", line)
     reader = reader_of([line], _opened(model), method=method, chat_template_kwargs=chat_template_kwargs)
     sequences = reader.sequences(line, "line")
     return Preview(tuple(joined(sequences) if method == "supervised" else sequences))
@@ -175,6 +182,7 @@ class Audit:
         return card(first, *others)
 
 
+@checked(max_length=AT_LEAST_ONE)
 def audit(
     file: str | Path,
     *,
@@ -233,6 +241,6 @@ def _kept(path: Path, reader: LineReader, found: Audit) -> Iterator[TrainedSeque
 
 
 def _opened(model: str | Path | PreTrainedTokenizerBase, *, max_length: int | None = None) -> OpenedModel:
-    if isinstance(model, (str, Path)):
+    if isinstance(model, (str, os.PathLike)):
         return opened_model(str(model), name=str(model), max_length=max_length)
     return OpenedModel(tokenizer=model, context=max_length)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.local.adaptation import adaptation_in
@@ -12,6 +13,7 @@ from langsmith_finetune.providers.local.extra import require_local_extra
 from langsmith_finetune.providers.local.model_folder import base_of, load_model
 
 
+@checked()
 def merge(model: str | Path, folder: str | Path, *, base_model: str | Path | None = None) -> Path:
     """Write an adapter and the model that it was trained on as one model, as servers and converters take it.
 

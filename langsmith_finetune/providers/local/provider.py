@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, checked, made
 from langsmith_finetune._foundation.json_values import count_from, numbers_from, time_from
 from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.errors import ProviderError
@@ -72,10 +73,9 @@ class LocalProvider(Provider):
     reads_lines_itself = True
     result = "folder"
 
+    @checked(processes=AT_LEAST_ONE)
     def __init__(self, runs_dir: str | Path = "finetune-runs", *, processes: int = 1) -> None:
         require_local_extra()
-        if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
-            raise ValueError(f"processes must be a whole number from 1, got {processes!r}")
         self.runs_dir = Path(runs_dir).absolute()
         self.processes = processes
 
@@ -112,6 +112,7 @@ class LocalProvider(Provider):
         """
         return check_by_template(request, self._model(request.model))
 
+    @checked()
     def check(
         self, file: str | Path, model: str | Path, *, method: Method = "supervised", **parameters: Any
     ) -> Audit:
@@ -244,7 +245,7 @@ class LocalProvider(Provider):
         """
         from langsmith_finetune.providers.local.chat import LocalChatModel
 
-        return LocalChatModel(model=model_id, **kwargs)
+        return made(LocalChatModel, "chat_model()", {"model": model_id}, kwargs)
 
     def _started(self, run: RunFolder) -> JobInfo:
         try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, NOT_NEGATIVE, checked, many
 from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.chat_format import LineKind, kind_of_line
+from langsmith_finetune.examples.sound import line_of
 from langsmith_finetune.providers.local.extra import no_progress_bars, require_local_extra
 from langsmith_finetune.providers.local.rows import Row, rows_of_line
 from langsmith_finetune.providers.values import Method
@@ -75,6 +77,7 @@ _SPECIAL_TOKENS = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
 _MARKUP = ["<tools>", "</tools>", "<tool_call>", "</tool_call>"]
 
 
+@checked(seed=NOT_NEGATIVE, vocabulary=AT_LEAST_ONE, context=AT_LEAST_ONE)
 def tiny_model(
     path: str | Path,
     examples: str | Path | Iterable[Any],
@@ -115,6 +118,8 @@ def tiny_model(
     from transformers.trainer_utils import set_seed
 
     rows = list(_rows(examples))
+    if not rows:
+        raise ValueError("examples is empty: the tokenizer is made of their texts")
     tokenizer = _tokenizer(rows, vocabulary)
     longest = max(len(tokenizer(text).input_ids) for text in _texts(rows, tokenizer))
     config = LlamaConfig(
@@ -147,14 +152,14 @@ def tiny_model(
 
 
 def _rows(examples: str | Path | Iterable[Any]) -> Iterator[Row]:
-    if isinstance(examples, str | Path):
+    if isinstance(examples, (str, os.PathLike)):
         path = Path(examples)
         for number, _, line in sound_lines(path, path.name):
             yield from rows_of_line(line, f"{path.name}:{number}", _METHODS[kind_of_line(line)])
         return
-    for number, example in enumerate(examples, start=1):
-        given = example if isinstance(example, Mapping) else example.line
-        line = json.loads(json.dumps(given))
+    for number, example in enumerate(many("examples", examples, "examples or lines"), start=1):
+        given = example if isinstance(example, Mapping) else getattr(example, "line", example)
+        line = line_of(f"example {number}", given)
         yield from rows_of_line(line, f"example {number}", _METHODS[kind_of_line(line)])
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import openai
 
+from langsmith_finetune._foundation.arguments import an_address, checked, made
 from langsmith_finetune._foundation.json_values import (
     id_from,
     number_from,
@@ -39,7 +40,7 @@ from langsmith_finetune.providers.openai.client import (
     status_code,
 )
 from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
-from langsmith_finetune.providers.openai.request import METADATA_KEY, PARAMETERS, job_body
+from langsmith_finetune.providers.openai.request import METADATA_KEY, PARAMETERS, OpenAIParameters, job_body
 from langsmith_finetune.providers.submission import check_names
 from langsmith_finetune.providers.values import (
     ENDED,
@@ -100,6 +101,9 @@ class OpenAIProvider(Provider):
     parameters: ClassVar[Mapping[Method, Sequence[str]]] = PARAMETERS
     """The names that `parameters` may have, by method."""
 
+    parameter_types: ClassVar[type] = OpenAIParameters
+    """The forms that they may have."""
+
     parameter_names: ClassVar[Mapping[str, Sequence[str]]] = {}
     """The names under which a job shows a parameter, where they are others."""
 
@@ -111,6 +115,7 @@ class OpenAIProvider(Provider):
 
     part_bytes: int = 64 << 20
 
+    @checked(base_url=an_address)
     def __init__(
         self,
         api_key: str | None = None,
@@ -362,12 +367,12 @@ class OpenAIProvider(Provider):
         }
         if self.client.base_url.host == "api.openai.com":
             settings["stream_usage"] = True  # ChatOpenAI's own default, which an explicit address undoes
-        return ChatOpenAI(**settings | kwargs)
+        return made(ChatOpenAI, "chat_model()", settings, kwargs)
 
     def check_request(self, request: JobRequest) -> None:
         """Refuse what this provider cannot do, and parameters that it does not know."""
         super().check_request(request)
-        check_names(self.name, request.parameters, self.parameters[request.method])
+        check_names(self.name, request.parameters, self.parameter_types, self.parameters[request.method])
 
     def _may_be(self, job: Mapping[str, Any], request: JobRequest) -> bool:
         """True if nothing shown about a job without metadata contradicts the request, apart from its files."""

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.arguments import an_address, checked, made
 from langsmith_finetune._foundation.json_values import id_from, text_from, time_from
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.http.api_key import ApiKey
@@ -74,6 +75,7 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
     poll_seconds = 20.0
     result = "deployable"
 
+    @checked(base_url=an_address)
     def __init__(
         self,
         api_key: str | None = None,
@@ -227,12 +229,12 @@ class TogetherProvider(TogetherDeployments, TogetherFiles):
             "api_key": self._api.api_key,
             "base_url": f"{self._api.base_url}/v1",
         }
-        return ChatOpenAI(**settings | kwargs)
+        return made(ChatOpenAI, "chat_model()", settings, kwargs)
 
     def check_request(self, request: JobRequest) -> None:
         """Refuse what Together cannot do, and parameters that it does not know."""
         super().check_request(request)
-        check_names(self.name, request.parameters, TogetherParameters.__annotations__)
+        check_names(self.name, request.parameters, TogetherParameters)
 
     def _jobs(self) -> Iterator[dict[str, Any]]:
         """All jobs that are ours to see."""

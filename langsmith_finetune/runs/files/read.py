@@ -8,20 +8,22 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sized
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 from uuid import UUID
 
 import msgspec
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many, checked, one_of
+from langsmith_finetune._foundation.form_kinds import time_from
 from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
+from langsmith_finetune.runs.files.json_array import elements, is_array
 from langsmith_finetune.runs.files.none_wanted import MOST_LOOKED_AT, why_none_wanted
 from langsmith_finetune.runs.files.roots import RatedRoots, RootFields
 from langsmith_finetune.runs.files.run_file import (
@@ -35,14 +37,20 @@ from langsmith_finetune.runs.files.run_file import (
     Wanted,
     holds_runs,
     is_os_error,
-    moment,
 )
 from langsmith_finetune.runs.role_filter import roles_of
 from langsmith_finetune.runs.roles import AgentType
 
+if TYPE_CHECKING:
+    FileSystem: TypeAlias = Any
+    """One of pyarrow's or of fsspec's."""
 logger = logger_of(__name__)
 
 
+RUN_TYPES = ("llm", "chain", "tool", "retriever", "embedding", "prompt", "parser")
+
+
+@checked(run_type=one_of(*RUN_TYPES), status=one_of("success", "error", "pending"))
 def run_files(
     paths: Paths,
     *,
@@ -52,25 +60,25 @@ def run_files(
     agents: str | Iterable[str] | None = None,
     nodes: str | Iterable[str] | None = None,
     agent_types: AgentType | Iterable[AgentType] | None = None,
-    start_time: datetime | None = None,
-    end_time: datetime | None = None,
-    filesystem: Any = None,
+    start_time: datetime | date | str | None = None,
+    end_time: datetime | date | str | None = None,
+    filesystem: FileSystem | None = None,
     decode: bool = True,
     trace_feedback: bool = True,
     on_skip: OnSkip | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the runs that lie in files, one at a time, as dicts of the fields that this library reads.
 
-    Reads JSON lines (`save_runs`, the `langsmith` command line, a dump of the SDK's runs), also as `.gz` and
-    `.zst`; and Parquet as LangSmith's bulk export writes it, in both format versions, where the conditions
-    also spare the reading of row groups. Memory does not grow with the files, but for `trace_feedback`.
+    Reads JSON lines (`save_runs`, the `langsmith` command line, a dump of the SDK's runs) and a JSON array of runs,
+    also as `.gz` and `.zst`; and Parquet as LangSmith's bulk export writes it, in both format versions, where the
+    conditions also spare the reading of row groups. Memory does not grow with the files, but for `trace_feedback`.
 
     Users rate the root of a trace. The files are therefore gone through twice: first for the feedback of roots,
     wherever they stand and whatever the conditions, which each run below them then has as `trace_feedback_stats`.
 
     Args:
         paths: Files, or folders to search (hidden files and the export's stray `tmp/` folders are left
-            out); on this machine, or URLs such as `s3://bucket/prefix` and `gs://bucket/prefix`. Files are
+            out, and `.json` files, which may be anything: give their own paths); on this machine, or URLs such as `s3://bucket/prefix` and `gs://bucket/prefix`. Files are
             read in the order of their names.
         project_id: Only runs of this project.
         run_type: Only runs of this type: `"llm"`, `"chain"`, `"tool"` and so on.
@@ -79,7 +87,8 @@ def run_files(
         nodes: Only runs of these nodes of a graph.
         agent_types: Only runs whose calls were for this: `"root"` leaves out all that stands beside the
             application's own conversation.
-        start_time: The first start time wanted; one without a time zone is UTC.
+        start_time: The first start time wanted: a `datetime`, a `date` (its first moment), or ISO text such as
+            `"2026-11-01"`; one without a time zone is UTC.
         end_time: The first start time not wanted.
         filesystem: A pyarrow or fsspec file system that holds the paths. Default: found from each path.
         trace_feedback: False reads the files once, and leaves the feedback of roots out. It takes about 200 bytes
@@ -89,7 +98,7 @@ def run_files(
             next. Without it, the first one raises.
 
     Raises:
-        ValueError: `agents`, `nodes` or `agent_types` is empty, or there is no such type.
+        ValueError: `agents`, `nodes` or `agent_types` is empty, or there is no such type or status.
         InvalidExampleError: A line, row group or file is broken; says which.
         FileNotFoundError: There is no such file, or no runs in the folder.
         ImportError: Parquet, `.zst` and object storage need pyarrow.
@@ -108,14 +117,11 @@ def run_files(
         project_id=str(project_id) if project_id else None,
         run_type=run_type.lower() if run_type else None,
         status=status.lower() if status else None,
-        start_time=start_time and moment(start_time),
-        end_time=end_time and moment(end_time),
+        start_time=time_from(start_time),
+        end_time=time_from(end_time),
         roles=roles_of(agents, nodes, agent_types),
     )
-    if isinstance(paths, (str, os.PathLike, RunFile)):
-        paths = [paths]
-    check_many("paths", paths, "paths")
-    given = Source("paths", paths)
+    given = Source("paths", _several(paths))
     skip = on_skip or _refuse
     return Passes(
         lambda: _read(given, filesystem, wanted, decode=decode, trace_feedback=trace_feedback, on_skip=skip)
@@ -178,10 +184,7 @@ def runs_of(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) -> 
 
 def files_of(paths: Paths, filesystem: Any = None) -> Iterator[RunFile]:
     """The files with runs under these paths, in the order of their names."""
-    if isinstance(paths, (str, os.PathLike, RunFile)):
-        paths = [paths]
-    check_many("paths", paths, "paths")
-    for each in paths:
+    for each in _several(paths):
         if isinstance(each, RunFile):
             yield each
             continue
@@ -197,6 +200,15 @@ def files_of(paths: Paths, filesystem: Any = None) -> Iterator[RunFile]:
         if not found:
             raise FileNotFoundError(f"{path} holds no files of runs: {', '.join(SUFFIXES)}")
         yield from found
+
+
+def _several(paths: Paths) -> Iterable[AnyPath]:
+    if isinstance(paths, (str, os.PathLike, RunFile)):
+        return [paths]
+    check_many("paths", paths, "paths")
+    if isinstance(paths, Sized) and not paths:
+        raise ValueError("paths is empty: there is no file to read runs from")
+    return paths
 
 
 def _local_files(path: str) -> list[str]:
@@ -221,18 +233,21 @@ def _pass_over(error: InvalidExampleError) -> None:
 
 
 def _json_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) -> Iterator[dict[str, Any]]:
-    number = 0
+    number, where = 0, f"{file.path}:{{}}".format
     try:
-        with _reading(file) as lines:
-            for number, data in enumerate(_bounded(lines), start=1):
-                text = data.removeprefix(b"\xef\xbb\xbf") if number == 1 else data
+        with _reading(file) as data:
+            texts, first = _bounded(data), 1
+            if is_array(data):
+                texts, first, where = elements(data, LONGEST_LINE), 0, f"{file.path}[{{}}]".format
+            for number, text in enumerate(texts, start=first):
+                text = text.removeprefix(b"\xef\xbb\xbf") if number == first else text  # noqa: PLW2901
                 if not text.strip():
                     continue
                 try:
                     row = (
                         _root_row(text)
                         if wanted.rated_roots
-                        else _row(f"{file.path}:{number}", text, wanted, decode=decode)
+                        else _row(where(number), text, wanted, decode=decode)
                     )
                 except InvalidExampleError as error:
                     on_skip(error)
@@ -241,10 +256,10 @@ def _json_runs(file: RunFile, wanted: Wanted, *, decode: bool, on_skip: OnSkip) 
                         yield row
     except (EOFError, OSError, zlib.error) as error:
         if isinstance(error, OSError) and is_os_error(file, error):
-            error.add_note(f"while reading {file.path}:{number + 1}")
+            error.add_note(f"while reading {where(number + 1)}")
             raise
         why = f"the file breaks off here or is damaged ({type(error).__name__})"
-        on_skip(InvalidExampleError(f"{file.path}:{number + 1}", "", why, "Write or copy it again"))
+        on_skip(InvalidExampleError(where(number + 1), "", why, "Write or copy it again"))
 
 
 LONGEST_LINE = 1 << 28

@@ -13,19 +13,21 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import checked, many
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import short_text
 from langsmith_finetune._foundation.passes import Source
 from langsmith_finetune._foundation.steps import watched
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
-from langsmith_finetune.runs.fields import getter
+from langsmith_finetune.runs.fields import getter, is_id
 from langsmith_finetune.runs.files.run_file import FIELDS, JSON_COLUMNS, decoded
+from langsmith_finetune.runs.unparsed import opened
 
 logger = logger_of(__name__)
 
 
+@checked()
 def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
     """Save runs as JSON lines, for `run_files` to read: what this library reads of them, and no more.
 
@@ -41,7 +43,8 @@ def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
 
     Raises:
         FileNotFoundError: There is no such folder.
-        InvalidExampleError: A run holds something that JSON has no form for.
+        InvalidExampleError: A run has no id, or holds something that JSON has no form for.
+        TypeError: It is an id.
 
     Example:
         >>> import tempfile
@@ -51,13 +54,15 @@ def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
         ...     print(Path(folder, "runs.jsonl").read_text(), end="")
         {"id":"d2a3","run_type":"llm","status":null,"start_time":null}
     """
-    check_many("runs", runs, "runs")
+    runs = many("runs", runs, "runs")
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
     count = 0
     with atomic_write(path) as file, _compressing(file, path.suffix) as out:
-        for run in watched(f"runs saved in {path.name}", runs, goes_through=True):
+        for given in watched(f"runs saved in {path.name}", runs, goes_through=True):
+            run = opened(given) if type(given) is bytes else given
+            _see_that_it_is_one(run, count)
             try:
                 line = _line(run)
             except Exception as error:  # noqa: BLE001 - objects that are no JSON can raise anything
@@ -74,6 +79,21 @@ def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
         why = "nothing came of the steps before" if source.explains_itself else source.emptiness
         logger.warning("save_runs wrote 0 runs into %s: %s", path.name, why)
     return count
+
+
+def _see_that_it_is_one(run: Any, index: int) -> None:
+    if is_id(run):
+        raise TypeError(
+            "save_runs takes runs, not ids: runs_of_traces(ids) gives the llm runs of traces, and "
+            "client.list_runs(id=ids) the runs themselves"
+        )
+    run_id = None
+    with suppress(Exception):
+        run_id = getter(run)("id")
+    if run_id is None:
+        raise InvalidExampleError(
+            f"run {index}", "id", f"is not there: a {type(run).__name__} is no run", "Give runs"
+        )
 
 
 def _name(run: Any, index: int) -> str:

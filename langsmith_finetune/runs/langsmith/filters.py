@@ -50,6 +50,13 @@ def has_metadata(key: str, value: str) -> str:
     return f"and({equals('metadata_key', key)}, {equals('metadata_value', value)})"
 
 
+def names_thread(thread_id: str) -> str:
+    """The run's metadata names this thread, under any of the keys that LangSmith looks for."""
+    # https://docs.langchain.com/langsmith/threads
+    keys = is_one_of("metadata_key", ("session_id", "conversation_id", "thread_id"))
+    return f"and({keys}, {equals('metadata_value', thread_id)})"
+
+
 def has_feedback(feedback: Mapping[str, float | str]) -> str | None:
     """For each key there is a feedback with that score.
 

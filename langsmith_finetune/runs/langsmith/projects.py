@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -229,6 +229,31 @@ class QueueItems:
         return ids
 
 
+class _Examples:
+    """The examples of a dataset, a page at a time."""
+
+    def __init__(self, select: Iterable[str], splits: Iterable[str] | None = None) -> None:
+        # As it is now: what is added or removed meanwhile does not move the pages.
+        self._which: dict[str, Any] = {"as_of": timestamp(datetime.now(UTC)), "order": "id"}
+        if splits is not None:
+            self._which["splits"] = list(splits)
+        self._select = list(select)
+        self._offset: int | None = 0
+        self._pages = Pages("examples of the dataset")
+
+    def rows(self, dataset_id: str) -> RequestPlan[list[dict[str, Any]] | None]:
+        """The next examples; None at the end."""
+        if self._offset is None:
+            return None
+        page = {"dataset": dataset_id, "select": self._select, "limit": PAGE_SIZE, "offset": self._offset}
+        path = "/api/v1/examples"
+        rows = rows_of((yield ApiCall(path, self._which | page)).data, path)
+        self._offset = self._offset + len(rows) if len(rows) >= PAGE_SIZE else None
+        following = None if self._offset is None else str(self._offset)
+        self._pages.turned([str(row.get("id")) for row in rows], cursor=following)
+        return rows
+
+
 class ExampleSources:
     """The ids of the runs that a dataset's examples were made from, a page at a time."""
 
@@ -239,26 +264,15 @@ class ExampleSources:
             f"no example of the dataset{f' in the splits {splits}' if splits else ''} names a run that it was made from; "
             "LangSmithDatasetChatLoader reads the examples themselves"
         )
-        # As it is now: what is added or removed meanwhile does not move the pages.
-        self._which: dict[str, Any] = {"as_of": timestamp(datetime.now(UTC)), "order": "id"}
-        if splits is not None:
-            self._which["splits"] = splits
-        self._offset: int | None = 0
-        self._pages = Pages("examples of the dataset")
+        self._examples = _Examples(["id", "source_run_id"], splits)
+        self._found: str | None = None
 
     def more(self) -> RequestPlan[list[str] | None]:
         """The next ids; None at the end."""
-        if self._offset is None:
-            return None
-        if "dataset" not in self._which:
-            self._which["dataset"] = yield from find_dataset(self._name, self._id)
-        page = {"select": ["id", "source_run_id"], "limit": PAGE_SIZE, "offset": self._offset}
-        path = "/api/v1/examples"
-        rows = rows_of((yield ApiCall(path, self._which | page)).data, path)
-        self._offset = self._offset + len(rows) if len(rows) >= PAGE_SIZE else None
-        following = None if self._offset is None else str(self._offset)
-        self._pages.turned([str(row.get("id")) for row in rows], cursor=following)
-        return _ids(rows, "source_run_id")
+        if self._found is None:
+            self._found = yield from find_dataset(self._name, self._id)
+        rows = yield from self._examples.rows(self._found)
+        return None if rows is None else _ids(rows, "source_run_id")
 
 
 def find_dataset(name: str | None, dataset_id: str | None = None) -> RequestPlan[str]:
@@ -266,36 +280,49 @@ def find_dataset(name: str | None, dataset_id: str | None = None) -> RequestPlan
     return (yield from _id_of("dataset", "/api/v1/datasets", "id", name, dataset_id))
 
 
-def fetch_dataset_lines(dataset_name: str, client: Any = None) -> Iterable[Any]:
-    """The training lines of a chat dataset, as LangSmith exports it.
+def fetch_dataset(name: str | None, dataset_id: str | None = None, client: Any = None) -> Iterator[Any]:
+    """The training lines of a chat dataset, as LangSmith exports it, as text; the examples of another, as dicts.
 
     Args:
-        dataset_name: The dataset's name.
+        name: The dataset's name; or give the id.
+        dataset_id: The dataset's id.
         client: As for `select_runs`, or any object with a method `read_dataset_openai_finetuning`.
     """
     kind = type(client)  # not isinstance: a mock of langsmith.Client passes for one
     ours = client is None or issubclass(kind, langsmith.Langsmith)
     # One that is signed in by a profile has no key that a client of ours could have.
     if not ours and not (issubclass(kind, langsmith.Client) and client.api_key):
-        lines: Iterable[Any] = client.read_dataset_openai_finetuning(dataset_name=dataset_name)
-        return lines
+        which = {"dataset_name": name} if dataset_id is None else {"dataset_id": dataset_id}
+        yield from client.read_dataset_openai_finetuning(**which)
+        return
     with connected(client) as api:
-        return execute(api, _dataset_lines(dataset_name))
+        row = execute(api, _row_of("dataset", "/api/v1/datasets", "id", name, dataset_id))
+        if row.get("data_type") != "kv":
+            yield from execute(api, _dataset_lines(row["id"]))
+            return
+        examples = _Examples(["id", "inputs", "outputs", "source_run_id"])
+        while (rows := execute(api, examples.rows(row["id"]))) is not None:
+            yield from rows
 
 
-def _dataset_lines(name: str) -> RequestPlan[list[str]]:
-    dataset_id = yield from find_dataset(name)
+def _dataset_lines(dataset_id: str) -> RequestPlan[list[str]]:
     path = f"/api/v1/datasets/{quote(dataset_id, safe='')}/openai_ft"
     text: str = (yield ApiCall(path, text=True)).data
     return [line for line in text.split("\n") if line.strip()]
 
 
 def _id_of(what: str, path: str, parameter: str, name: str | None, given_id: str | None) -> RequestPlan[str]:
+    found: str = (yield from _row_of(what, path, parameter, name, given_id))["id"]
+    return found
+
+
+def _row_of(
+    what: str, path: str, parameter: str, name: str | None, given_id: str | None
+) -> RequestPlan[dict[str, Any]]:
     rows = yield from listed_at(path, {parameter: [given_id]} if given_id else {"name": name})
     if not (row := asked_for(rows or [], name, given_id)):
         raise (yield from not_found(what, name, given_id))
-    found: str = row["id"]
-    return found
+    return row
 
 
 def _ids(rows: Iterable[dict[str, Any]], key: str) -> list[str]:

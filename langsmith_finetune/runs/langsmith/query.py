@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from langsmith_finetune._foundation.form_kinds import time_from
 from langsmith_finetune.runs.langsmith.filters import (
     all_of,
     any_of,
@@ -16,7 +17,7 @@ from langsmith_finetune.runs.langsmith.filters import (
     has_tag,
 )
 from langsmith_finetune.runs.langsmith.progress import Share
-from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS, run_fields, utc
+from langsmith_finetune.runs.langsmith.read_apis import RUN_FIELDS, run_fields
 from langsmith_finetune.runs.langsmith.selection_state import SelectionState, start_of
 from langsmith_finetune.runs.langsmith.window_reader import Condition, Conditions
 from langsmith_finetune.runs.role_filter import roles_of, several
@@ -38,8 +39,8 @@ def selection_of(
     agents: str | Iterable[str] | None = None,
     nodes: str | Iterable[str] | None = None,
     agent_types: str | Iterable[str] | None = None,
-    start_time: datetime | None = None,
-    end_time: datetime | None = None,
+    start_time: datetime | date | str | None = None,
+    end_time: datetime | date | str | None = None,
     filter: str | None = None,  # noqa: A002 - LangSmith's own name for it
     trace_filter: str | None = None,
     tree_filter: str | None = None,
@@ -60,7 +61,7 @@ def selection_of(
     checked_limit(limit)
     if sample is not None and not 0 < sample <= 1:
         raise ValueError(f"sample must be above 0 and at most 1, not {sample}: it is a fraction of the runs")
-    since, until = start_time and utc(start_time), end_time and utc(end_time)
+    since, until = time_from(start_time), time_from(end_time)
     if since and until and since >= until:
         raise ValueError("start_time must be before end_time: no run can be between them")
     tags, models, names = several("tags", tags), several("models", models), several("names", names)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune.runs.langsmith.read_apis import utc
 from langsmith_finetune.runs.langsmith.window_reader import (
     place_of,
@@ -50,6 +51,7 @@ class SelectionState:
         }
 
     @classmethod
+    @checked()
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """What `to_dict` gave.
 

@@ -398,7 +398,7 @@ def test_command_of_several_processes_is_torchruns(tmp_path):
         *("-P", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4", "-m"),
         *("langsmith_finetune.providers.local.train", str(tmp_path)),
     ]
-    with pytest.raises(ValueError, match="processes must be a whole number from 1, got 0"):
+    with pytest.raises(ValueError, match="processes must be at least 1, not 0"):
         LocalProvider(tmp_path, processes=0)
 
 

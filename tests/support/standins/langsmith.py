@@ -114,6 +114,7 @@ class LangSmith(StandIn):
         queues: dict[str, dict[str, list[str]]] | None = None,
         queue_items: bool = True,
         sources: dict[str, list[str | None]] | None = None,
+        kv_examples: dict[str, list[dict[str, Any]]] | None = None,
         experiments: Iterable[str] = (),
         feedback: bool = True,
     ) -> None:
@@ -134,6 +135,7 @@ class LangSmith(StandIn):
         self.queues = queues or {}  # by name, run ids by status
         self.queue_items = queue_items  # whether it has the endpoint for them
         self.sources = sources or {}  # by dataset name, the source runs of its examples
+        self.kv_examples = kv_examples or {}  # by the name of a dataset that is no chat dataset
         self.experiments = set(experiments)  # which projects are
         self.feedback = feedback  # whether it lists feedback
         starts = [_time(run["start_time"]) for run in self.runs]
@@ -202,7 +204,7 @@ class LangSmith(StandIn):
             case ("GET", "sessions", id_):
                 return self._project_stats(id_, request.query)
             case ("GET", "datasets"):
-                known = [*self.datasets, *self.sources]
+                known = [*self.datasets, *self.sources, *self.kv_examples]
                 wanted = request.query.get("name", known)
                 found = [self._dataset(name) for name in known if name in wanted]
                 ids = request.query.get("id", [row["id"] for row in found])
@@ -270,7 +272,7 @@ class LangSmith(StandIn):
             "id": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
             "name": name,
             "tenant_id": TENANT_ID,
-            "data_type": "chat",
+            "data_type": "kv" if name in self.kv_examples else "chat",
             "created_at": "2026-01-01T00:00:00Z",
             "modified_at": "2026-01-01T00:00:00Z",
             "example_count": len(self.datasets.get(name, self.sources.get(name, []))),
@@ -278,7 +280,7 @@ class LangSmith(StandIn):
         }
 
     def _dataset_name(self, dataset_id: str) -> str:
-        for name in [*self.datasets, *self.sources]:
+        for name in [*self.datasets, *self.sources, *self.kv_examples]:
             if self._dataset(name)["id"] == dataset_id:
                 return name
         raise Refused(404, "Dataset not found")
@@ -290,7 +292,8 @@ class LangSmith(StandIn):
             raise Refused(422, "limit must be at most 100")
         if "select" in query and not set(query["select"]) <= {"id", "source_run_id", "inputs", "outputs"}:
             raise Refused(422, "unknown select")
-        examples = [
+        name = self._dataset_name(dataset_id)
+        examples = self.kv_examples.get(name) or [
             {
                 "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{dataset_id}{n}")),
                 "dataset_id": dataset_id,
@@ -298,7 +301,7 @@ class LangSmith(StandIn):
                 "inputs": {},
                 "source_run_id": source,
             }
-            for n, source in enumerate(self.sources[self._dataset_name(dataset_id)])
+            for n, source in enumerate(self.sources[name])
         ]
         return examples[offset : offset + size]
 
