@@ -32,6 +32,7 @@ _SUCH_AS = {
     "max_tokens": "4096",
     "model": '"Qwen/Qwen3-0.6B"',
     "models": '["gpt-4o"]',
+    "models: dict": '{"before": base_model, "after": tuned_model}',
     "n_epochs": "3",
     "name": '"support-2026-11"',
     "names": '["ChatOpenAI"]',
@@ -109,7 +110,7 @@ def _said(kind: Kind, name: str, default: Any) -> list[str]:
     if kind.what == "path" and name in ("model", "base_model"):
         said = "the name of a model or a folder"
     if kind.what not in ("time", "day"):
-        example = _SUCH_AS.get(name, example)
+        example = _SUCH_AS.get(f"{name}: {kind.what}", _SUCH_AS.get(name, example))
     if isinstance(default, (int, float, str)) and not isinstance(default, bool) and default:
         example = f'"{default}"' if isinstance(default, str) else f"{default:.10g}"
     return [f"{said}, such as {example}"]

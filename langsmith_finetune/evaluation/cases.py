@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from langsmith_finetune._foundation.arguments import check_many
+from langsmith_finetune._foundation.arguments import check_many, checked
 from langsmith_finetune._foundation.json_text import compact_json
 from langsmith_finetune.chat_format import Message, Tool, kind_of_line, nameless, request_of_line
 from langsmith_finetune.dataset.describe import script_of
@@ -61,6 +61,7 @@ class Case:
         return bool(self.expected.get("tool_calls"))
 
 
+@checked()
 def cases_of(
     heldout: str | Path | Iterable[Any],
     *,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, NOT_NEGATIVE, checked
 from langsmith_finetune.evaluation.cases import Answers, Case
 from langsmith_finetune.evaluation.judge import (
     Judge,
@@ -26,6 +27,7 @@ from langsmith_finetune.evaluation.result import Evaluation
 from langsmith_finetune.evaluation.running import evaluated, planned
 
 
+@checked(max_usd=NOT_NEGATIVE, max_concurrency=AT_LEAST_ONE, batch_size=AT_LEAST_ONE, seed=NOT_NEGATIVE)
 def evaluate(
     models: Mapping[str, Model],
     heldout: str | Path | Iterable[Any],

@@ -12,6 +12,7 @@ from langsmith import Client
 from langsmith import evaluate as run_experiment
 from langsmith.schemas import Example, Run
 
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.html import card, facts, link
 from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.evaluation.answers import Answer
@@ -46,6 +47,7 @@ class LangSmithExperiments:
         return card("experiments", facts(self.experiments), page)
 
 
+@checked()
 def upload_to_langsmith(
     result: Evaluation,
     dataset_name: str,

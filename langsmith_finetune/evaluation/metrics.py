@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune.evaluation.answers import Answer, calls_of, text_of
 from langsmith_finetune.evaluation.calls import holds_calls, is_valid, same_calls, same_names
 from langsmith_finetune.evaluation.cases import Case
@@ -169,6 +170,7 @@ JUDGE = Metric(name="judge", score=lambda _case, _answer: None)
 """Which answer a judge prefers; its scores belong to pairs of models: 1 for the better answer."""
 
 
+@checked()
 def regex_match(pattern: str, *, name: str = "regex_match") -> Metric:
     r"""A metric: whether the answer's text holds what a regular expression describes.
 
@@ -177,19 +179,23 @@ def regex_match(pattern: str, *, name: str = "regex_match") -> Metric:
         name: What the metric is called.
 
     Raises:
-        re.error: It is no regular expression.
+        ValueError: It is no regular expression.
 
     Example:
         >>> regex_match(r"order \d+", name="names_the_order").name
         'names_the_order'
     """
-    compiled = re.compile(pattern)
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"pattern must be a regular expression: {error}") from None
     return Metric(name=name, score=lambda _, answer: compiled.search(answer.text) is not None)
 
 
 TrajectoryMode: TypeAlias = Literal["strict", "unordered", "subset", "superset"]
 
 
+@checked()
 def trajectory_match(mode: TrajectoryMode = "unordered", **settings: Any) -> Metric:
     """A metric: whether agentevals or openevals takes the calls of the answer for those recorded.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
+from langsmith_finetune._foundation.arguments import checked_fields
 from langsmith_finetune.evaluation.cases import Answers, Case
 from langsmith_finetune.evaluation.judge import Judge
 from langsmith_finetune.evaluation.metrics import Metric, Scorer
@@ -34,6 +35,7 @@ class EvaluateOptions(TypedDict, total=False):
     progress: bool
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """An evaluation that is asked for; every field is documented at `evaluate`."""
@@ -61,14 +63,29 @@ class Request:
         for name in self.models:
             if not isinstance(name, str) or not name:
                 raise TypeError(f"the names of models must be text, not {type(name).__name__}")
+        if isinstance(self.metrics, str):
+            raise TypeError('metrics must be a list of metrics, such as ["calls_match"], not one text')
         for setting in ("max_concurrency", "batch_size"):
-            value = getattr(self, setting)
-            if type(value) is not int or value < 1:
-                raise ValueError(f"{setting} must be a number from 1, not {value!r}")
+            if (value := getattr(self, setting)) < 1:
+                raise ValueError(f"{setting} must be 1 or more, not {value!r}")
         if not 0.5 <= self.confidence < 1:
             raise ValueError(f"confidence must be between 0.5 and 1, such as 0.95, not {self.confidence!r}")
-        if type(self.seed) is not int or self.seed < 0:
-            raise ValueError(f"seed must be a whole number from 0, not {self.seed!r}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, not {self.seed!r}")
+        self._check_prices()
+
+    def _check_prices(self) -> None:
+        for name, price in (self.usd_per_million_tokens or {}).items():
+            if not _is_price(price):
+                raise TypeError(
+                    f"usd_per_million_tokens[{name!r}] must be two numbers, for a million tokens in and for a million "
+                    "out, such as (0.4, 1.6)"
+                )
+        if unknown := (self.usd_per_million_tokens or {}).keys() - {*self.models, "judge"}:
+            raise ValueError(
+                f"usd_per_million_tokens names {', '.join(map(repr, sorted(unknown)))}, which is no model here: "
+                f"one of {', '.join(map(repr, self.models))}, or 'judge'"
+            )
 
     @property
     def judge_of_all(self) -> Judge | None:
@@ -90,6 +107,14 @@ class Request:
     def price_of(self, name: str) -> Price | None:
         """What a model's host asks, where the user says it."""
         return (self.usd_per_million_tokens or {}).get(name)
+
+
+def _is_price(given: Any) -> bool:
+    return (
+        isinstance(given, (tuple, list))
+        and len(given) == 2
+        and all(isinstance(one, (int, float)) and not isinstance(one, bool) and one >= 0 for one in given)
+    )
 
 
 def signature_of(function: Callable[..., Any]) -> Callable[[Twin], Twin]:

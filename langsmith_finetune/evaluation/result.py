@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, NOT_NEGATIVE, checked
 from langsmith_finetune._foundation.extras import missing
 from langsmith_finetune._printable import printable_line
 from langsmith_finetune.evaluation.answers import Answer
@@ -69,6 +70,7 @@ class Evaluation:
 
     # --- comparing -----------------------------------------------------------------------------------------------
 
+    @checked()
     def compare(
         self,
         before: str | None = None,
@@ -115,6 +117,7 @@ class Evaluation:
             if self._paired(metric, first, other, None)[1]
         )
 
+    @checked()
     def by_group(
         self, kind: str, before: str | None = None, after: str | None = None, *, metric: str | None = None
     ) -> Groups:
@@ -145,6 +148,7 @@ class Evaluation:
                 found[name] = self.compare(before, after, metric=chosen.name, where=is_in)
         return found
 
+    @checked()
     def assert_better(
         self,
         before: str | None = None,
@@ -175,6 +179,7 @@ class Evaluation:
                 f"{found.after} is not shown to be better than {found.before}{least}. {found}"
             )
 
+    @checked()
     def best(self, *, metric: str | None = None) -> Best:
         """The model with the best figure, and which others it is shown to be better than.
 
@@ -203,6 +208,7 @@ class Evaluation:
         )
         return Best(model=winner, metric=chosen.name, against=against)
 
+    @checked()
     def mean(self, model: str, metric: str | None = None) -> float | None:
         """The mean score of a model over the cases that a metric applies to; None where it applies to none.
 
@@ -221,6 +227,7 @@ class Evaluation:
         mean = sum(scores) / len(scores)
         return math.exp(mean) if found.unit == "log_ratio" else mean
 
+    @checked()
     def differences(
         self, before: str | None = None, after: str | None = None, *, metric: str | None = None
     ) -> list[CaseDifference]:
@@ -258,6 +265,7 @@ class Evaluation:
     def _repr_html_(self) -> str:
         return as_html(self)
 
+    @checked(cases=NOT_NEGATIVE)
     def to_markdown(self, *, cases: int = 0) -> str:
         """The verdicts and the table in Markdown, as for a pull request.
 
@@ -266,6 +274,7 @@ class Evaluation:
         """
         return as_markdown(self, cases=cases)
 
+    @checked(count=AT_LEAST_ONE)
     def show_cases(self, count: int = 10, *, metric: str | None = None) -> CaseView:
         """The cases with the worst differences between the first and the last model, to be read.
 

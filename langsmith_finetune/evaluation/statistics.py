@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.arguments import NOT_NEGATIVE, checked
 from langsmith_finetune._foundation.extras import missing
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def require_scipy() -> None:
         raise missing("evaluation", "scipy", "evaluation") from error
 
 
+@checked(seed=NOT_NEGATIVE)
 def paired_difference(
     differences: Sequence[float],
     conversations: Sequence[str],
@@ -105,6 +107,10 @@ def paired_difference(
 
     if not differences:
         raise ValueError("there are no differences to take the mean of")
+    if len(differences) != len(conversations):
+        raise ValueError(
+            f"conversations must name one for each of {len(differences)} differences, not {len(conversations)}"
+        )
     given = np.asarray(differences, dtype=float)
     _, places = np.unique(np.asarray(conversations), return_inverse=True)
     sums, sizes = np.bincount(places, given), np.bincount(places, np.ones_like(given))
@@ -138,6 +144,7 @@ def paired_difference(
     )
 
 
+@checked(better=NOT_NEGATIVE, worse=NOT_NEGATIVE)
 def exact_mcnemar(better: int, worse: int) -> float:
     """The p value of McNemar's exact test, two-sided: are as many answers better as are worse?
 
@@ -155,6 +162,7 @@ def exact_mcnemar(better: int, worse: int) -> float:
     return 1.0 if better + worse == 0 else float(binomtest(better, better + worse).pvalue)
 
 
+@checked()
 def answers_needed(
     points: float = 10.0, *, share_that_differs: float, confidence: float = 0.95, power: float = 0.8
 ) -> int:

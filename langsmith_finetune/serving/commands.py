@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, checked
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.jobs.model import FineTunedModel
@@ -68,6 +69,7 @@ class ServeCommand:
         return settings | ({"stop": list(self.stop)} if self.stop else {})
 
 
+@checked(context=AT_LEAST_ONE)
 def serve_command(
     model: FineTunedModel | str | Path,
     server: Server,

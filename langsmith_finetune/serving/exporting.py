@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.scratch import scratch_folder
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.jobs.model import FineTunedModel
@@ -36,6 +37,7 @@ _TOKENIZER = (
 _NAMES_CODE = ("config.json", "generation_config.json", "tokenizer_config.json")
 
 
+@checked()
 def export(
     model: FineTunedModel | str | Path,
     path: str | Path,

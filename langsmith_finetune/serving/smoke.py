@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages, convert_to_openai_messages
 
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, checked
 from langsmith_finetune._printable import printable
 from langsmith_finetune.chat_format import kind_of_line
 from langsmith_finetune.chat_template import messages_for_template
@@ -78,6 +79,7 @@ class SmokeTest:
         return printable("\n".join(lines))
 
 
+@checked(count=AT_LEAST_ONE, max_tokens=AT_LEAST_ONE)
 def smoke_test(
     model: FineTunedModel | str | Path,
     chat_model: BaseChatModel,
@@ -116,10 +118,6 @@ def smoke_test(
         >>> print(smoke_test("support-bot", served, "heldout.jsonl"))  # doctest: +SKIP
         5 of 5 prompts answered as in this process, with 3 tool calls; all with as many prompt tokens
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ValueError(f"count must be a whole number from 1, got {count!r}")
-    if compare not in ("answers", "calls"):
-        raise ValueError(f"compare must be 'answers' or 'calls', got {compare!r}")
     files = ModelFiles(model, base_model=base_model)
     asked = list(islice(_prompts(files, examples), count))
     if not asked:
@@ -130,6 +128,7 @@ def smoke_test(
     return SmokeTest(cases=tuple(map(compared.case, asked)))
 
 
+@checked(count=AT_LEAST_ONE, max_tokens=AT_LEAST_ONE)
 async def asmoke_test(
     model: FineTunedModel | str | Path,
     chat_model: BaseChatModel,

@@ -54,6 +54,16 @@ from langsmith_finetune.dataset import (
     train_validation_split,
     write_shards,
 )
+from langsmith_finetune.evaluation import (
+    aevaluate,
+    answers_needed,
+    evaluate,
+    exact_mcnemar,
+    paired_difference,
+    plan_evaluation,
+    regex_match,
+    trajectory_match,
+)
 from langsmith_finetune.jobs import Deployment, Journal
 from langsmith_finetune.ledger import Ledger
 from langsmith_finetune.pipeline import afinetune, finetune, write_training_files
@@ -80,6 +90,7 @@ from langsmith_finetune.runs import (
     runs_of_threads,
     runs_of_traces,
 )
+from langsmith_finetune.serving import export, serve_command, smoke_test
 from langsmith_finetune.targets import (
     TargetRules,
     examples_for_target,
@@ -161,6 +172,14 @@ T, V = TypeError, ValueError
 
 def row(call: Callable[..., object], error: type[Exception], *says: str) -> Mistake:
     return Mistake(call, error, says, in_folder="folder" in inspect.signature(call).parameters)
+
+
+ASKED = {"a": lambda messages: "b", "b": lambda messages: "c"}
+
+
+def asked(models: Any = ASKED, **settings: Any) -> Any:
+    """An evaluation of one line."""
+    return evaluate(models, [HELLO], **{"progress": False, **settings})
 
 
 MISTAKES = [
@@ -573,6 +592,54 @@ MISTAKES = [
     row(lambda: preferences_from_corrections([RUN], {"run_id": "r"}), T, "feedback must be an iterable of feedback"),
     row(lambda: preferences_from_corrections([RUN], None), T, "feedback must be an iterable of feedback, not None"),
     row(lambda: preferences_from_corrections([RUN], feedbacks=[]), T, "did you mean feedback=?"),
+    # --- evaluation ---
+    row(lambda: asked([lambda messages: "b"]), T, 'models must be a dict, such as {"before": base_model, ', "not list"),
+    row(lambda: asked({}), T, "models must name at least one model"),
+    row(lambda: asked({"a": None}), T, "models['a'] must be a chat model", "not NoneType"),
+    row(lambda: asked({"a": 5}), T, "models['a'] must be a chat model"),
+    row(lambda: asked(judge="gpt"), V, "names no folder and no provider's model", "openai:gpt-4.1-mini"),
+    row(lambda: evaluate(ASKED, 5), T, "heldout must be an iterable of lines or examples, not int"),
+    row(lambda: evaluate(ASKED, []), FineTuneError, "holds no answer to ask for"),
+    row(lambda: evaluate(ASKED, "nothere.jsonl"), FileNotFoundError, "nothere.jsonl"),
+    row(lambda: asked(metric=["exact_match"]), T, "evaluate() takes no metric=: did you mean metrics=?"),
+    row(lambda: asked(metrics=["exact_mtch"]), V, "there is no metric 'exact_mtch'", "exact_match"),
+    row(lambda: asked(metrics="exact_match"), T, 'metrics must be a list of metrics, such as ["calls_match"]'),
+    row(lambda: asked(answers="first"), V, "answers must be 'all', 'last' or a whole number", "'first'"),
+    row(lambda: asked(answers=0), V, "answers must be 'all', 'last' or a number from 1, not 0"),
+    row(lambda: asked(confidence="0.95"), T, "confidence must be a number, such as 0.95, not str"),
+    row(lambda: asked(confidence=95), V, "confidence must be between 0.5 and 1", "not 95"),
+    row(lambda: asked(seed="x"), T, "seed must be a whole number"),
+    row(lambda: asked(max_concurrency=0), V, "max_concurrency must be at least 1, not 0"),
+    row(lambda: asked(batch_size=True), T, "batch_size must be a whole number, such as 16, not True"),
+    row(lambda: asked(max_usd="5"), T, "max_usd must be a number"),
+    row(lambda: asked(usd_per_million_tokens={"a": 1}), T, "usd_per_million_tokens['a'] must be two numbers"),
+    row(lambda: asked(usd_per_million_tokens={"z": (1, 2)}), V, "names 'z', which is no model here", "'judge'"),
+    row(lambda: asked(groups="node"), T, "groups must be a function, not str"),
+    row(lambda: asked(progress="no"), T, "progress must be True or False, not str"),
+    row(lambda: asked(results=5), T, "results must be a path"),
+    row(lambda: asyncio.run(aevaluate(ASKED, [HELLO], seed=-1)), V, "seed must be 0 or more, not -1"),
+    row(lambda: plan_evaluation(ASKED, [HELLO], batch_size=0), V, "batch_size must be 1 or more, not 0"),
+    row(lambda: asked().compare("a", "c"), V, "there is no model 'c'", "there are a, b"),
+    row(lambda: asked().assert_better(by=5), V, "by must be a share between -1 and 1"),
+    row(lambda: asked().assert_better(by="5"), T, "by must be a number"),
+    row(lambda: asked().show_cases("3"), T, "count must be a whole number"),
+    row(lambda: answers_needed("10", share_that_differs=0.1), T, "points must be a number"),
+    row(lambda: exact_mcnemar(-1, 2), V, "better must be at least 0, not -1"),
+    row(lambda: paired_difference([1.0, 0.0], ["a"]), V, "conversations must name one for each of 2 differences"),
+    row(lambda: regex_match("("), V, "pattern must be a regular expression: missing )"),
+    row(lambda: regex_match(5), T, "pattern must be text"),
+    row(lambda: trajectory_match("strct"), V, "did you mean 'strict'?"),
+    # --- serving ---
+    row(lambda: serve_command("x", "vlm"), V, "server must be 'vllm', 'sglang'", "did you mean 'vllm'?"),
+    row(lambda: serve_command("x", "vllm", prot=80), T, "did you mean port=?"),
+    row(lambda: serve_command("x", "vllm", port="80"), T, "port must be a whole number"),
+    row(lambda: serve_command("x", "vllm", port=70000), V, "port must be a whole number from 1 to 65535"),
+    row(lambda: serve_command(None, "vllm"), T, "model must be a FineTunedModel or the name of a model or a folder"),
+    row(lambda: export("x", "y", format="ggf"), V, "format must be 'safetensors'", "did you mean 'gguf'?"),
+    row(lambda: export("x", "y", format="gguf", quantization=4), T, "quantization must be text"),
+    row(lambda: export("x", 5), T, "path must be a path"),
+    row(lambda: smoke_test("x", "http://127.0.0.1"), T, "chat_model must be a BaseChatModel, not str"),
+    row(lambda: smoke_test("x", "y", counts=3), T, "did you mean count=?"),
     # --- parameters of hosts ---
     row(trained_with(lambda: OpenAIProvider(api_key="k"), n_epochs="three"), V, "openai: parameters: n_epochs", "auto"),
     row(trained_with(lambda: OpenAIProvider(api_key="k"), n_epochs=2.5), T, "n_epochs must be", "2.5"),
