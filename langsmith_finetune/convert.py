@@ -167,6 +167,19 @@ def examples_from_runs(
     return Passes(made)
 
 
+def example_of_run(run: Any) -> TrainingExample:
+    """`examples_from_runs` of one run, for the loops that ask for one at a time.
+
+    Raises:
+        RunNotUsableError: It cannot be an example.
+    """
+    if (example := _quick_example(run, "all")) is not None:
+        return example
+    _refuse_id(run)
+    conversation, read_from = read_full(run)
+    return TrainingExample(line=_line(conversation, "all"), source=read_from)
+
+
 def _tell_of_runs(skipped: Counter[str], used: int, source: Source[Any], *, each_was_told: bool) -> None:
     """Log how many runs were left out; if that were all, why."""
     if skipped and not used:

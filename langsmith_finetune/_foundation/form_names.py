@@ -60,6 +60,7 @@ _SUCH_AS = {
 
 _OF_CLASS = {
     "DatasetReport": "a DatasetReport, such as DatasetReport()",
+    "SplitReport": "a SplitReport, such as SplitReport()",
     "Provider": "a Provider, such as LocalProvider() or an object of a class of yours that inherits Provider",
 }
 

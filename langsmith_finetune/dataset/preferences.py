@@ -10,7 +10,7 @@ from langsmith_finetune._foundation.arguments import NOT_NEGATIVE, checked, many
 from langsmith_finetune._foundation.json_text import OBJECT, short_text
 from langsmith_finetune._foundation.passes import Source
 from langsmith_finetune.chat_format import PreferenceInput, TrainingMessage
-from langsmith_finetune.convert import examples_from_runs
+from langsmith_finetune.convert import example_of_run
 from langsmith_finetune.dataset.corrections import (
     NOT_AMONG_THEM,
     CorrectedRuns,
@@ -305,11 +305,12 @@ def _rerun(example: TrainingExample, outputs: Any, run_id: str) -> dict[str, Any
     return {"id": run_id, "run_type": "llm", "status": "success", "inputs": inputs, "outputs": outputs}
 
 
-def _examples(runs: list[Any], this: StepPass) -> Iterator[TrainingExample]:
-    def skip(error: RunNotUsableError) -> None:
-        this.add("not usable", error.run_id, detail=error.reason)
-
-    return examples_from_runs(runs, on_skip=skip)
+def _examples(runs: Iterable[Any], this: StepPass) -> Iterator[TrainingExample]:
+    for run in runs:
+        try:
+            yield example_of_run(run)
+        except RunNotUsableError as error:
+            this.add("not usable", error.run_id, detail=error.reason)
 
 
 def _candidates(run: Any) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.html import card, table
 from langsmith_finetune._foundation.tables import data_frame
 from langsmith_finetune._foundation.tally import Tally
@@ -66,9 +65,10 @@ class DatasetReport:
         """List a step, so that they stand in the order in which they were added."""
         self.read[step] += 0
 
-    @checked()
     def add(self, change: DatasetChange) -> None:
         """Count a change, and keep it if it is among its step's first."""
+        if not isinstance(change, DatasetChange):  # by hand: the steps call this in their loops
+            raise TypeError(f"change must be a DatasetChange, not {type(change).__name__}")
         step = self.changes.setdefault(change.step, Tally(lambda change: change.what))
         step.add(change)
 

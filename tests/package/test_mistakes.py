@@ -568,7 +568,7 @@ MISTAKES = [
     row(lambda: examples_for_target(HELLO, "openai"), T, "not a single dict: examples=[example]"),
     row(lambda: examples_for_target([HELLO], "openai", contxt="refuse"), T, "did you mean context=?"),
     row(lambda: examples_for_target([HELLO], "openai", context="drop"), V, "context must be 'train' or 'refuse'"),
-    row(lambda: examples_for_target([HELLO], "openai", report=DatasetReport()), T, "must be a SplitReport", "DatasetReport"),
+    row(lambda: examples_for_target([HELLO], "openai", report=DatasetReport()), T, "a SplitReport, such as SplitReport(), not DatasetReport"),
     row(lambda: examples_for_target([HELLO], "openai", max_tokens=0), V, "max_tokens must be at least 1, not 0"),
     row(lambda: examples_for_target([HELLO], "openai", on_skip=[]), T, "on_skip must be a function, not list"),
     row(lambda: list(examples_for_target([RUN], "openai")), T, "is a run: examples_from_runs(runs) makes examples"),

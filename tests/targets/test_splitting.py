@@ -361,14 +361,14 @@ def test_settings_are_named():
     with pytest.raises(ValueError) as caught:
         split_line(said(U, A), "local", tokens=len)
     assert str(caught.value) == "local has one limit per model: pass max_tokens= with tokens="
-    with pytest.raises(ValueError, match=r"^target must be one of"):
+    with pytest.raises(ValueError, match=r"^target must be 'openai', .* or a TargetRules, not 'nowhere'$"):
         split_line(said(U, A), "nowhere")
 
 
 def test_a_report_of_the_steps_is_none_of_splitting():
     with pytest.raises(TypeError) as caught:
         examples_for_target([said(U, A)], "trl", report=DatasetReport())
-    assert str(caught.value) == "report must be a SplitReport, not DatasetReport: report=SplitReport()"
+    assert str(caught.value) == "report must be a SplitReport, such as SplitReport(), not DatasetReport"
 
 
 def test_a_report_can_be_sent_to_another_process():
