@@ -5,7 +5,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help walkthrough test quick fuzz extras golden lint types docs bench record clean
+.PHONY: help walkthrough test quick fuzz extras golden lint types pyright docs bench record clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -40,6 +40,9 @@ lint: .venv/dev
 
 types: .venv/dev
 	$(BIN)/mypy
+
+pyright: .venv/dev ## Check the public types by pyright too, which is fetched from npm the first time
+	$(BIN)/pyright --pythonpath $(BIN)/python tests/package/typing_api.py
 
 docs: .venv/dev ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q docs docs/_build

@@ -7,12 +7,20 @@ author = "the langsmith-finetune authors"
 copyright = "2026, the langsmith-finetune authors"  # noqa: A001
 release = version = installed_version("langsmith-finetune")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_codeautolink",  # a name in a page's code leads to the reference
+    "sphinx_copybutton",
+]
 myst_enable_extensions = ["colon_fence"]
 html_theme = "furo"
 html_title = "langsmith-finetune"
 default_role = "code"  # in docstrings, `this` is code
 exclude_patterns = ["_build"]
+# Sphinx takes the flags of doctests out of what is shown, so that those examples get no links.
+suppress_warnings = ["codeautolink.match_block"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -8,17 +8,23 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 
+from langsmith_finetune import FineTuneJob
 from langsmith_finetune.command.main import command_line
+from langsmith_finetune.providers.openai import OpenAIProvider
 from tests.support.paths import DATA, ROOT
 from tests.support.standins.langsmith import LangSmith, trace
 from tests.support.standins.openai import OpenAIStandIn
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = PAGES[1:]
+TUNED = "ft:gpt-4.1-mini-2025-04-14:acme::1"
 HARDWARE = ROOT / "docs" / "hardware.md"
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
 
@@ -41,7 +47,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch)
         for run in trace(
             run_id=f"01a20272-c025-4739-87fb-a057d0d2{number:04}",
             started=datetime(2026, 11, 1, 12, number, tzinfo=UTC),
-            extra={"metadata": {"langgraph_node": ["planner", "writer"][number % 2]}},
+            extra={"metadata": {"langgraph_node": ["planner", "writer"][number % 2], "ls_model_name": TUNED}},
         )
     ]
     chats = [{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}]
@@ -88,15 +94,99 @@ def test_readme_names_the_addresses_of_the_package_and_no_other_clone():
 def test_commands_of_the_pages_are_read_by_the_command_line():
     parser = command_line()
     for page in PAGES:
-        for command in re.findall(
-            r"^langsmith-finetune (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE
-        ):
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for command in re.findall(r"^langsmith-finetune (.*)$", text, re.MULTILINE):
             assert parser.parse_args(shlex.split(command)).run
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_no_line_of_code_is_wider_than_a_phone_shows(page):
+    fenced = re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    wide = [line for block in fenced for line in block.splitlines() if len(line) > 80]
+    assert wide == []
+
+
+def test_navigation_has_four_captions_and_every_page_once():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert re.findall(r"^:caption: (.*)$", index, re.MULTILINE) == ["Start", "Guides", "Reference", "Why"]
+    trees = re.findall(r"^```\{toctree\}\n(?::[^\n]*\n)*\n(.*?)^```", index, re.DOTALL | re.MULTILINE)
+    listed = [page for tree in trees for page in tree.split()]
+    assert sorted(listed) == sorted(
+        page.stem for page in (ROOT / "docs").glob("*.md") if page.stem != "index"
+    )
+
+
+def test_dates_of_the_page_on_leaving_openai_are_those_that_create_acts_on():
+    page = (ROOT / "docs" / "leaving_openai.md").read_text(encoding="utf-8")
+    table = ROOT / "langsmith_finetune" / "providers" / "lifecycle.toml"
+    ends = tomllib.loads(table.read_text(encoding="utf-8"))["end"]
+    at_openai = {end["date"] for end in ends if end["provider"] == "openai"}
+    at_azure = {
+        end["date"]
+        for end in ends
+        if end["provider"] == "azure" and end["what"] == "jobs" and end["models"][0].startswith("gpt-4")
+    }
+    assert (len(at_openai), len(at_azure)) == (3, 2)
+    told = {date.fromisoformat(found) for found in re.findall(r"\d{4}-\d{2}-\d{2}", page)}
+    assert at_openai | at_azure <= told
+
+
+def test_the_page_on_leaving_openai_fetches_what_was_trained_on(tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "leaving_openai.md").read_text(encoding="utf-8")
+    fetching = page.split("```python\n")[1].split("```")[0]
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]
+    line = json.dumps({"messages": turns}) + "\n"
+    train = tmp_path / "train.jsonl"
+    train.write_text(line * 10, encoding="utf-8")
+    with OpenAIStandIn() as host:
+        host.script("succeeded")
+        provider = OpenAIProvider(api_key="sk-stand-in", base_url=host.base_url)
+        FineTuneJob.create(train, model="gpt-4.1-mini-2025-04-14", provider=provider).wait(progress=False)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("OPENAI_BASE_URL", host.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
+        exec(compile(fetching, "leaving_openai.md", "exec"), {})
+    [fetched] = [path for path in tmp_path.glob("*.jsonl") if path != train and "ledger" not in path.name]
+    assert fetched.read_bytes() == train.read_bytes()
+
+
+def test_a_page_of_the_reference_is_there_for_each_door():
+    tree = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    pages = {page.stem for page in (ROOT / "docs" / "reference").glob("*.md")}
+    assert set(re.findall(r"^reference/(\w+)$", tree, re.MULTILINE)) == pages
+    rooms = {path.parent.name for path in (ROOT / "langsmith_finetune").glob("*/__init__.py")}
+    doors = {room for room in rooms if getattr(import_module(f"langsmith_finetune.{room}"), "__all__", ())}
+    assert doors <= pages
+
+
+def test_page_of_benchmarks_names_every_script_that_is_run():
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(\w+)\.py`", page, re.MULTILINE))
+    scripts = {
+        path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text("utf-8")
+    }
+    (bench,) = re.findall(r"for each in ([\w ]+);", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert named == scripts == {*bench.split(), "gpu"}
+
+
+def test_citation_and_package_say_the_same():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    told = (cited["title"], cited["version"], cited["license"])
+    assert told == (project["name"], project["version"], project["license"])
+
+
+def test_only_the_step_that_publishes_may_ask_for_a_token():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {}
+    asked = {name: job["permissions"] for name, job in workflow["jobs"].items()}
+    assert asked == {"build": {"contents": "read"}, "publish": {"id-token": "write"}}
+    assert "secrets." not in str(workflow)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("offers", [{"v1": False}, {"v2": False}], ids=["v2", "v1"])
-def test_the_dataset_page_works_on_feedback_of_roots_alone(offers, tmp_path, monkeypatch):
+def test_the_pages_on_data_work_on_feedback_of_roots_alone(offers, tmp_path, monkeypatch):
     thumb = {"key": "user_score"}
     said = {
         "0": [{**thumb, "score": 0}],
@@ -118,7 +208,8 @@ def test_the_dataset_page_works_on_feedback_of_roots_alone(offers, tmp_path, mon
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("LANGSMITH_ENDPOINT", langsmith.url)
         monkeypatch.setenv("LANGSMITH_API_KEY", "lsv2_stand_in")
-        exec(compile(blocks(ROOT / "docs" / "dataset.md"), "dataset.md", "exec"), {"__name__": "__main__"})
+        for name in ("dataset.md", "preferences.md"):
+            exec(compile(blocks(ROOT / "docs" / name), name, "exec"), {"__name__": "__main__"})
     pairs = [json.loads(line) for line in (tmp_path / "preferences.jsonl").read_text().splitlines()]
     assert [
         (pair["preferred_output"][0]["content"], pair["non_preferred_output"][0]["content"]) for pair in pairs
@@ -149,4 +240,7 @@ def test_the_documentation_builds_without_a_warning(tmp_path):
     ]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
-    assert "LangSmithRunChatLoader" in (tmp_path / "reference.html").read_text(encoding="utf-8")
+    shown = (tmp_path / "reference" / "sessions.html").read_text(encoding="utf-8")
+    assert 'id="langsmith_finetune.LangSmithRunChatLoader"' in shown
+    guide = (tmp_path / "tutorial.html").read_text(encoding="utf-8")
+    assert 'href="reference/runs.html#langsmith_finetune.select_runs"' in guide

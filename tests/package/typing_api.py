@@ -1,4 +1,6 @@
-"""The public types as a checker sees them: `make types` checks this file, and nothing runs it."""
+"""The public types as a checker sees them: `make types` and `make pyright` check this file, and nothing runs it."""
+
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from __future__ import annotations
 

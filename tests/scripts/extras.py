@@ -20,7 +20,9 @@ LINE = '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "
 EXAMPLES = f"[TrainingExample(line={LINE})] * 2"
 
 USES = {
-    "": f"import tempfile; write_jsonl({EXAMPLES}, tempfile.mkdtemp() + '/train.jsonl')",
+    "": f"import tempfile; write_jsonl({EXAMPLES}, tempfile.mkdtemp() + '/train.jsonl')\n"
+    "from importlib.resources import files\n"
+    "assert files('langsmith_finetune').joinpath('py.typed').is_file()",
     "bulk": "import tempfile; p = tempfile.mkdtemp() + '/runs.jsonl.zst'\n"
     "save_runs([{'id': 'a', 'run_type': 'llm'}], p); assert len(list(run_files(p))) == 1",
     "datasets": "from langsmith_finetune.dataset import examples_from_hf, to_hf_dataset\n"

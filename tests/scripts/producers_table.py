@@ -107,7 +107,7 @@ PRODUCERS: dict[str, tuple[str, list[str], tuple[str, ...]]] = {
 }  # fmt: skip
 
 HEAD = """\
-# Producers
+# Which producers of runs are read
 
 What becomes of the runs that each producer posts. Every number is a captured call that the tests read, and
 this page is written by them: a run that is *exact* gives the request and the answer of its call to the
