@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,6 +62,8 @@ class Form:
         if self.many and isinstance(value, (list, tuple, set, frozenset)):
             odd = next((each for each in value if self.fit([each]) is NO), value)
             raise TypeError(f"{name} must be {self.said}, not one with {shown(odd)} in it")
+        if isinstance(value, Mapping) and any(not isinstance(key, str) for key in value):
+            raise TypeError(f"{name} must be {self.said}, not one whose names are no text")
         raise TypeError(f"{name} must be {self.said}, not {shown(value)}")
 
     def _no_choice(self, name: str, text: str) -> str:

@@ -62,9 +62,10 @@ def test_answers_of_a_line_are_all_the_last_or_some_evenly(answers, kept):
 
 @pytest.mark.parametrize("answers", [0, -1, "first", True, 1.5, None])
 def test_other_answers_are_refused(answers):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         cases_of([CHAT], answers=answers)
-    assert str(caught.value) == f"answers must be 'all', 'last' or a number from 1, not {answers!r}"
+    assert str(caught.value).startswith("answers must be 'all', 'last' or a ")
+    assert str(caught.value).endswith(f", not {answers!r}")
 
 
 def test_tools_and_parallel_calls_of_the_line_belong_to_the_case():

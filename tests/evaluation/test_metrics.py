@@ -1,7 +1,5 @@
 """Each built-in figure on answers that are right, wrong in one way each, or errors."""
 
-import re
-
 import pytest
 
 from langsmith_finetune.evaluation import Answer, Metric, cases_of, regex_match, trajectory_match
@@ -110,7 +108,7 @@ def test_a_regular_expression_is_a_metric():
     metric = regex_match(r"\bParis\b", name="paris")
     assert [metric.of(case, Answer(message=says(text))) for text in ("Paris!", "Parisian")] == [1.0, 0.0]
     assert metric.of(case, Answer(error="x")) == 0.0
-    with pytest.raises(re.error):
+    with pytest.raises(ValueError, match="pattern must be a regular expression: missing"):
         regex_match("(")
 
 

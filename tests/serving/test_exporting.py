@@ -266,7 +266,7 @@ def test_what_the_converter_says_is_passed_on(code, text, model, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"format": "onnx"}, "format must be one of safetensors, merged, gguf, got 'onnx'"),
+        ({"format": "onnx"}, "format must be 'safetensors', 'merged' or 'gguf', not 'onnx'"),
         ({"quantization": "q8_0"}, 'quantization is of GGUF: pass format="gguf", got format=\'safetensors\''),
         ({"format": "gguf", "converter": []}, "converter must be a program or the words of a command, got nothing"),
         ({"format": "gguf", "quantization": "--help", "converter": sys.executable},

@@ -264,8 +264,8 @@ def test_examples_may_be_objects_and_are_by_default_those_of_the_job(here, tmp_p
     ("settings", "text"),
     [
         ({"examples": []}, "examples has no lines; pass a JSONL file of training lines, best one that was held out"),
-        ({"count": 0}, "count must be a whole number from 1, got 0"),
-        ({"compare": "words"}, "compare must be 'answers' or 'calls', got 'words'"),
+        ({"count": 0}, "count must be at least 1, not 0"),
+        ({"compare": "words"}, "compare must be 'answers' or 'calls', not 'words'"),
         ({}, f"examples is needed: there is no job's folder around {untrained()}. Pass a JSONL file of training lines, best one "
              "that was held out"),
     ],
