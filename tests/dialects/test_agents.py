@@ -497,7 +497,10 @@ def test_parquet_finds_names_that_json_escapes(tmp_path):
 def test_what_cannot_be_asked_of_roles_says_so(tmp_path):
     with pytest.raises(ValueError) as caught:
         select_runs(project_name="p", agent_types=["root", "sub-agent"])
-    assert str(caught.value) == f"agent_types may be {', '.join(AGENT_TYPES)}, not 'sub-agent'"
+    assert str(caught.value) == (
+        f"agent_types must be {', '.join(map(repr, AGENT_TYPES[:-1]))} or {AGENT_TYPES[-1]!r}, or a list of these, not "
+        "'sub-agent': did you mean 'subagent'?"
+    )
     for name in ("agents", "nodes", "agent_types"):
         with pytest.raises(ValueError, match=f"{name} is empty: leave it out where it is no condition"):
             run_files(tmp_path, **{name: []})

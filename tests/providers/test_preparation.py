@@ -55,11 +55,11 @@ def test_a_file_is_opened_three_times_and_converted_once(tmp_path, monkeypatch, 
         file.write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in LINES) + ending)
     opened.clear()
     converted = []
-    to_target = targets.to_target
+    row_of = targets.row_of
     monkeypatch.setattr(
         targets,
-        "to_target",
-        lambda line, *args, **more: converted.append(line) or to_target(line, *args, **more),
+        "row_of",
+        lambda line, *args, **more: converted.append(line) or row_of(line, *args, **more),
     )
     monkeypatch.setattr(local, "start_training", lambda run, processes: None)
     with stand_in(name, tmp_path) as provider:
