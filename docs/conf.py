@@ -1,6 +1,10 @@
 """Sphinx settings."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "langsmith-finetune"
 author = "the langsmith-finetune authors"
@@ -13,6 +17,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_codeautolink",  # a name in a page's code leads to the reference
     "sphinx_copybutton",
+    "notebook_page",
 ]
 myst_enable_extensions = ["colon_fence"]
 html_theme = "furo"

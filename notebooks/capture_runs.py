@@ -187,6 +187,10 @@ class Receiver:
                 self._keep(merged, run_id, run)
         return sorted(merged.values(), key=lambda run: run["dotted_order"])
 
+    def newest_root(self) -> dict[str, Any]:
+        """The root of the trace that began last."""
+        return next(run for run in reversed(self.runs()) if run["id"] == run["trace_id"])
+
     def answer(self, method: str, path: str, content_type: str, body: bytes) -> dict[str, Any]:
         match method, path.strip("/").split("/"):
             case "GET", ["info"]:
@@ -204,6 +208,8 @@ class Receiver:
                 self._keep(self._posts, run["id"], run)
             case "PATCH", ["runs", run_id]:
                 self._keep(self._patches, run_id, json.loads(body))
+            case "POST", ["feedback"]:
+                self._rate(json.loads(body))
             case _:
                 raise LookupError(f"the receiver has no {method} {path}")
         return {}
@@ -221,6 +227,12 @@ class Receiver:
             assert isinstance(content, bytes)
             value = json.loads(content)
             self._keep(kept, run_id, {field[0]: value} if field else value)
+
+    def _rate(self, feedback: dict[str, Any]) -> None:
+        """Put a first score on its run, as LangSmith shows scores when runs are read back."""
+        score = feedback["score"]
+        stats = {feedback["key"]: {"n": 1, "avg": score, "values": {}}}
+        self._keep(self._patches, feedback["run_id"], {"feedback_stats": stats})
 
     @staticmethod
     def _keep(kept: dict[str, dict[str, Any]], run_id: str, fields: dict[str, Any]) -> None:
@@ -261,21 +273,24 @@ def _shorten(found: re.Match[str]) -> str:
     return f'File "{inside if in_package else path.rsplit("/", 1)[-1]}"'
 
 
-def capture(questions: list[str]) -> list[dict[str, Any]]:
-    """Run the chain on each question and return every run that LangSmith's client posted meanwhile."""
-    # Only what is set below may reach the libraries: no key, no project, no proxy of the person who runs this.
+def only_these_servers(model_url: str) -> None:
+    """Let nothing else reach the libraries: no key, no project, no proxy of the person who runs this."""
     for name in list(os.environ):
         if name.startswith(("LANGSMITH_", "LANGCHAIN_", "OPENAI_")) or name.lower().endswith("_proxy"):
             del os.environ[name]
+    os.environ |= {
+        # Not by `ChatOpenAI(base_url=...)`: a base_url would be part of the posted runs.
+        "OPENAI_BASE_URL": f"{model_url}/v1",
+        "OPENAI_API_KEY": "local",
+        "LANGSMITH_DISABLE_RUN_COMPRESSION": "true",  # the receiver reads plain forms only
+    }
 
+
+def capture(questions: list[str]) -> list[dict[str, Any]]:
+    """Run the chain on each question and return every run that LangSmith's client posted meanwhile."""
     receiver = Receiver()
     with serve(answer_as_model) as model_url, serve(receiver.answer) as receiver_url:
-        os.environ |= {
-            # Not by `ChatOpenAI(base_url=...)`: a base_url would be part of the posted runs.
-            "OPENAI_BASE_URL": f"{model_url}/v1",
-            "OPENAI_API_KEY": "local",
-            "LANGSMITH_DISABLE_RUN_COMPRESSION": "true",  # the receiver reads plain forms only
-        }
+        only_these_servers(model_url)
         client = Client(api_url=receiver_url, api_key="local")
         chain = calculator_chain()
         with tracing_context(enabled=True, client=client, project_name="calculator"):

@@ -39,6 +39,7 @@ USES = {
     "ray": "from langsmith_finetune.dataset.on_ray import ray_map; import ray.data",
     "tokens": "import tiktoken, tokenizers, transformers\nfrom langsmith_finetune.cost import count_tokens\n"
     f"count_tokens({LINE})",
+    "walkthrough": "import gguf; from langchain.agents import create_agent",
 }
 
 
