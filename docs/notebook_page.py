@@ -27,6 +27,7 @@ _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 def setup(app: Any) -> dict[str, bool]:
     """Let Sphinx ask for the page."""
     app.connect("source-read", put_notebook)
+    app.connect("env-get-outdated", lambda *_: NAMES)  # it may have run since
     return {"parallel_read_safe": True}
 
 
@@ -81,11 +82,12 @@ def _page(cells: list[Any], outputs: list[list[Any]]) -> Iterator[str]:
 
 
 def _output(output: Any) -> Iterator[str]:
-    data = (
-        {"text/plain": output["text"]}
-        if output.output_type == "stream"
-        else output.get("data", {})
-    )
+    if output.output_type == "stream":
+        data = (
+            {"text/plain": output["text"]} if output["name"] == "stdout" else {}
+        )  # no progress bars
+    else:
+        data = output.get("data", {})
     if "image/png" in data:
         yield _raw(
             f'<img alt="plot" src="data:image/png;base64,{data["image/png"].strip()}">'

@@ -34,6 +34,7 @@ TEXT = nbformat.v4.new_markdown_cell(
 CODE = nbformat.v4.new_code_cell("print('<b>')", id="b")
 OUTPUTS = [
     nbformat.v4.new_output("stream", text="\x1b[1m<b>\x1b[0m\n"),
+    nbformat.v4.new_output("stream", name="stderr", text="50 %"),
     nbformat.v4.new_output("display_data", {"text/html": "<div>card</div>", "text/plain": "card"}),
     nbformat.v4.new_output("display_data", {"image/png": "iVBORw0K\n", "text/plain": "plot"}),
 ]

@@ -81,11 +81,11 @@ def assert_the_steps_are_told(said):
         "your machine: free",
         "calls_match: 0.0 % (n = 20 answers in 20 conversations)",
         ", valid loss ",
-        "56 除以 7 等于多少？",
+        "56 除以 7 等于多少？ ",
         "69 lines are left in runs/train_without_ada.jsonl, 23 are erased",
     ):
         assert step in said
-    assert re.search(r"^model +\S+/model$", said, re.MULTILINE)  # the one that has learned from Ada
+    assert re.search(r"^model +/", said, re.MULTILINE)  # the one that has learned from Ada
 
 
 @pytest.mark.slow
@@ -103,8 +103,8 @@ def test_it_ends_with_a_verdict_for_the_better_model_and_uses_it(run, tmp_path):
     assert found, verdict_of(said)
     points, low, high = map(int, found.groups())
     assert 0 < low <= points <= high <= 100
-    assert re.search(r"^56 除以 7 等于多少？ +8\.0$", said, re.MULTILINE)
-    assert re.search(r"^What is 45 plus 30\? +75\.0$", said, re.MULTILINE)
+    assert "What is 56 divided by 7? 8.0, should be 8" in said
+    assert "Please work out 84 divided by 7. 12.0, should be 12" in said
     assert "The result is 100." in said  # the agent
     executed = nbformat.read(tmp_path / "runs" / "walkthrough.ipynb", as_version=4)
     outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
