@@ -379,7 +379,7 @@ class LangSmithDatasetChatLoader(BaseChatLoader):
 
 def _is_example(given: Any) -> bool:
     """True if this is an example of a dataset, and not the line that LangSmith exports of one."""
-    return not isinstance(given, str) and (type(given) is not dict or "inputs" in given)
+    return not issubclass(type(given), str) and (type(given) is not dict or "inputs" in given)
 
 
 def _many_runs(runs: Any) -> Iterable[Any] | AsyncIterable[Any]:

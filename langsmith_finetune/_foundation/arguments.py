@@ -19,6 +19,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
+from langsmith_finetune._foundation.form_kinds import is_a
 from langsmith_finetune._foundation.forms import Form, form_of, likeliest, resolved, shown
 from langsmith_finetune._foundation.frames import FrameRows, is_frame
 from langsmith_finetune._foundation.passes import is_spent, spent
@@ -174,7 +175,7 @@ class _Arguments:
             value = form.taken(name, value)
         rule = self._rules.get(name)
         if rule is not None and value is not None and (wanted := rule(value)) is not None:
-            found = repr(value) if isinstance(value, str) and len(value) <= 100 else shown(value)
+            found = repr(value) if type(value) is str and len(value) <= 100 else shown(value)
             raise ValueError(printable_line(f"{name} must be {wanted}, not {found}"))
         return value
 
@@ -348,16 +349,16 @@ def check_many(name: str, given: Any, of: str) -> None:
     """
     kind = "None" if given is None else type(given).__name__
     must = f"{name} must be an iterable of {of}, not"
-    if isinstance(given, (str, bytes, os.PathLike)):
+    if is_a(given, (str, bytes, os.PathLike)):
         hint = _HINTS.get(name)
         raise TypeError(f"{must} {kind}" + (f": {hint}" if hint else ""))
     if _is_single(given):
         raise TypeError(f"{must} a single {kind}: {name}=[{name.removesuffix('s')}]")
     if is_spent(given):
         raise spent(name, given)
-    if isinstance(given, Iterable):
+    if is_a(given, Iterable):
         return
-    if isinstance(given, AsyncIterable):
+    if is_a(given, AsyncIterable):
         raise TypeError(
             f"{must} an async one: collect it first, or use LangSmithRunChatLoader's alazy_load()"
         )
@@ -366,7 +367,7 @@ def check_many(name: str, given: Any, of: str) -> None:
 
 
 def _is_single(given: Any) -> bool:
-    if isinstance(given, Mapping):
+    if is_a(given, Mapping):
         return True
     with suppress(Exception):  # objects can raise anything when they are asked
         # A run of langsmith's, a message of LangChain's, an example, and whatever else has fields of its own.

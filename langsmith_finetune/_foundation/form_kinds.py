@@ -40,6 +40,16 @@ def members_of(annotation: Any) -> tuple[Any, ...]:
     return (type(None),) if annotation is None else (annotation,)
 
 
+def is_a(value: Any, kinds: Any) -> bool:
+    """`isinstance`, also of objects that raise when they are asked for their class."""
+    if issubclass(type(value), kinds):
+        return True
+    try:
+        return isinstance(value, kinds)
+    except Exception:  # noqa: BLE001 - see above
+        return False
+
+
 def kind_of(annotation: Any) -> Kind | None:  # noqa: PLR0911 - one case after another
     """The kind of a type that is no union; None for that of None."""
     origin, args = get_origin(annotation), get_args(annotation)
@@ -57,7 +67,7 @@ def kind_of(annotation: Any) -> Kind | None:  # noqa: PLR0911 - one case after a
     if isinstance(kind, type) and issubclass(kind, Mapping):
         return Kind("dict", _mapping(texts=args[:1] == (str,) and args[1:] != (Any,)))
     if getattr(annotation, "__total__", None) is not None:  # a TypedDict
-        return Kind("dict", lambda value: value if isinstance(value, Mapping) else NO)
+        return Kind("dict", lambda value: value if is_a(value, Mapping) else NO)
     if isinstance(kind, type) and issubclass(kind, Iterable) and args:
         return _several(args[0])
     if isinstance(annotation, type) and annotation is not object:
@@ -69,9 +79,7 @@ def _mapping(*, texts: bool) -> Fit:
     """A dict; where values of few kinds stand under texts, it is seen that texts they are."""
 
     def fit(value: Any) -> Any:
-        fine = isinstance(value, Mapping) and (
-            not texts or all(isinstance(key, str) and key for key in value)
-        )
+        fine = is_a(value, Mapping) and (not texts or all(is_a(key, str) and key for key in value))
         return value if fine else NO
 
     return fit
@@ -86,9 +94,9 @@ def _several(member: Any) -> Kind:
     fits = [kind.fit for kind in kinds if kind is not None]
 
     def fit(value: Any) -> Any:
-        if isinstance(value, (str, bytes, Mapping, os.PathLike)) or not isinstance(value, Iterable):
+        if is_a(value, (str, bytes, Mapping, os.PathLike)) or not is_a(value, Iterable):
             return NO
-        members = value if isinstance(value, Collection) else tuple(value)
+        members = value if is_a(value, Collection) else tuple(value)
         fine = all(any(each(one) is not NO for each in fits) for one in members)
         return members if fine else NO
 
@@ -99,7 +107,7 @@ def _choice(choices: tuple[Any, ...]) -> Fit:
     known = {(type(choice), choice) for choice in choices}
 
     def fit(value: Any) -> Any:
-        kind = str if isinstance(value, str) else type(value)
+        kind = str if is_a(value, str) else type(value)
         with_type = (kind, value)
         try:
             return value if with_type in known else NO
@@ -113,15 +121,15 @@ def _instance(kind: type) -> Fit:
     """An object of a class. One of another package may be a stand-in of the caller's, but never a plain value."""
     ours = kind.__module__.partition(".")[0] == __name__.partition(".")[0]
     if ours and not getattr(kind, "_is_protocol", False):
-        return lambda value: value if isinstance(value, kind) else NO
-    return lambda value: NO if isinstance(value, (*_PLAIN, type)) and not isinstance(value, kind) else value
+        return lambda value: value if is_a(value, kind) else NO
+    return lambda value: NO if is_a(value, (*_PLAIN, type)) and not is_a(value, kind) else value
 
 
 _PLAIN = (str, bytes, int, float, list, tuple, dict, set, os.PathLike, date, UUID)
 
 
 def _bool(value: Any) -> Any:
-    if isinstance(value, bool):
+    if is_a(value, bool):
         return value
     return bool(value) if type(value).__name__ in ("bool_", "bool") and hasattr(value, "dtype") else NO
 
@@ -129,30 +137,30 @@ def _bool(value: Any) -> Any:
 def _whole(value: Any) -> Any:
     if type(value) is int:
         return value
-    is_one = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    is_one = is_a(value, numbers.Integral) and not is_a(value, bool)
     return int(value) if is_one else NO
 
 
 def _number(value: Any) -> Any:
     if type(value) in (int, float):
         return value
-    if isinstance(value, bool) or not isinstance(value, (numbers.Real, Decimal)):
+    if is_a(value, bool) or not is_a(value, (numbers.Real, Decimal)):
         return NO
-    return int(value) if isinstance(value, numbers.Integral) else float(value)
+    return int(value) if is_a(value, numbers.Integral) else float(value)
 
 
 def _text(value: Any) -> Any:
     if type(value) is str:
         return value
-    if isinstance(value, Enum) and isinstance(value.value, str):
+    if is_a(value, Enum) and is_a(value.value, str):
         return value.value
-    return value if isinstance(value, str) else NO
+    return value if is_a(value, str) else NO
 
 
 def _path(value: Any) -> Any:
-    if isinstance(value, (str, Path)):
+    if is_a(value, (str, Path)):
         return value
-    if isinstance(value, os.PathLike) and isinstance(text := os.fspath(value), str):
+    if is_a(value, os.PathLike) and isinstance(text := os.fspath(value), str):
         return Path(text)
     return NO
 
@@ -162,11 +170,11 @@ def _time(value: Any) -> Any:
 
 
 def _day(value: Any) -> Any:
-    if isinstance(value, datetime):
+    if is_a(value, datetime):
         return value.date()
-    if isinstance(value, date):
+    if is_a(value, date):
         return value
-    found = time_from(value) if isinstance(value, str) else None
+    found = time_from(value) if is_a(value, str) else None
     return NO if found is None else found.date()
 
 
@@ -175,23 +183,23 @@ def time_from(value: Any) -> datetime | None:
 
     A `datetime`, where one without a zone is UTC; a day, which is its first moment; or either as ISO text.
     """
-    if isinstance(value, str):
+    if is_a(value, str):
         try:
             value = datetime.fromisoformat(value.strip())
         except ValueError:
             return None
     if type(value).__name__ == "datetime64":  # numpy's, without importing it
         value = value.astype("datetime64[us]").item()
-    if not isinstance(value, date) or value != value:  # noqa: PLR0124 - as pandas' NaT
+    if not is_a(value, date) or value != value:  # noqa: PLR0124 - as pandas' NaT
         return None
-    if not isinstance(value, datetime):
+    if not is_a(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     given: datetime = value
     return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
 
 
 def _id(value: Any) -> Any:
-    return value if isinstance(value, UUID) else NO
+    return value if is_a(value, UUID) else NO
 
 
 _PATH = Kind("path", _path)

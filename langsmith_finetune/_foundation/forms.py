@@ -5,11 +5,12 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from langsmith_finetune._foundation.form_kinds import NO, Fit, kind_of, members_of
+from langsmith_finetune._foundation.form_kinds import NO, Fit, is_a, kind_of, members_of
 from langsmith_finetune._foundation.form_names import FEW, said_of
 from langsmith_finetune._printable import printable_line
 
@@ -53,16 +54,16 @@ class Form:
                 leave = ", or leave it out" if self.optional else ""
                 raise ValueError(f"{name} is empty: it must be {self.said}{leave}")
             return found
-        if self.many and not self.one and isinstance(value, str):
+        if self.many and not self.one and is_a(value, str):
             raise TypeError(f"{name} must be {self.said}, not one text: put it into a list")
         if (text := self._wrong_choice(value)) is not None:
             raise ValueError(printable_line(self._no_choice(name, text)))
-        if self.time and isinstance(value, str):
+        if self.time and is_a(value, str):
             raise ValueError(printable_line(f"{name} must be {self.said}, not {_short(value)}"))
-        if self.many and isinstance(value, (list, tuple, set, frozenset)):
+        if self.many and is_a(value, (list, tuple, set, frozenset)):
             odd = next((each for each in value if self.fit([each]) is NO), value)
             raise TypeError(f"{name} must be {self.said}, not one with {shown(odd)} in it")
-        if isinstance(value, Mapping) and any(not isinstance(key, str) for key in value):
+        if is_a(value, Mapping) and any(not is_a(key, str) for key in value):
             raise TypeError(f"{name} must be {self.said}, not one whose names are no text")
         raise TypeError(f"{name} must be {self.said}, not {shown(value)}")
 
@@ -79,10 +80,10 @@ class Form:
         """The text that was meant for a choice, and is none."""
         if not self.choices:
             return None
-        if isinstance(value, str):
-            return value
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return next((each for each in value if isinstance(each, str) and each not in self.choices), None)
+        if is_a(value, str):
+            return cast("str", value)
+        if is_a(value, (list, tuple, set, frozenset)):
+            return next((each for each in value if is_a(each, str) and each not in self.choices), None)
         return None
 
 
@@ -101,12 +102,13 @@ def _short(text: str) -> str:
 
 def shown(value: Any) -> str:
     """What an error calls a value: a number as it is, and of anything else its type, which holds nothing secret."""
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or is_a(value, (bool, int, float)):
         return repr(value) if type(value) is not int or abs(value) < 1e30 else "a number of many digits"
-    if isinstance(value, type):
+    if is_a(value, type):
         return f"the class {value.__name__}"
-    if isinstance(value, datetime):
-        return value.isoformat()
+    if is_a(value, datetime):
+        with suppress(Exception):  # a zone of somebody's own may raise anything
+            return cast("datetime", value).isoformat()
     return type(value).__name__
 
 
@@ -170,9 +172,10 @@ def form_of(name: str, annotation: Any, default: Any = None) -> Form:
     def fit(value: Any) -> Any:
         if value is None:
             return None if optional else NO
-        for each in fits:
-            if (found := each(value)) is not NO:
-                return found
+        with suppress(Exception):  # objects can raise anything when they are looked at
+            for each in fits:
+                if (found := each(value)) is not NO:
+                    return found
         return NO
 
     return Form(

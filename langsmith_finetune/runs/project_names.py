@@ -23,7 +23,7 @@ def labels_of_projects(project_ids: Collection[str]) -> dict[str, str]:
         >>> labels_of_projects(["0b1c", "77aa"])
         {'0b1c': 'support-bot', '77aa': '77aa'}
     """
-    names = {project_id: _names.get(project_id.lower(), project_id) for project_id in project_ids}
+    names = {project_id: _names.get(str(project_id).lower(), str(project_id)) for project_id in project_ids}
     times = Counter(names.values())
     return {
         project_id: name if times[name] == 1 else f"{name} ({project_id})"
