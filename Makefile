@@ -16,9 +16,9 @@ walkthrough: .venv/walkthrough ## From runs to a tuned model in a few minutes, a
 	@echo "== Run notebooks/walkthrough.ipynb: choose runs, write a file, train on this CPU, measure before and after"
 	$(BIN)/python notebooks/run.py notebooks/walkthrough.ipynb
 
-test: .venv/dev ## Lint, types, and every test
+test: .venv/dev ## Lint, types, and every test, on all cores
 	$(MAKE) lint types
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered -n auto --dist worksteal
 
 quick: .venv/dev ## The tests that are fast, on all cores: no training, no pages, no long search
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
