@@ -151,16 +151,15 @@ def cases_as_text(view: CaseView) -> str:
 def cases_as_html(view: CaseView) -> str:
     """A table with a row for each case."""
     rows = [(row.case.where, *(text for _, text in _parts(view, row))) for row in view.rows]
-    return card("", table(rows, head=("case", "asked", "recorded", view.before, view.after)))
+    models = dict.fromkeys((view.before, view.after))  # one alone, where one was asked
+    return card("", table(rows, head=("case", "asked", "recorded", *models)))
 
 
 def _parts(view: CaseView, row: CaseDifference) -> Iterator[tuple[str, str]]:
     yield "asked", _cut(text_of(row.case.messages[-1]) if row.case.messages else "")
     yield "recorded", _cut(_said(row.case.expected))
-    for name, answer, score in (
-        (view.before, row.before, row.before_score),
-        (view.after, row.after, row.after_score),
-    ):
+    answers = {view.before: (row.before, row.before_score), view.after: (row.after, row.after_score)}
+    for name, (answer, score) in answers.items():
         yield name, _cut(f"[{view.metric} {score:g}] {_shown(answer)}")
 
 

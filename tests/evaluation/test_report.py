@@ -181,3 +181,9 @@ def test_perplexity_is_told_as_itself_and_not_as_its_logarithm():
     result.assert_better()
     with pytest.raises(AssertionError):
         result.assert_better("after", "before")
+
+
+def test_cases_of_one_model_show_its_answer_once():
+    shown = evaluate({"mine": lambda messages: "Hm."}, sum_lines(1), progress=False).show_cases()
+    assert str(shown).count("  mine: ") == 1
+    assert shown._repr_html_().count("<th") == 4
