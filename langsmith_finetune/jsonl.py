@@ -27,7 +27,7 @@ from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import AnyExample, unseen_line
 from langsmith_finetune.examples.sound import is_example, line_of, refuse_other_things
 from langsmith_finetune.ledger.rows import closing_row, ledger_path, ledger_row
-from langsmith_finetune.targets.for_target import SplitReport, told
+from langsmith_finetune.targets.for_target import SplitReport, report_or_raise, told
 from langsmith_finetune.targets.read_lines import sound_lines
 from langsmith_finetune.targets.registry import Target, TargetRules, line_from, rules_of
 from langsmith_finetune.targets.splitting import SplitLine, Splitter
@@ -235,11 +235,7 @@ def _for_target(
             error = split.error(where)
         except InvalidExampleError as found:
             split, error = SplitLine(lines=()), found
-        if error is not None and on_skip is None:
-            raise error
-        report.add(where, split, error)
-        if error is not None and on_skip is not None:
-            on_skip(error)
+        report_or_raise(report, where, split, error, on_skip)
         if is_row and error is None:
             yield example, line
         elif is_example(example):

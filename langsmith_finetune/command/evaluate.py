@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
 from langsmith_finetune.command import exits
 from langsmith_finetune.command.options import values
+from langsmith_finetune.command.options.consent import require_yes
 from langsmith_finetune.command.options.model import model_of
 from langsmith_finetune.command.output import Output
 
@@ -73,7 +73,13 @@ def run(args: Namespace, out: Output) -> int:
         return exits.DONE
     out.note(str(plan))
     if plan.usd != 0 and args.max_usd is None and not args.yes:
-        _confirm(out)
+        refused = "not confirmed, so nothing was asked"
+        require_yes(
+            out,
+            "Ask these questions?",
+            refused=refused,
+            unasked=f"{refused}: hosts charge for answers. --yes confirms, --max-usd bounds it, --dry-run only shows",
+        )
     result = evaluate(models, args.file, **settings)
     out.product(result.to_markdown() if args.markdown else str(result), result.to_dict())
     if args.better_by is not None:
@@ -84,18 +90,6 @@ def run(args: Namespace, out: Output) -> int:
         except AssertionError as error:
             raise exits.StopError(exits.NOT_BETTER, str(error)) from None
     return exits.DONE
-
-
-def _confirm(out: Output) -> None:
-    if not sys.stdin.isatty():
-        raise exits.StopError(
-            exits.NOT_CONFIRMED,
-            "not confirmed, so nothing was asked: hosts charge for answers. --yes confirms, --max-usd bounds it, "
-            "--dry-run only shows",
-        )
-    out.note("Ask these questions? [y/N]")
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise exits.StopError(exits.NOT_CONFIRMED, "not confirmed, so nothing was asked")
 
 
 def _answers(text: str) -> str | int:

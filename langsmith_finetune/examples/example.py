@@ -56,7 +56,22 @@ _PARALLEL = {None: b"}", True: b',"parallel_tool_calls":true}', False: b',"paral
 _LOOKING = Lock()
 
 
-class TrainingExample:
+class _ShowsChat:
+    """What every example shows: a line in a list, a short chat when it is printed or ends a cell."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return one_line(cast("AnyExample", self))
+
+    def __str__(self) -> str:
+        return chat_text(cast("AnyExample", self))
+
+    def _repr_html_(self) -> str:
+        return chat_html(cast("AnyExample", self))
+
+
+class TrainingExample(_ShowsChat):
     """One thing to learn, and where it came from. Shows itself as a short chat.
 
     A line that was read from a run is made when somebody asks for it, with tools of its own; `to_json` and `write_jsonl`
@@ -135,15 +150,6 @@ class TrainingExample:
             return NotImplemented
         return self._fields() == other._fields()
 
-    def __repr__(self) -> str:
-        return one_line(self)
-
-    def __str__(self) -> str:
-        return chat_text(self)
-
-    def _repr_html_(self) -> str:
-        return chat_html(self)
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _made, (type(self), self._fields())
 
@@ -162,7 +168,7 @@ def unseen_line(example: Any) -> ReadLine | None:
     return example._read if type(example) is TrainingExample else None  # noqa: SLF001 - of this file
 
 
-class PreferenceExample(Struct, frozen=True, kw_only=True):
+class PreferenceExample(_ShowsChat, Struct, frozen=True, kw_only=True):
     """One preference, and where it came from.
 
     Args:
@@ -177,17 +183,8 @@ class PreferenceExample(Struct, frozen=True, kw_only=True):
     rejected_source: RunSource | None = None
     changes: tuple[str, ...] = ()
 
-    def __repr__(self) -> str:
-        return one_line(self)
 
-    def __str__(self) -> str:
-        return chat_text(self)
-
-    def _repr_html_(self) -> str:
-        return chat_html(self)
-
-
-class LabelExample(Struct, frozen=True, kw_only=True):
+class LabelExample(_ShowsChat, Struct, frozen=True, kw_only=True):
     """One answer that is good or bad, and where it came from.
 
     Args:
@@ -199,15 +196,6 @@ class LabelExample(Struct, frozen=True, kw_only=True):
     line: LabelLine
     source: RunSource | None = None
     changes: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return one_line(self)
-
-    def __str__(self) -> str:
-        return chat_text(self)
-
-    def _repr_html_(self) -> str:
-        return chat_html(self)
 
 
 AnyExample: TypeAlias = TrainingExample | PreferenceExample | LabelExample

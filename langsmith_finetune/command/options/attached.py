@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from langsmith_finetune.command.options.provider import provider_of
 
 if TYPE_CHECKING:
-    from langsmith_finetune.jobs import FineTuneJob
+    from langsmith_finetune.jobs import FineTuneJob, JobRecord
+
+
+def records_of(job: str) -> list[JobRecord]:
+    """What this machine knows of a job, by its name or id."""
+    from langsmith_finetune.jobs import FineTuneJob  # noqa: PLC0415
+
+    return [record for record in FineTuneJob.list() if job in (record.job_id, *record.names)]
 
 
 def attached_job(args: Namespace) -> FineTuneJob:
@@ -22,11 +29,7 @@ def attached_job(args: Namespace) -> FineTuneJob:
     """
     from langsmith_finetune.jobs import FineTuneJob  # noqa: PLC0415
 
-    records = [
-        record
-        for record in FineTuneJob.list()
-        if args.job in (record.job_id, *record.names) and args.provider in (None, record.provider)
-    ]
+    records = [record for record in records_of(args.job) if args.provider in (None, record.provider)]
     if args.provider is None and not records:
         raise ValueError(
             f"no job {args.job!r} was created on this machine; name its provider with --provider"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any, get_args
 
-from langsmith_finetune.command import exits
 from langsmith_finetune.command.options import values
+from langsmith_finetune.command.options.consent import require_yes
 from langsmith_finetune.command.options.provider import add_provider_options, provider_of
 from langsmith_finetune.providers.values import Method
 
@@ -96,12 +95,11 @@ def confirm(plan: JobPlan, provider: Provider, out: Output, *, yes: bool) -> Non
         ):
             return  # it is paid for; create returns to it
     price = str(plan.cost or f"not known: {plan.cost_unknown}")
-    if not sys.stdin.isatty():
-        raise exits.StopError(
-            exits.NOT_CONFIRMED,
-            f"not confirmed, so nothing was sent: {provider.name} charges for training (the price: {price}). "
-            "--yes confirms, --max-cost-usd bounds it, --dry-run only shows",
-        )
-    out.note(f"{provider.name} charges for training. The price: {price}\nCreate the job? [y/N]")
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise exits.StopError(exits.NOT_CONFIRMED, "not confirmed, so nothing was sent")
+    refused = "not confirmed, so nothing was sent"
+    require_yes(
+        out,
+        f"{provider.name} charges for training. The price: {price}\nCreate the job?",
+        refused=refused,
+        unasked=f"{refused}: {provider.name} charges for training (the price: {price}). --yes confirms, "
+        "--max-cost-usd bounds it, --dry-run only shows",
+    )

@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langsmith_finetune.command.options.attached import attached_job
+from langsmith_finetune.command.options.attached import attached_job, records_of
 
 if TYPE_CHECKING:
     from langsmith_finetune.jobs import FineTunedModel
@@ -18,9 +18,6 @@ def model_of(text: str) -> FineTunedModel | str:
     Raises:
         JobFailedError: The job has no model.
     """
-    from langsmith_finetune.jobs import FineTuneJob  # noqa: PLC0415
-
-    is_job = any(text in (record.job_id, *record.names) for record in FineTuneJob.list())
-    if Path(text).exists() or not is_job:
+    if Path(text).exists() or not records_of(text):
         return text
     return attached_job(Namespace(job=text, provider=None, provider_settings=[])).wait(progress=False)
