@@ -139,10 +139,9 @@ def examples_from_runs(
     source = Source("runs", runs)
 
     def full_example(run: Any, skipped: Counter[str]) -> TrainingExample | None:
-        _refuse_id(run)
         try:
-            conversation, read_from = read_full(
-                run, traces.of(run), skip_notes=skip_notes, keep_reasoning=keep_reasoning
+            example, notes = _full_example(
+                run, train_on, traces.of(run), skip_notes=skip_notes, keep_reasoning=keep_reasoning
             )
         except RunNotUsableError as error:
             skipped[error.reason] += 1
@@ -150,9 +149,9 @@ def examples_from_runs(
                 on_skip(error)
             return None
         if on_note is not None:
-            for note in read_from.notes:
+            for note in notes:
                 on_note(note)
-        return TrainingExample(line=_line(conversation, train_on), source=read_from)
+        return example
 
     def made() -> Generator[TrainingExample, None, None]:
         skipped = Counter[str]()
@@ -175,9 +174,16 @@ def example_of_run(run: Any) -> TrainingExample:
     """
     if (example := _quick_example(run, "all")) is not None:
         return example
+    return _full_example(run, "all")[0]
+
+
+def _full_example(
+    run: Any, train_on: Literal["all", "last"], trace_runs: Iterable[Any] = (), **reading: Any
+) -> tuple[TrainingExample, tuple[Note, ...]]:
+    """The example of a run of any form, read by the readers, and the notes that were taken."""
     _refuse_id(run)
-    conversation, read_from = read_full(run)
-    return TrainingExample(line=_line(conversation, "all"), source=read_from)
+    conversation, source = read_full(run, trace_runs, **reading)
+    return TrainingExample(line=_line(conversation, train_on), source=source), source.notes
 
 
 def _tell_of_runs(skipped: Counter[str], used: int, source: Source[Any], *, each_was_told: bool) -> None:
