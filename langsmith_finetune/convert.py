@@ -13,7 +13,7 @@ from langchain_core.chat_sessions import ChatSession
 
 from langsmith_finetune._foundation.arguments import check_many, checked, many
 from langsmith_finetune._foundation.passes import Passes, Source
-from langsmith_finetune._foundation.steps import length_of, watched
+from langsmith_finetune._foundation.watched import length_of, watched
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_format import (
     Message,

@@ -13,7 +13,7 @@ from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.files import atomic_pair
 from langsmith_finetune._foundation.line_bytes import line_json
 from langsmith_finetune._foundation.passes import Passes, Source
-from langsmith_finetune._foundation.steps import length_of, watched
+from langsmith_finetune._foundation.watched import length_of, watched
 from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.chat_format import (
     ANSWERS,

@@ -22,8 +22,8 @@ from langsmith_finetune._foundation.arguments import checked, many
 from langsmith_finetune._foundation.html import card, table_of_counts
 from langsmith_finetune._foundation.json_text import short_text
 from langsmith_finetune._foundation.passes import AsyncPasses, Passes, Source, is_spent, spent
-from langsmith_finetune._foundation.steps import watched
 from langsmith_finetune._foundation.tally import Tally
+from langsmith_finetune._foundation.watched import watched
 from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.dialects.conversation import Conversation
 from langsmith_finetune.dialects.read import Reading, begin_reading, conversation_from_run

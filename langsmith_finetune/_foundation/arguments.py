@@ -68,6 +68,17 @@ def a_share(value: Any) -> str | None:
     return None if 0 <= value <= 1 else "a share between 0 and 1"
 
 
+def between(least: float, most: float) -> Rule:
+    """The rule that a number is neither below the one nor above the other."""
+    return lambda value: None if least <= value <= most else f"from {least} to {most}"
+
+
+def a_word(value: Any) -> str | None:
+    """The rule that a text can be one word of a command, and no flag."""
+    plain = value.isascii() and value.isprintable() and " " not in value and not value.startswith("-")
+    return None if plain else "a word"
+
+
 AT_LEAST_ONE = at_least(1)
 NOT_NEGATIVE = at_least(0)
 
@@ -125,10 +136,18 @@ def checked(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return mark
 
 
-def checked_fields(kind: type[R]) -> type[R]:
-    """Check the fields of a dataclass that callers make, as `checked` does arguments."""
-    kind.__init__ = checked()(kind.__init__)  # type: ignore[method-assign]
-    return kind
+def checked_fields(**rules: Rule) -> Callable[[type[R]], type[R]]:
+    """Check the fields of a dataclass that callers make, as `checked` does arguments.
+
+    Args:
+        **rules: By field, as for `checked`.
+    """
+
+    def mark(kind: type[R]) -> type[R]:
+        kind.__init__ = checked(**rules)(kind.__init__)  # type: ignore[method-assign]
+        return kind
+
+    return mark
 
 
 class _Arguments:
@@ -137,7 +156,8 @@ class _Arguments:
     def __init__(self, function: Callable[..., Any], rules: Mapping[str, Rule]) -> None:
         self._function, self._rules = function, rules
         *outer, name = function.__qualname__.split(".")
-        self._called = f"{outer[-1] if name == '__init__' and outer else name}()"
+        self._is_init = name == "__init__" and bool(outer)
+        self._name = outer[-1] if self._is_init else name
         parameters = inspect.signature(function).parameters
         self._parameters = parameters
         self._places = [
@@ -160,7 +180,7 @@ class _Arguments:
             forms = self._forms = self._resolved()
         for name in kwargs:
             if name not in self._parameters and not self._any_name:
-                raise unknown_name(self._called, name, self._named())
+                raise unknown_name(self._called(args), name, self._named())
         if len(args) > len(self._places) and not self._further:
             raise self._too_many(args)
         args = (
@@ -178,6 +198,10 @@ class _Arguments:
             found = repr(value) if type(value) is str and len(value) <= 100 else shown(value)
             raise ValueError(printable_line(f"{name} must be {wanted}, not {found}"))
         return value
+
+    def _called(self, args: tuple[Any, ...]) -> str:
+        """What is called, as errors name it: of a constructor, the class that is made."""
+        return f"{type(args[0]).__name__ if self._is_init and args else self._name}()"
 
     def _resolved(self) -> dict[str, Form]:
         annotations = resolved(self._function)
@@ -199,7 +223,7 @@ class _Arguments:
         bound = sum(name in ("self", "cls") for name in self._places[:1])
         named = [name for name, each in self._parameters.items() if each.kind == each.KEYWORD_ONLY]
         places = ", ".join(self._places[bound:]) or "nothing"
-        text = f"{self._called} takes {places} by place, not {len(args) - bound} arguments"
+        text = f"{self._called(args)} takes {places} by place, not {len(args) - bound} arguments"
         return TypeError(
             text + (f"; the others by name: {', '.join(f'{name}=' for name in named)}" if named else "")
         )

@@ -140,13 +140,17 @@ LOOK_AGAIN_SECONDS = (1.0, 3.0, 9.0)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """What `retry-after` asks for, in seconds or as a date (RFC 9110, 10.2.3).
+    """What `retry-after` asks for, in seconds or as a date (RFC 9110, 10.2.3), or OpenAI's `retry-after-ms`.
 
     Example:
         >>> retry_after_seconds({"retry-after": "7"})
         7.0
     """
-    text = headers.get("retry-after") or ""
+    milliseconds = _seconds_in(headers.get("retry-after-ms") or "")
+    return _seconds_in(headers.get("retry-after") or "") if milliseconds is None else milliseconds / 1000
+
+
+def _seconds_in(text: str) -> float | None:
     try:
         seconds = float(text)
     except ValueError:

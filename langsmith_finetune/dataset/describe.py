@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 from langsmith_finetune._foundation.arguments import checked, many
-from langsmith_finetune._foundation.steps import length_of, watched
+from langsmith_finetune._foundation.watched import length_of, watched
 from langsmith_finetune.chat_format import ANSWERS, kind_of_line, request_of_line
 from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.dataset.description import Description

@@ -11,7 +11,7 @@ from typing import TypeVar
 from langsmith_finetune._foundation.clock import clock
 from langsmith_finetune._foundation.json_text import compact_json
 from langsmith_finetune._foundation.retry import ATTEMPTS, retry_delay
-from langsmith_finetune._foundation.steps import Step
+from langsmith_finetune._foundation.watched import Step
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.evaluation.answers import Answer, answer_of_row, row_of_answer

@@ -8,26 +8,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, NOT_NEGATIVE, checked
+from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune.evaluation.cases import Answers, Case
-from langsmith_finetune.evaluation.judge import (
-    Judge,
-)
-from langsmith_finetune.evaluation.metrics import (
-    Metric,
-    Scorer,
-)
+from langsmith_finetune.evaluation.judge import Judge
+from langsmith_finetune.evaluation.metrics import Metric, Scorer
 from langsmith_finetune.evaluation.models import Model
 from langsmith_finetune.evaluation.options import EvaluateOptions, Request, signature_of
-from langsmith_finetune.evaluation.plan import (
-    EvaluationPlan,
-    Price,
-)
+from langsmith_finetune.evaluation.plan import EvaluationPlan, Price
 from langsmith_finetune.evaluation.result import Evaluation
 from langsmith_finetune.evaluation.running import evaluated, planned
 
 
-@checked(max_usd=NOT_NEGATIVE, max_concurrency=AT_LEAST_ONE, batch_size=AT_LEAST_ONE, seed=NOT_NEGATIVE)
+@checked()
 def evaluate(
     models: Mapping[str, Model],
     heldout: str | Path | Iterable[Any],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
-from langsmith_finetune._foundation.arguments import checked_fields
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, NOT_NEGATIVE, checked_fields
 from langsmith_finetune.evaluation.cases import Answers, Case
 from langsmith_finetune.evaluation.judge import Judge
 from langsmith_finetune.evaluation.metrics import Metric, Scorer
@@ -35,7 +35,17 @@ class EvaluateOptions(TypedDict, total=False):
     progress: bool
 
 
-@checked_fields
+def _a_confidence(value: Any) -> str | None:
+    return None if 0.5 <= value < 1 else "between 0.5 and 1, such as 0.95"
+
+
+@checked_fields(
+    max_usd=NOT_NEGATIVE,
+    max_concurrency=AT_LEAST_ONE,
+    batch_size=AT_LEAST_ONE,
+    confidence=_a_confidence,
+    seed=NOT_NEGATIVE,
+)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """An evaluation that is asked for; every field is documented at `evaluate`."""
@@ -65,13 +75,6 @@ class Request:
                 raise TypeError(f"the names of models must be text, not {type(name).__name__}")
         if isinstance(self.metrics, str):
             raise TypeError('metrics must be a list of metrics, such as ["calls_match"], not one text')
-        for setting in ("max_concurrency", "batch_size"):
-            if (value := getattr(self, setting)) < 1:
-                raise ValueError(f"{setting} must be 1 or more, not {value!r}")
-        if not 0.5 <= self.confidence < 1:
-            raise ValueError(f"confidence must be between 0.5 and 1, such as 0.95, not {self.confidence!r}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more, not {self.seed!r}")
         self._check_prices()
 
     def _check_prices(self) -> None:

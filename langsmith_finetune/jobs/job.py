@@ -15,8 +15,8 @@ from langsmith_finetune._foundation.display import progress_shown
 from langsmith_finetune._foundation.fields import in_words
 from langsmith_finetune._foundation.html import card, facts
 from langsmith_finetune._foundation.retry import poll
-from langsmith_finetune._foundation.steps import Step
 from langsmith_finetune._foundation.tables import Rows, facts_text
+from langsmith_finetune._foundation.watched import Step
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import JobFailedError, JobTimeoutError, NotSupportedError, ProviderError
 from langsmith_finetune.jobs.creation import JobCreation, usable_journal

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import openai
-
-from langsmith_finetune._foundation.arguments import an_address, checked
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.targets.crusoe import CRUSOE
-
-_URL = "https://api.intelligence.crusoecloud.com/v1"
 
 
 class CrusoeProvider(OpenAIProvider):
@@ -24,6 +19,7 @@ class CrusoeProvider(OpenAIProvider):
     """
 
     name = "crusoe"
+    address = "https://api.intelligence.crusoecloud.com/v1"
     rules = CRUSOE
     methods = frozenset({"supervised"})
     converts_files = True
@@ -33,12 +29,3 @@ class CrusoeProvider(OpenAIProvider):
     key_variable: ClassVar = "CRUSOE_API_KEY"
     largest_upload: int | None = None
     parameters: ClassVar = {"supervised": ("n_epochs", "batch_size", "learning_rate_multiplier")}
-
-    @checked(base_url=an_address)
-    def __init__(
-        self,
-        api_key: str | None = None,
-        base_url: str = _URL,
-        client: openai.OpenAI | None = None,
-    ) -> None:
-        super().__init__(api_key, base_url if client is None else None, client)

@@ -6,9 +6,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypedDict
 
-import openai
-
-from langsmith_finetune._foundation.arguments import an_address, checked
 from langsmith_finetune._foundation.json_values import id_from, text_from, word_from
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
@@ -16,8 +13,6 @@ from langsmith_finetune.providers.http.client import RestClient
 from langsmith_finetune.providers.openai import OpenAIProvider
 from langsmith_finetune.providers.values import DeploymentInfo, JobRequest
 from langsmith_finetune.targets.nebius import NEBIUS
-
-_URL = "https://api.tokenfactory.nebius.com/v1/"
 
 
 class NebiusParameters(TypedDict, total=False):
@@ -57,6 +52,7 @@ class NebiusProvider(OpenAIProvider):
     """
 
     name = "nebius"
+    address = "https://api.tokenfactory.nebius.com/v1/"
     rules = NEBIUS
     methods = frozenset({"supervised"})
     converts_files = True
@@ -68,15 +64,6 @@ class NebiusProvider(OpenAIProvider):
     parameters: ClassVar = {"supervised": tuple(NebiusParameters.__annotations__)}
     parameter_types: ClassVar = NebiusParameters
     parameter_names: ClassVar = {"learning_rate": ("learning_rate", "learning_rate_multiplier")}
-
-    @checked(base_url=an_address)
-    def __init__(
-        self,
-        api_key: str | None = None,
-        base_url: str = _URL,
-        client: openai.OpenAI | None = None,
-    ) -> None:
-        super().__init__(api_key, base_url if client is None else None, client)
 
     def body(
         self, request: JobRequest, training_file: str, validation_file: str | None = None

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.line_bytes import line_json
 from langsmith_finetune._foundation.scratch import scratch_folder
-from langsmith_finetune._foundation.steps import watched
+from langsmith_finetune._foundation.watched import watched
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.values import JobRequest, PreparedFile

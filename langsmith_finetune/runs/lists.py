@@ -15,7 +15,7 @@ import langsmith
 
 from langsmith_finetune._foundation.arguments import an_id, check_many, checked
 from langsmith_finetune._foundation.passes import Source
-from langsmith_finetune._foundation.steps import Step
+from langsmith_finetune._foundation.watched import Step
 from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.fields import ids_above

@@ -11,9 +11,9 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
-from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, checked
+from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, a_word, between, checked
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.jobs.model import FineTunedModel
@@ -69,7 +69,7 @@ class ServeCommand:
         return settings | ({"stop": list(self.stop)} if self.stop else {})
 
 
-@checked(context=AT_LEAST_ONE)
+@checked(host=a_word, port=between(1, 65535), context=AT_LEAST_ONE, tool_call_parser=a_word)
 def serve_command(
     model: FineTunedModel | str | Path,
     server: Server,
@@ -107,17 +107,6 @@ def serve_command(
         >>> print(command)  # doctest: +SKIP
         vllm serve /home/me/finetune-runs/ft-0123456789abcdef-1/model --host 127.0.0.1 --port 8000 ...
     """
-    if server not in get_args(Server):
-        raise ValueError(f"server must be one of {', '.join(get_args(Server))}, got {server!r}")
-    if port is not None and (isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536):
-        raise ValueError(f"port must be a whole number from 1 to 65535, got {port!r}")
-    if context is not None and (isinstance(context, bool) or not isinstance(context, int) or context < 1):
-        raise ValueError(f"context must be a whole number from 1, got {context!r}")
-    for name, text in (("host", host), ("tool_call_parser", tool_call_parser)):
-        if text is not None and (
-            not text or not text.isascii() or not text.isprintable() or text[0] == "-" or " " in text
-        ):
-            raise ValueError(f"{name} must be a word, got {text!r}")
     asked = _Asked(host, port or _PORTS[server], context, tool_call_parser)
     made = (
         _BY_GGUF[server](model, asked)

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 from langsmith_finetune._foundation.arguments import checked
 from langsmith_finetune._foundation.scratch import scratch_folder
@@ -78,8 +78,6 @@ def export(
     Example:
         >>> export("finetune-runs/ft-0123456789abcdef-1/model", "support-bot", format="gguf")  # doctest: +SKIP
     """
-    if format not in get_args(ExportFormat):
-        raise ValueError(f"format must be one of {', '.join(get_args(ExportFormat))}, got {format!r}")
     if quantization is not None and format != "gguf":
         raise ValueError(f'quantization is of GGUF: pass format="gguf", got format={format!r}')
     command = converter_command(converter) if format == "gguf" else []

@@ -12,7 +12,7 @@ from typing import Any, cast
 from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, NOT_NEGATIVE, checked, many
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.passes import Passes, Source
-from langsmith_finetune._foundation.steps import watched
+from langsmith_finetune._foundation.watched import watched
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.examples.example import replace as copied

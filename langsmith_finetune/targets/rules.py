@@ -139,7 +139,7 @@ def _as_it_is(line: Line) -> dict[str, Any]:
     return dict(line)
 
 
-@checked_fields
+@checked_fields()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRules:
     """What one target takes. Make your own with `dataclasses.replace(TARGETS["openai"], ...)`.

@@ -12,7 +12,7 @@ import pytest
 from langsmith_finetune._foundation import terminal as terminal_module
 from langsmith_finetune._foundation.display import new_display, place, progress_shown
 from langsmith_finetune._foundation.shown import Shown
-from langsmith_finetune._foundation.steps import Step, watched
+from langsmith_finetune._foundation.watched import Step, watched
 from langsmith_finetune._printable import logger_of
 from tests.support.notebook import Cell, show_at_once
 from tests.support.terminal import terminal

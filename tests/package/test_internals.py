@@ -262,7 +262,7 @@ INTERNALS = [
         sockets_take_a_number_that_is_asked_for_at_each_read,
     ),
     Internal("openai", "_client", "providers/openai/client.py", openai_clients_keep_their_http_client),
-    Internal("openai", "PoolTimeout", "providers/openai/client.py", openai_and_huggingface_speak_httpx2),
+    Internal("openai", "PoolTimeout", "providers/http/failures.py", openai_and_huggingface_speak_httpx2),
     Internal(
         "langchain-core", "__openai_role__", "sessions.py", langchain_keeps_the_developer_in_additional_kwargs
     ),

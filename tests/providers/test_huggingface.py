@@ -207,7 +207,7 @@ def test_a_creation_that_goes_wrong_says_whether_a_job_may_run(
 def test_nobody_listens_there(tmp_path):
     provider = HuggingFaceProvider(api=HfApi(endpoint="http://127.0.0.1:9", token=TOKEN))
     found = failure(lambda: created(provider, make(tmp_path, **QWEN)))
-    assert str(found) == "huggingface: the connection failed (ConnectError)"
+    assert str(found) == "huggingface: the connection failed (ConnectError) at http://127.0.0.1:9"
     assert (found.temporary, found.ambiguous) == (True, False)
 
 
@@ -361,7 +361,7 @@ def test_a_repository_that_never_answers_is_given_up(monkeypatch, tmp_path, form
         provider = HuggingFaceProvider(api=HfApi(endpoint=server.url, token=TOKEN))
         found = failure(lambda: created(provider, make(tmp_path, **QWEN)))
         ends.set()
-    assert str(found) == "huggingface: no answer in time (ReadTimeout)"
+    assert str(found) == f"huggingface: no answer in time (ReadTimeout) at {server.url}"
     assert found.temporary
     assert server.asked == []
 

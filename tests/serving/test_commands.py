@@ -420,11 +420,11 @@ def test_a_jobs_model_is_served_by_its_folder(model, tmp_path):
             {"server": "tgi"},
             "server must be 'vllm', 'sglang', 'transformers', 'llama.cpp' or 'ollama', not 'tgi'",
         ),
-        ({"port": 0}, "port must be a whole number from 1 to 65535, got 0"),
+        ({"port": 0}, "port must be from 1 to 65535, not 0"),
         ({"context": 0}, "context must be at least 1, not 0"),
-        ({"host": "a b"}, "host must be a word, got 'a b'"),
-        ({"host": "--reload"}, "host must be a word, got '--reload'"),
-        ({"tool_call_parser": "\x1b[2J"}, r"tool_call_parser must be a word, got '\x1b[2J'"),
+        ({"host": "a b"}, "host must be a word, not 'a b'"),
+        ({"host": "--reload"}, "host must be a word, not '--reload'"),
+        ({"tool_call_parser": "\x1b[2J"}, r"tool_call_parser must be a word, not '\x1b[2J'"),
     ],
 )
 def test_settings_of_another_kind_are_refused(settings, text, model):

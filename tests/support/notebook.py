@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from langsmith_finetune._foundation import display, notebook, shown, steps
+from langsmith_finetune._foundation import display, notebook, shown, watched
 
 
 class Cell:
@@ -60,7 +60,7 @@ def show_at_once(monkeypatch: Any) -> None:
             self.start = lambda: function(*args)
             self.cancel = lambda: None
 
-    monkeypatch.setattr(steps, "Timer", Timer)
+    monkeypatch.setattr(watched, "Timer", Timer)
     monkeypatch.setattr(shown, "_SECONDS_BETWEEN", -1.0)
 
 

@@ -15,23 +15,22 @@ from langsmith_finetune._foundation.json_values import (
     json_object,
     time_from,
 )
-from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
+from langsmith_finetune._foundation.masking import remember_key
 from langsmith_finetune._foundation.retry import retry_after_seconds
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.http.api_key import sendable_key
+from langsmith_finetune.providers.http.failures import connection_error, odd_answer, refusal
 from langsmith_finetune.providers.http.pages import Page, read_pages
-from langsmith_finetune.providers.http.refusal import HttpRefusal, object_in, reason_of
+from langsmith_finetune.providers.http.refusal import object_in, reason_of
 from langsmith_finetune.providers.http.sending import Stretch
-from langsmith_finetune.providers.http.transport import DOWNLOAD, AnswerRefusedError, BoundedTransport
+from langsmith_finetune.providers.http.transport import DOWNLOAD, BoundedTransport
 
 OnProgress: TypeAlias = Callable[[int, int], None]
 
 _TIMEOUT = httpx2.Timeout(60.0, connect=15.0, write=300.0)
 """Seconds. A look is small; an upload may be slow at every block, but not silent."""
 
-_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-_NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL)
 _BLOCK = 1 << 20
 
 
@@ -106,7 +105,7 @@ class RestClient:
                 method, self.base_url + path, headers=headers, follow_redirects=False, **request
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            failure = self._connection_error(error, self.address, creates=creates)
+            failure = connection_error(self.name, error, self.address, creates=creates)
         else:
             if response.status_code < 400:
                 return response
@@ -182,7 +181,7 @@ class RestClient:
             blocks = iter(partial(content.read, _BLOCK), b"")
             response = self._http.put(url, content=blocks, headers=sent, follow_redirects=False)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            failure = self._connection_error(error, "the storage", creates=False)
+            failure = connection_error(self.name, error, "the storage", creates=False)
         else:
             if response.status_code < 300:
                 return response.headers
@@ -220,7 +219,7 @@ class RestClient:
                 with atomic_write(path) as file:
                     file.writelines(response.iter_bytes(_BLOCK))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            failure = self._connection_error(error, where, creates=False)
+            failure = connection_error(self.name, error, where, creates=False)
         else:
             return
         raise failure
@@ -240,55 +239,26 @@ class RestClient:
                     if len(content) >= most_bytes:
                         break
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            failure = self._connection_error(error, "the storage", creates=False)
+            failure = connection_error(self.name, error, "the storage", creates=False)
         else:
             return bytes(content[:most_bytes])
         raise failure
 
     def odd_answer(self, what: str, *, creates: bool) -> ProviderError:
         """The error of a host that says yes in a way that cannot be read."""
-        return ProviderError(
-            self.name,
-            f"the answer {what}; is {self.address} the right base_url?",
-            temporary=not creates,
-            ambiguous=creates,
-        )
+        return odd_answer(self.name, f"{what}; is {self.address} the right base_url?", creates=creates)
 
     def _refusal(self, response: httpx2.Response, *, creates: bool) -> ProviderError:
-        code = response.status_code
-        error = ProviderError(
-            self.name,
-            f"HTTP {code}: {host_words(reason_of(response))}",
-            temporary=code in {408, 425, 429} or (code >= 500 and code != 501),
-            ambiguous=creates and (code == 408 or code >= 500),
-            retry_after_seconds=retry_after_seconds(response.headers),
-        )
         ids = {
             name: id_
             for name, value in object_in(response).items()
             if name.endswith("_id") and (id_ := id_from(value))
         }
-        error.__cause__ = HttpRefusal(code, ids)
-        return error
-
-    def _connection_error(self, error: Exception, where: str, *, creates: bool) -> ProviderError:
-        failure = self._described(error, where, creates=creates)
-        failure.__cause__ = fault_of(error)
-        return failure
-
-    def _described(self, error: Exception, where: str, *, creates: bool) -> ProviderError:
-        kind = type(error).__name__
-        if isinstance(error, _NEVER_SENDABLE):
-            return ProviderError(self.name, f"cannot send to {where}: {host_words(str(error))}")
-        if isinstance(error, AnswerRefusedError):
-            return ProviderError(
-                self.name, f"the answer of {where} {host_words(str(error))}", ambiguous=creates
-            )
-        timed_out, sent = isinstance(error, httpx2.TimeoutException), not isinstance(error, _NEVER_SENT)
-        return ProviderError(
+        return refusal(
             self.name,
-            f"{'no answer in time' if timed_out else 'the connection failed'} ({kind}) at {where}",
-            # After a time-out the host may still be at work on it: sent again it could be paid for twice.
-            temporary=not (timed_out and sent and creates),
-            ambiguous=creates and sent,
+            response.status_code,
+            reason_of(response),
+            response.headers,
+            creates=creates,
+            ids=ids,
         )

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from langsmith_finetune._foundation.json_values import id_from, object_from
-from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key
-from langsmith_finetune._foundation.retry import retry_after_seconds
+from langsmith_finetune._foundation.masking import remember_key
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.api_key import ApiKey
-from langsmith_finetune.providers.http.transport import AnswerRefusedError
+from langsmith_finetune.providers.http.failures import connection_error, odd_answer, refusal
 from langsmith_finetune.providers.huggingface.client import JobsApi
 from langsmith_finetune.providers.huggingface.patience import within
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LONGEST_SECONDS = 120.0
-_NEVER_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout"}
 
 
 class HuggingFaceAccount(Provider):
@@ -67,39 +65,21 @@ class HuggingFaceAccount(Provider):
             failure = self._refusal(error, creates=creates)
         except (HFValidationError, LocalTokenNotFoundError) as error:
             failure = ProviderError(self.name, f"{str(error).splitlines()[0]}")
-        except AnswerRefusedError as error:
-            text = f"the answer of {printable_address(self._api.endpoint)} {host_words(str(error))}"
-            failure = ProviderError(self.name, text, ambiguous=creates)
-        except httpx2.HTTPError as error:
-            kind, timed_out = type(error).__name__, isinstance(error, httpx2.TimeoutException)
-            sent = kind not in _NEVER_SENT
-            failure = ProviderError(
-                self.name,
-                f"{'no answer in time' if timed_out else 'the connection failed'} ({kind})",
-                # After a time-out they may still be at work on it: sent again it could be paid for twice.
-                temporary=not (timed_out and sent and creates),
-                ambiguous=creates and sent,
-            )
-            failure.__cause__ = fault_of(error)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            where = printable_address(self._api.endpoint)
+            failure = connection_error(self.name, error, where, creates=creates)
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             # Their client reads an answer without checking it first.
-            failure = ProviderError(
-                self.name,
-                f"the answer cannot be read ({type(error).__name__})",
-                temporary=not creates,
-                ambiguous=creates,
-            )
+            failure = odd_answer(self.name, f"cannot be read ({type(error).__name__})", creates=creates)
         raise failure  # here, since their errors hold the request and the answer
 
     def _refusal(self, error: Any, *, creates: bool) -> ProviderError:
         response = error.response
-        code = response.status_code if response is not None else 0
         remember_key(self._token())
-        message = str(error.server_message or "no message").strip()
-        return ProviderError(
+        return refusal(
             self.name,
-            f"HTTP {code}: {host_words(message)}",
-            temporary=code in {408, 425, 429} or (code >= 500 and code != 501),
-            ambiguous=creates and (code == 408 or code >= 500),
-            retry_after_seconds=retry_after_seconds(response.headers) if response is not None else None,
+            response.status_code if response is not None else 0,
+            str(error.server_message or "no message").strip(),
+            response.headers if response is not None else {},
+            creates=creates,
         )

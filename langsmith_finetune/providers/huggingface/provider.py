@@ -17,6 +17,7 @@ from langsmith_finetune._foundation.json_values import id_from, object_from, tim
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
 from langsmith_finetune.providers.http.api_key import ApiKey
+from langsmith_finetune.providers.http.failures import odd_answer
 from langsmith_finetune.providers.http.pages import Page, read_pages
 from langsmith_finetune.providers.huggingface import train as remote
 from langsmith_finetune.providers.huggingface.answers import (
@@ -297,9 +298,7 @@ class HuggingFaceProvider(HuggingFaceFiles):
 
     def _status(self, job: HubJob, reason: str | None = None, *, creates: bool = False) -> JobInfo:
         if id_from(job.id) is None:
-            raise ProviderError(
-                self.name, "the answer shows a job without an id", temporary=not creates, ambiguous=creates
-            )
+            raise odd_answer(self.name, "shows a job without an id", creates=creates)
         return job_status_from_info(job, reason)
 
 

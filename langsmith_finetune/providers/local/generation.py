@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from langchain_core.exceptions import ContextOverflowError
 
-from langsmith_finetune._foundation.steps import Step
+from langsmith_finetune._foundation.watched import Step
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import NotSupportedError
 from langsmith_finetune.providers.local.adaptation import adaptation_in

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langsmith_finetune._foundation.steps import watched
+from langsmith_finetune._foundation.watched import watched
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.chat_template import load_tokenizer
 from langsmith_finetune.errors import InvalidExampleError, ProviderError

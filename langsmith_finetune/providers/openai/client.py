@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -17,16 +17,12 @@ from langsmith_finetune._foundation.json_values import (
     word_from,
 )
 from langsmith_finetune._foundation.masking import fault_of, host_words, remember_key, remember_keys_in
-from langsmith_finetune._foundation.retry import retry_after_seconds
 from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.http.failures import connection_error, odd_answer, passes, refusal
 from langsmith_finetune.providers.http.pages import Page, read_pages
-from langsmith_finetune.providers.http.refusal import HttpRefusal, status_of
 from langsmith_finetune.providers.http.sending import FileChangedError
-from langsmith_finetune.providers.http.transport import AnswerRefusedError, BoundedTransport
-
-_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
-_NEVER_SENDABLE = frozenset({"UnsupportedProtocol", "LocalProtocolError", "InvalidURL"})
+from langsmith_finetune.providers.http.transport import BoundedTransport
 
 NO_SUCH_PATH = frozenset({404, 405, 501})
 """What a host answers that does not have a part of the API."""
@@ -132,71 +128,36 @@ class OpenAIRequests:
 
     def odd_answer(self, what: str, *, creates: bool) -> ProviderError:
         """The error of a host that says yes in a way that cannot be read."""
-        # The host answered 2xx but unreadably: the object may exist, so do not send the request again.
-        return ProviderError(
-            self.name,
-            f"the answer {what}; is {self.address} the right base_url?",
-            temporary=not creates,
-            ambiguous=creates,
-        )
+        return odd_answer(self.name, f"{what}; is {self.address} the right base_url?", creates=creates)
 
     def _provider_error(self, error: openai.OpenAIError, *, creates: bool) -> ProviderError:
         """What the SDK raised, in our words, without the request and the answer that it holds."""
-        failure = self._described(error, creates=creates)
         if isinstance(error, openai.APIStatusError):
-            failure.__cause__ = HttpRefusal(error.status_code)
+            return self._refusal(error, creates=creates)
+        failure: ProviderError
+        if isinstance(error.__cause__, FileChangedError):
+            failure = error.__cause__.again()
+        elif isinstance(error, openai.APIConnectionError):
+            return connection_error(self.name, error.__cause__ or error, self.address, creates=creates)
         else:
-            failure.__cause__ = fault_of(error)
+            failure = ProviderError(self.name, host_words(str(error)))
+        failure.__cause__ = fault_of(error)
         return failure
 
-    def _described(self, error: openai.OpenAIError, *, creates: bool) -> ProviderError:
-        if isinstance(error.__cause__, FileChangedError):
-            return error.__cause__.again()
-        if isinstance(error, openai.APIConnectionError):
-            return self._connection_error(error, creates=creates)
-        if not isinstance(error, openai.APIStatusError):
-            return ProviderError(self.name, host_words(str(error)))
-        code, retry_after = error.status_code, _retry_after_seconds(error.response.headers)
-        temporary = code in {408, 409, 429} or (code >= 500 and code != 501)
-        if code == 429 and (
-            error.code == "insufficient_quota"
-            # "too many active fine-tunes": no waiting for seconds helps.
-            or (error.code == "rate_limit_exceeded" and error.type == "invalid_request_error")
-        ):
-            temporary = False
-        return ProviderError(
-            self.name,
-            f"HTTP {code}: {host_words(_reason(error))}",
-            temporary=temporary,
-            ambiguous=creates and (code == 408 or code >= 500),
-            retry_after_seconds=retry_after,
+    def _refusal(self, error: openai.APIStatusError, *, creates: bool) -> ProviderError:
+        code = error.status_code
+        # "too many active fine-tunes", or no quota: no waiting for seconds helps.
+        stays = error.code == "insufficient_quota" or (
+            error.code == "rate_limit_exceeded" and error.type == "invalid_request_error"
         )
-
-    def _connection_error(self, error: openai.APIConnectionError, *, creates: bool) -> ProviderError:
-        timed_out = isinstance(error, openai.APITimeoutError)
-        # By name, because the client may run on httpx2 or on the older httpx.
-        causes = {cls.__name__ for cls in type(error.__cause__).__mro__}
-        if causes & _NEVER_SENDABLE:
-            return ProviderError(
-                self.name, f"cannot send to {self.address}: {host_words(str(error.__cause__))}"
-            )
-        if isinstance(error.__cause__, AnswerRefusedError):
-            what = f"the answer of {self.address} {host_words(str(error.__cause__))}"
-            return ProviderError(self.name, what, ambiguous=creates)
-        sent = not causes & _NEVER_SENT
-        what = "no answer in time" if timed_out else "the connection failed"
-        return ProviderError(
+        return refusal(
             self.name,
-            f"{what} ({type(error.__cause__).__name__}) at {self.address}",
-            # After a time-out the host may still be at work on it: sent again it could be paid for twice.
-            temporary=not (timed_out and sent and creates),
-            ambiguous=creates and sent,
+            code,
+            _reason(error),
+            error.response.headers,
+            creates=creates,
+            temporary=(passes(code) or code == 409) and not (code == 429 and stays),
         )
-
-
-def status_code(error: ProviderError) -> int | None:
-    """The HTTP status behind an error, if there is one."""
-    return status_of(error)
 
 
 def _reason(error: openai.APIStatusError) -> str:
@@ -209,12 +170,6 @@ def _reason(error: openai.APIStatusError) -> str:
             text = message or "no message"
             return f"{text} ({', '.join(notes)})" if notes else text
     return "no message"
-
-
-def _retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`retry-after-ms`, or `retry-after`."""
-    milliseconds = retry_after_seconds({"retry-after": headers.get("retry-after-ms") or ""})
-    return retry_after_seconds(headers) if milliseconds is None else milliseconds / 1000
 
 
 def key_function(client: openai.OpenAI) -> Callable[[], str] | None:

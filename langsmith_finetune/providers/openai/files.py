@@ -16,9 +16,10 @@ from langsmith_finetune._foundation.json_values import count_from, id_from, text
 from langsmith_finetune._foundation.masking import host_words
 from langsmith_finetune._foundation.retry import LOOK_AGAIN_SECONDS, with_retries
 from langsmith_finetune.errors import ProviderError
+from langsmith_finetune.providers.http.refusal import status_of
 from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.http.sending import FileChangedError, Sending
-from langsmith_finetune.providers.openai.client import NO_SUCH_PATH, OpenAIRequests, status_code
+from langsmith_finetune.providers.openai.client import NO_SUCH_PATH, OpenAIRequests
 from langsmith_finetune.providers.values import FileInfo, PreparedFile
 
 _NOT_READY = frozenset({"pending", "processing", "running", "uploading"})
@@ -154,7 +155,7 @@ class OpenAIFiles:
         try:
             yield from self._api.pages("files", self._files.list, purpose="fine-tune")
         except ProviderError as error:
-            if status_code(error) in NO_SUCH_PATH:
+            if status_of(error) in NO_SUCH_PATH:
                 return  # a host without a list: a second upload is harmless, a second job is not
             raise
 
@@ -190,7 +191,7 @@ class OpenAIFiles:
                 try:
                     return self._in_parts(upload)
                 except ProviderError as error:
-                    if status_code(error) not in NO_SUCH_PATH:
+                    if status_of(error) not in NO_SUCH_PATH:
                         raise  # else a host that takes it in one request, or says why not
             with upload.sending(self._api.name) as sending:
                 return self._api.ask(

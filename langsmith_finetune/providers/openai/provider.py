@@ -25,6 +25,7 @@ from langsmith_finetune._printable import printable_address
 from langsmith_finetune.errors import NotSupportedError, ProviderError
 from langsmith_finetune.providers.base import Provider
 from langsmith_finetune.providers.http.api_key import ApiKey
+from langsmith_finetune.providers.http.refusal import status_of
 from langsmith_finetune.providers.http.rejected_line import rejected_line
 from langsmith_finetune.providers.likeness import file_agrees, method_agrees, settings_agree, text_agrees
 from langsmith_finetune.providers.openai.answers import (
@@ -37,7 +38,6 @@ from langsmith_finetune.providers.openai.client import (
     OpenAIRequests,
     bounded,
     key_function,
-    status_code,
 )
 from langsmith_finetune.providers.openai.files import OpenAIFiles, file_name
 from langsmith_finetune.providers.openai.request import METADATA_KEY, PARAMETERS, OpenAIParameters, job_body
@@ -76,13 +76,13 @@ class OpenAIProvider(Provider):
     A file is uploaded under a name made from its hash, so one that is already there is used again; more than
     512 MB go in parts. Neither a key nor a line of the file appears in any error text.
 
-    A host with its own ways is a subclass: it has another `name` and `rules`, and overrides `body` (the request that
-    creates a job).
+    A host with its own ways is a subclass: it has another `name`, `address` and `rules`, and overrides `body` (the
+    request that creates a job).
 
     Args:
         api_key: The key; by default `OPENAI_API_KEY`.
-        base_url: The host's address with its version, `"https://api.openai.com/v1"`; by default
-            `OPENAI_BASE_URL`, or OpenAI.
+        base_url: The host's address with its version, `"https://api.openai.com/v1"`; by default the class's
+            `address`, or else `OPENAI_BASE_URL`, or OpenAI.
         client: A client of the official SDK, in place of both. Its `max_retries` is not used: the SDK
             would send a paid request three times on a lost connection; `FineTuneJob` looks first.
 
@@ -107,6 +107,9 @@ class OpenAIProvider(Provider):
     parameter_names: ClassVar[Mapping[str, Sequence[str]]] = {}
     """The names under which a job shows a parameter, where they are others."""
 
+    address: ClassVar[str | None] = None
+    """Where the host is, with its version; None leaves it to the SDK."""
+
     key_variable: ClassVar = "OPENAI_API_KEY"
     """The environment variable that holds the key."""
 
@@ -126,9 +129,11 @@ class OpenAIProvider(Provider):
             # A function where there is no key: without one the SDK would take OpenAI's, and send it to any host.
             key = ApiKey(self.name, self.key_variable, api_key)
             headers = None if self.key_variable == OpenAIProvider.key_variable else _without_openais(key)
-            client = openai.OpenAI(api_key=key.found() or key, base_url=base_url, default_headers=headers)
+            url = base_url or self.address
+            client = openai.OpenAI(api_key=key.found() or key, base_url=url, default_headers=headers)
         elif api_key is not None or base_url is not None:
-            raise ValueError("OpenAIProvider: pass either client=, or api_key= and base_url=, not both")
+            name = type(self).__name__
+            raise ValueError(f"{name}: pass either client=, or api_key= and base_url=, not both")
         self.client = client
         # Raw responses, because the SDK's types have what hosts leave out, and take what no host should send.
         patient = bounded(client).with_options(max_retries=0)
@@ -198,7 +203,7 @@ class OpenAIProvider(Provider):
                     if self._has_files_of(job, request, uploads):
                         found.append(job)
         except ProviderError as error:
-            if status_code(error) in NO_SUCH_PATH:
+            if status_of(error) in NO_SUCH_PATH:
                 raise NotSupportedError(
                     self.name, "listing jobs at this host, so an earlier equal job cannot be looked up"
                 ) from error
@@ -232,7 +237,7 @@ class OpenAIProvider(Provider):
             answer = self._api.ask(self._create_job, creates=True, **body)
         except ProviderError as error:
             line = rejected_line(error.message, request.training_file.name)
-            if line is None or status_code(error) != 400:
+            if line is None or status_of(error) != 400:
                 raise
             raise line from error
         if answer.get("training_file") not in (None, files[0].id):
@@ -280,7 +285,7 @@ class OpenAIProvider(Provider):
         try:
             return job_status_from_answer(self._api.ask(self._jobs.cancel, job_id))
         except ProviderError as error:
-            if error.temporary or status_code(error) not in {400, 409, 422}:
+            if error.temporary or status_of(error) not in {400, 409, 422}:
                 raise
             job = self.retrieve_job(job_id)
             if job.status not in ENDED:
@@ -329,7 +334,7 @@ class OpenAIProvider(Provider):
             )
             there = {model["id"] for model in listed}
         except ProviderError as error:
-            if status_code(error) not in NO_SUCH_PATH:
+            if status_of(error) not in NO_SUCH_PATH:
                 raise
             there = {job["fine_tuned_model"] for job in jobs}
         return [

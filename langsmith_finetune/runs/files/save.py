@@ -17,7 +17,7 @@ from langsmith_finetune._foundation.arguments import checked, many
 from langsmith_finetune._foundation.files import atomic_write
 from langsmith_finetune._foundation.json_text import short_text
 from langsmith_finetune._foundation.passes import Source
-from langsmith_finetune._foundation.steps import watched
+from langsmith_finetune._foundation.watched import watched
 from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import InvalidExampleError
 from langsmith_finetune.runs.fields import getter, is_id

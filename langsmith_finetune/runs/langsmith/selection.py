@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from langsmith_finetune._foundation.html import card, facts
-from langsmith_finetune._foundation.steps import Step
+from langsmith_finetune._foundation.watched import Step
 from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.runs.langsmith.progress import AHEAD, Progress, Share
 from langsmith_finetune.runs.langsmith.selection_state import SelectionState
