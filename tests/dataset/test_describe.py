@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langsmith_finetune import PreferenceExample, TrainingExample
+from langsmith_finetune import PreferenceExample, TrainingExample, run_files
 from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.dataset.describe import describe_examples, describe_runs
 from langsmith_finetune.dataset.distribution import Distribution
@@ -169,6 +169,12 @@ def test_projects_are_named_where_their_names_are_known():
     assert describe_runs(told).counts["projects"] == names
     examples = [TrainingExample(line=HELLO, source=RunSource(run_id="r", project_id=id_)) for id_ in ids]
     assert describe_examples(examples).counts["projects"] == names
+
+
+def test_project_of_runs_in_a_file_is_named_as_the_tracer_named_it(tmp_path):
+    sent = wrap_openai_run(HELLO) | {"session_name": "support-bot"}
+    (tmp_path / "runs.jsonl").write_text(json.dumps(sent))
+    assert describe_runs(run_files(tmp_path / "runs.jsonl")).counts["projects"] == {"support-bot": 1}
 
 
 def test_a_run_that_offers_tools_and_calls_none_has_no_call_counted():
