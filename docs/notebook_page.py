@@ -107,7 +107,11 @@ def _output(output: Any) -> Iterator[str]:
     elif "text/html" in data:
         yield _raw(data["text/html"])
     elif "text/plain" in data:
-        yield _raw(f"<pre>{escape(_COLORS.sub('', data['text/plain']))}</pre>")
+        # As small as code, so that 80 columns are shown.
+        text = escape(_COLORS.sub("", data["text/plain"]))
+        yield _raw(
+            f'<pre style="font-size: var(--code-font-size)">{text}</pre>'
+        )
 
 
 def _raw(html: str) -> str:

@@ -68,6 +68,7 @@ def main(path: Path) -> None:
     client = TalkingClient(
         notebook,
         timeout=1800,
+        coalesce_streams=True,  # what one cell prints is one text, however it was sent
         resources={"metadata": {"path": str(path.parent)}},
         extra_arguments=["--log-level=ERROR"],  # or the kernel warns of its own sockets
     )

@@ -28,6 +28,7 @@ def shown(page, place="<!-- agent.ipynb, as it ran last -->"):
     return source[0]
 
 
+PRE = '<pre style="font-size: var(--code-font-size)">'
 TEXT = nbformat.v4.new_markdown_cell(
     "# Title\n\n1. [Choose](#1.-Choose)\n2. [Check, it](#2.-Check,-it)", id="a"
 )
@@ -53,7 +54,7 @@ def test_outputs_stand_below_their_cell_and_texts_are_escaped(page):
         "## Title",
         "1. Choose\n2. Check, it",
         "```python\nprint('<b>')\n```",
-        f"{fence}{{raw}} html\n<pre>&lt;b&gt;\n</pre>\n{fence}",
+        f"{fence}{{raw}} html\n{PRE}&lt;b&gt;\n</pre>\n{fence}",
         f"{fence}{{raw}} html\n<div>card</div>\n{fence}",
         f'{fence}{{raw}} html\n<img alt="plot" src="data:image/png;base64,iVBORw0K">\n{fence}',
         "after",
@@ -81,7 +82,7 @@ def test_a_translation_shows_what_the_same_code_showed(page):
     )
     part = shown(page, "<!-- agent_zh.ipynb, as agent.ipynb ran last -->")
     assert "标题" in part
-    assert "<pre>&lt;b&gt;\n</pre>" in part
+    assert f"{PRE}&lt;b&gt;\n</pre>" in part
     assert page.NOT_RUN not in part
 
 

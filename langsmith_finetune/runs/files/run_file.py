@@ -20,8 +20,8 @@ JSON_COLUMNS = ("inputs", "outputs", "extra", "events", "feedback_stats")
 
 FIELDS = (
     *("id", "run_type", *JSON_COLUMNS, "error", "status", "start_time", "end_time"),
-    *("trace_id", "parent_run_id", "parent_run_ids", "dotted_order", "session_id", "session_name", "project_id"),
-    *("tags", "name", "prompt_tokens", "completion_tokens", "reference_example_id"),
+    *("trace_id", "parent_run_id", "parent_run_ids", "dotted_order", "session_id", "project_id"),
+    *("tags", "name", "session_name", "prompt_tokens", "completion_tokens", "reference_example_id"),
     *("metadata", "thread_id", "attachments", "serialized", "manifest"),
     *("trace_feedback_stats", "corrections"),
 )
