@@ -53,6 +53,7 @@ def ran(tmp_path_factory):
         "gemini: 43 lines, 4 with lost answers",
         "bedrock: 40 lines, 7 with lost answers",
         "exact: False - estimated",
+        "3,599 tokens without the lines that have photos",
         "your machine: free",
         "45 lines, 39 after; the same: True",
         "no file, job or model has seen any of them",
