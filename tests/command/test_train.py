@@ -17,7 +17,7 @@ from langsmith_finetune import FineTuneJob
 from langsmith_finetune.command import main
 from langsmith_finetune.command.options.provider import PROVIDERS, provider_of
 from langsmith_finetune.providers.local import LocalProvider, tiny_model
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, python_path
 from tests.support.rated_project import LIKED, langsmith
 from tests.support.shell import shell
 from tests.support.standins.openai import OpenAIStandIn
@@ -236,7 +236,7 @@ def trained(langsmith, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tiny_model("tiny", CHATS, context=200)
     command = [sys.executable, "-m", "langsmith_finetune", *TRAIN, "--provider", "local", "--model", "tiny"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": python_path(ROOT)}
 
     def trained(*flags, start=subprocess.run, **settings):
         return start([*command, *flags], cwd=tmp_path, env=environment, text=True, **settings)

@@ -24,7 +24,7 @@ from langsmith_finetune.runs.files.read import run_files
 from langsmith_finetune.runs.files.save import save_runs
 from tests.support import bulk_export
 from tests.support.exports import NOON, OTHER, PROJECT, a_run, put, s3
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, python_path
 
 __all__ = ["s3"]  # a fixture
 
@@ -205,7 +205,7 @@ def test_a_killed_worker_of_ray_changes_nothing(export, tmp_path):
     expected = write_shards(export, tmp_path / "one", no_nineteen)
     own = tempfile.mkdtemp(prefix="ray")  # a short name, for sockets lie in it
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
-    environment |= {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "HOME": own}
+    environment |= {"PYTHONPATH": python_path(ROOT, *sys.path), "HOME": own}
     ray = subprocess.Popen(
         [sys.executable, "-c", ON_RAY, export, tmp_path / "ray", marks, own],
         env=environment,

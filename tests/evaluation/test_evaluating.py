@@ -32,7 +32,7 @@ from tests.support.evaluations import (
     text_lines,
     written,
 )
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, python_path
 
 QUIET = {"progress": False}
 
@@ -317,7 +317,7 @@ if __name__ == "__main__":
 def test_a_run_killed_at_random_places_ends_with_the_same_result(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(SLOW_RUN, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": python_path(ROOT)}
 
     def start(path):
         return subprocess.Popen([sys.executable, str(program), str(path)], env=environment)
@@ -673,7 +673,7 @@ print(result.mean("traced", "exact_match"))
 
 
 def test_nothing_leaves_whatever_keys_and_tracing_variables_are_set(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": python_path(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", OFFLINE],
         capture_output=True,

@@ -42,7 +42,7 @@ from tests.support.lines import (
     sound,
     tooled,
 )
-from tests.support.paths import SHARED
+from tests.support.paths import SHARED, python_path
 
 SPEC = SHARED / "specs" / "openai-cut.json"
 PUBLISHED = SHARED / "recorded" / "training-files"
@@ -146,7 +146,7 @@ def together_takes(tmp_path_factory):
             paths[-1].write_bytes(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n")
         done = subprocess.run(
             [sys.executable, "-c", _ASK_TOGETHER, *map(str, paths)],
-            env=os.environ | {"PYTHONPATH": client, "TOGETHER_DISABLE_TQDM": "true"},
+            env=os.environ | {"PYTHONPATH": python_path(client), "TOGETHER_DISABLE_TQDM": "true"},
             capture_output=True,
             check=True,
         )

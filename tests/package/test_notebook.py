@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 import langsmith_finetune
-from tests.support.paths import NOTEBOOKS
+from tests.support.paths import NOTEBOOKS, python_path
 
 pytest.importorskip("ipykernel")
 nbclient = pytest.importorskip("nbclient")
@@ -56,7 +56,7 @@ def cells(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     settings = {
         "LANGSMITH_FINETUNE_JOURNAL": str(folder / "journal"),
-        "PYTHONPATH": str(Path(langsmith_finetune.__file__).parents[1]),
+        "PYTHONPATH": python_path(Path(langsmith_finetune.__file__).parents[1]),
     }
     client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}})
     client.execute(env={**os.environ, **settings})

@@ -49,7 +49,7 @@ def package(name: str) -> Path:
 
 def path_with(*names: str) -> dict[str, str]:
     """The environment of a process that finds packages, and ours."""
-    from tests.support.paths import ROOT
+    from tests.support.paths import ROOT, python_path
 
     folders = [str(package(name)) for name in names]
-    return os.environ | {"PYTHONPATH": os.pathsep.join([*folders, str(ROOT)]), "OMP_NUM_THREADS": "1"}
+    return os.environ | {"PYTHONPATH": python_path(*folders, ROOT), "OMP_NUM_THREADS": "1"}

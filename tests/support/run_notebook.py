@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.support.paths import NOTEBOOKS, ROOT
+from tests.support.paths import NOTEBOOKS, ROOT, python_path
 
 
 def cells(path: Path, kind: str) -> list[Any]:
@@ -34,7 +34,7 @@ def run_notebook(name: str, folder: Path, **settings: str) -> str:
     """
     shutil.copytree(NOTEBOOKS, folder, ignore=shutil.ignore_patterns("runs", ".*", "__*"), dirs_exist_ok=True)
     offline = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
-    here = {"PYTHONPATH": str(ROOT), "LANGSMITH_FINETUNE_JOURNAL": str(folder / "journal")}
+    here = {"PYTHONPATH": python_path(ROOT), "LANGSMITH_FINETUNE_JOURNAL": str(folder / "journal")}
     done = subprocess.run(
         [sys.executable, "run.py", name],
         cwd=folder,

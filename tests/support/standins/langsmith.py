@@ -1,7 +1,8 @@
 """A stand-in for LangSmith's read side: both run APIs, projects, datasets, annotation queues.
 
 It answers as the API description says, with the oddities that bite: v2 looks at one day and returns ids
-alone unless told otherwise, v1 refuses more than 100 runs a page, a backend may lack either API,
+alone unless told otherwise, v1 refuses more than 100 runs a page, a backend may lack either API (`pytest --v1=410`:
+all that have v2 lack v1, as LangSmith's own after 31 January 2027),
 `eq(error, false)` is refused, and more than 15 run queries in 10 seconds are too many. A cursor is an offset,
 so what comes or goes moves the pages. Runs are given as dicts in the form in which LangSmith's SDK posts them.
 """
@@ -15,7 +16,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from langsmith.types import RunQueryV2Params, RunSelectField
 
@@ -93,13 +94,16 @@ def trace(
 class LangSmith(StandIn):
     """Start with `with`; `v1`, `v2` and `v2_projects` say which APIs it offers."""
 
+    v1_gone: ClassVar[int | None] = None
+    """What the endpoints of v1 answer that LangSmith takes away."""
+
     def __init__(
         self,
         runs: Iterable[dict[str, Any]] = (),
         *,
         projects: dict[str, tuple[str, datetime]] | None = None,
         datasets: dict[str, list[dict[str, Any]]] | None = None,
-        v1: bool = True,
+        v1: bool | None = None,
         v2: bool = True,
         v2_projects: bool = True,
         version: str | None = "0.16.14",
@@ -143,7 +147,8 @@ class LangSmith(StandIn):
         arrived = min(starts, default=now()) + timedelta(seconds=3)
         self.projects = projects or {"support-bot": (PROJECT_ID, arrived)}
         self.datasets = datasets or {}
-        self.v1, self.v2, self.v2_projects = v1, v2, v2_projects
+        self.v1 = (self.v1_gone is None or not v2) if v1 is None else v1
+        self.v2, self.v2_projects = v2, v2_projects
         self.version, self.flags = version, flags or {}
         self.now = now
 
@@ -216,6 +221,7 @@ class LangSmith(StandIn):
             case ("GET", "annotation-queues"):
                 return Response(200, self._queues(request.query))
             case ("GET", "annotation-queues", queue_id, "runs") if not self.queue_items:
+                self._need_v1()
                 return Response(200, self._queue_runs(queue_id, request.query))
             case ("GET", "platform", "annotation-queues", queue_id, "items") if self.queue_items:
                 return self._queue_items_page(queue_id, request.query)
@@ -233,7 +239,9 @@ class LangSmith(StandIn):
 
     def _need_v1(self) -> None:
         if not self.v1:
-            raise Refused(501, "This deployment does not support this endpoint; use /v2/runs/query")
+            raise Refused(
+                self.v1_gone or 501, "This deployment does not support this endpoint; use /v2/runs/query"
+            )
 
     # --- projects and datasets ---
 
