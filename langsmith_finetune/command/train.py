@@ -21,6 +21,7 @@ from langsmith_finetune.command.options.provider import code_for
 from langsmith_finetune.command.options.runs import add_run_options, conditions_of, runs_of
 from langsmith_finetune.command.options.steps import add_step_options, steps_of
 from langsmith_finetune.command.output import Output
+from langsmith_finetune.errors import NotSupportedError
 
 if TYPE_CHECKING:
     from langsmith_finetune.jobs import FineTunedModel, FineTuneJob, JobPlan
@@ -105,12 +106,20 @@ class _Training:
 
         args = self.args
         settings = {**self.settings, "method": args.method, "validation_file": args.validation_file}
-        self.show_plan(FineTuneJob.plan(args.file, **settings))
+        most = args.max_cost_usd
+        try:
+            self.show_plan(FineTuneJob.plan(args.file, **settings))
+        except NotSupportedError:
+            if args.dry_run:
+                raise
+            most = (
+                0.0  # create says the same, unless the job was made while it could be: that one is returned
+            )
         job = FineTuneJob.create(
             args.file,
             **settings,
             name=args.name,
-            max_cost_usd=args.max_cost_usd,
+            max_cost_usd=most,
             progress=self.out.shows_progress,
         )
         self.show_job(job)

@@ -170,8 +170,8 @@ def runs_of_traces(
     or the llm run itself.
 
     Args:
-        ids: Ids (text or UUID), or runs, such as the roots that `client.list_runs(is_root=True)` gives. A list is
-            read again with each pass.
+        ids: Ids (text or UUID), or runs, such as roots that you read by `client.traces.query`. A list is read again
+            with each pass.
         client: As for `select_runs`.
         limit: At most so many llm runs. Default: all.
 

@@ -1,6 +1,7 @@
 import logging
 import tomllib
 from datetime import date, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import httpx2
@@ -58,6 +59,14 @@ def test_every_entry_has_what_it_needs():
         assert entry.keys() <= {"provider", "what", "models", "methods", "date", "source", "note"}
     for entry in DATA["alive"]:
         assert entry.keys() == {"provider", "name", "methods"}
+
+
+@pytest.mark.parametrize("entry", DATA["alive"], ids=lambda entry: entry["provider"])
+def test_what_lives_is_named_for_every_method_that_it_trains_by(entry):
+    name = entry["name"].split()[0].rstrip(",")
+    provider = getattr(import_module(f"langsmith_finetune.providers.{entry['provider']}"), name)
+    # Azure trains its open models by one method alone.
+    assert set(entry["methods"]) == ({"supervised"} if name == "AzureProvider" else provider.methods)
 
 
 def test_no_ended_provider_is_called_living():
@@ -134,7 +143,7 @@ def test_a_job_after_the_end_of_jobs_is_refused_with_what_lives(silent_openai):
     assert str(caught.value) == (
         f"openai does not support new fine-tuning jobs: that ended on 2027-01-06 ({SOURCE}; organizations that "
         "never fine-tuned are refused since 2026-05-07, inactive ones since 2026-07-02). Still available: "
-        "TogetherProvider, FireworksProvider"
+        "TogetherProvider, FireworksProvider, HuggingFaceProvider, LocalProvider, which nobody can withdraw"
     )
 
 

@@ -53,7 +53,11 @@ def transformers_serve(model: str | Path, **settings: object) -> Iterator[ChatOp
     port = free_port()
     command = serve_command(model, "transformers", port=port)
     program = Path(sys.executable).with_name(command.argv[0])
-    environment = os.environ | {"PYTHONPATH": python_path(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": python_path(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
     process = subprocess.Popen(
         [program, *command.argv[1:]], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -84,8 +84,8 @@ def save_runs(runs: Iterable[Any], path: str | os.PathLike[str]) -> int:
 def _see_that_it_is_one(run: Any, index: int) -> None:
     if is_id(run):
         raise TypeError(
-            "save_runs takes runs, not ids: runs_of_traces(ids) gives the llm runs of traces, and "
-            "client.list_runs(id=ids) the runs themselves"
+            "save_runs takes runs, not ids: runs_of_traces(ids) gives the llm runs that have these ids, or are below "
+            "runs that have them"
         )
     run_id = None
     with suppress(Exception):

@@ -19,6 +19,7 @@ from langsmith_finetune.runs.langsmith.projects import (
     Project,
     as_project,
     projects,
+    without_first,
 )
 from langsmith_finetune.runs.langsmith.read_apis import (
     PAGE_SIZE,
@@ -28,7 +29,6 @@ from langsmith_finetune.runs.langsmith.read_apis import (
     RunQuery,
 )
 from langsmith_finetune.runs.langsmith.transport import (
-    NOT_OFFERED,
     RequestPlan,
     aconnected,
     aexecute,
@@ -142,15 +142,19 @@ def _matched(
         yield str(run_id), found.get(_canonical(run_id) or "")
 
 
+_KINDS_OF_PROJECTS: tuple[dict[str, Any], ...] = ({}, {"type": ["EXPERIMENT"]})
+
+
 class IdLookup:
     """Finds runs by their ids, wherever they are.
 
     v1 needs nothing but the ids. v2 wants projects too; where v1 is gone, all of the workspace's are
-    searched, a hundred at a time.
+    searched, a hundred at a time, and then its experiments, which v2 may list only if asked for them.
     """
 
     def __init__(self) -> None:
-        self._projects: list[Project] | None = None
+        self._apis = [V1, V2]
+        self._projects: list[list[Project]] = []  # as far as they are listed
         self._feedback = FeedbackOfProjects()
 
     def find_rated(self, ids: Iterable[str]) -> RequestPlan[dict[str, Run | RunNotUsableError]]:
@@ -165,34 +169,48 @@ class IdLookup:
 
     @property
     def _api(self) -> RunApi:
-        return V1 if self._projects is None else V2
+        return self._apis[0]
 
     def find(self, ids: Iterable[str]) -> RequestPlan[dict[str, Run | RunNotUsableError]]:
         """The runs with these ids (at most `PAGE_SIZE`) that exist, by their ids; or why one cannot be read."""
         query = RunQuery(ids=tuple(ids))
         found: dict[str, Run | RunNotUsableError] = {}
-        if self._projects is None:
-            try:
-                answer = yield from V1.ask(query)
-            except langsmith.APIStatusError as error:
-                if error.status_code not in NOT_OFFERED:
-                    raise
-            else:
-                take_by_id(found, answer)
+        try:
+            if self._api is V1:
+                take_by_id(found, (yield from V1.ask(query)))
                 return found
-            rows, _ = yield from projects({})
-            self._projects = [as_project(row) for row in rows if isinstance(row.get("id"), str)]
-        for at in range(0, len(self._projects), PAGE_SIZE):
-            some = self._projects[at : at + PAGE_SIZE]
+            for number in range(len(_KINDS_OF_PROJECTS)):
+                if not all(run_id in found for run_id in query.ids):
+                    yield from self._search((yield from self._listed(number)), query, found)
+        except langsmith.APIStatusError as error:
+            self._apis = yield from without_first(self._apis, error)
+            return (yield from self.find(query.ids))
+        return found
+
+    def _listed(self, number: int) -> RequestPlan[list[Project]]:
+        """The projects of a kind; the same ones each time."""
+        if number == len(self._projects):
+            rows, _ = yield from projects(_KINDS_OF_PROJECTS[number])
+            known = {project.id for listed in self._projects for project in listed}
+            self._projects.append([
+                as_project(row) for row in rows if isinstance(row.get("id"), str) and row["id"] not in known
+            ])  # fmt: skip
+        return self._projects[number]
+
+    def _search(
+        self, among: list[Project], query: RunQuery, found: dict[str, Run | RunNotUsableError]
+    ) -> RequestPlan[None]:
+        """Add what some projects have of the runs that are not found yet."""
+        for at in range(0, len(among), PAGE_SIZE):
+            if all(run_id in found for run_id in query.ids):
+                return
+            some = among[at : at + PAGE_SIZE]
             searched = replace(
                 query,
                 project_ids=tuple(project.id for project in some),
                 since=just_before(min(project.started_at for project in some)),
             )
             yield from all_pages(V2, searched, found)
-            if all(run_id in found for run_id in query.ids):
-                break
-        return found
 
     def llm_runs_of(self, traces: Iterable[Run]) -> RequestPlan[list[Run | RunNotUsableError]]:
         """The llm runs that did not fail, of the traces of some runs that `find` gave, in no order."""

@@ -67,12 +67,26 @@ def rows_of(data: Any, path: str, key: str | None = None) -> list[dict[str, Any]
     return rows
 
 
-def no_such_api(what: str) -> RequestPlan[LangSmithError]:
-    """The error for a server that has neither of two endpoints."""
+def no_such_api(what: str, remedy: str = NOT_THE_API) -> RequestPlan[LangSmithError]:
+    """The error for a server that does not have what every LangSmith has."""
     from langsmith.utils import LangSmithError  # noqa: PLC0415 - loads an HTTP client
 
     url = yield WhichServer()
-    return LangSmithError(f"{url} offers no {what} endpoint, neither v1 nor v2: {NOT_THE_API}")
+    return LangSmithError(f"{url} offers no {what}: {remedy}")
+
+
+def without_first(apis: list[RunApi], error: langsmith.APIStatusError) -> RequestPlan[list[RunApi]]:
+    """The read APIs to go on with, if the first answered that it is not there.
+
+    Raises:
+        APIStatusError: It answered something else.
+        LangSmithError: No other is left.
+    """
+    if error.status_code not in NOT_OFFERED:
+        raise error
+    if not apis[1:]:
+        raise (yield from no_such_api("run query endpoint, neither v1 nor v2")) from None
+    return apis[1:]
 
 
 def not_found(what: str, name: str | None, given_id: str | None) -> RequestPlan[Exception]:
@@ -148,7 +162,7 @@ def _projects_v1(which: dict[str, Any]) -> RequestPlan[list[dict[str, Any]]]:
     which = {name: value for name, value in which.items() if name != "type"}
     rows = yield from listed_at(_PROJECTS_V1, which)
     if rows is None:
-        raise (yield from no_such_api("project"))
+        raise (yield from no_such_api("project endpoint, neither v1 nor v2"))
     return rows
 
 
@@ -225,7 +239,10 @@ class QueueItems:
         for status in self._statuses:
             which = {"status": "completed" if status == "archived" else status}
             rows = yield from listed_at(f"/api/v1/annotation-queues/{quote(queue_id, safe='')}/runs", which)
-            ids += _ids(rows or [], "id")
+            if rows is None:
+                remedy = "LangSmith has one from 0.16.14 on, and its first one until 31 January 2027"
+                raise (yield from no_such_api("endpoint for what is in an annotation queue", remedy))
+            ids += _ids(rows, "id")
         return ids
 
 
@@ -320,7 +337,9 @@ def _row_of(
     what: str, path: str, parameter: str, name: str | None, given_id: str | None
 ) -> RequestPlan[dict[str, Any]]:
     rows = yield from listed_at(path, {parameter: [given_id]} if given_id else {"name": name})
-    if not (row := asked_for(rows or [], name, given_id)):
+    if rows is None:
+        raise (yield from no_such_api(f"{what} endpoint"))
+    if not (row := asked_for(rows, name, given_id)):
         raise (yield from not_found(what, name, given_id))
     return row
 

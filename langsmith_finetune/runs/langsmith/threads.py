@@ -14,9 +14,9 @@ from langsmith_finetune._printable import logger_of, printable_line
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.langsmith.all_pages import all_pages
 from langsmith_finetune.runs.langsmith.filters import any_of, names_thread
-from langsmith_finetune.runs.langsmith.projects import Project, find_project
+from langsmith_finetune.runs.langsmith.projects import Project, find_project, without_first
 from langsmith_finetune.runs.langsmith.read_apis import RunApi, RunQuery
-from langsmith_finetune.runs.langsmith.transport import NOT_OFFERED, RequestPlan
+from langsmith_finetune.runs.langsmith.transport import RequestPlan
 from langsmith_finetune.runs.langsmith.window_reader import just_before, place_of
 
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ class ThreadRuns:
             try:
                 yield from all_pages(self._apis[0], query, found)
             except langsmith.APIStatusError as error:
-                if error.status_code not in NOT_OFFERED or len(self._apis) == 1:
-                    raise
-                self._apis = self._apis[1:]
+                self._apis = yield from without_first(self._apis, error)
             else:
                 return found
 

@@ -17,7 +17,7 @@ from langsmith_finetune.runs.langsmith.page_end import MOST_AT_ONCE, Pages
 from langsmith_finetune.runs.langsmith.projects import (
     Project,
     find_project,
-    no_such_api,
+    without_first,
 )
 from langsmith_finetune.runs.langsmith.read_apis import (
     EARLIEST,
@@ -30,7 +30,7 @@ from langsmith_finetune.runs.langsmith.read_apis import (
     time_of,
 )
 from langsmith_finetune.runs.langsmith.request import AnswerTooLargeError
-from langsmith_finetune.runs.langsmith.transport import NOT_OFFERED, RequestPlan, took_too_long
+from langsmith_finetune.runs.langsmith.transport import RequestPlan, took_too_long
 from langsmith_finetune.runs.langsmith.windows import Window, in_order
 
 if TYPE_CHECKING:
@@ -195,11 +195,9 @@ class Selected:
 
     def _try_another(self, error: langsmith.APIStatusError) -> RequestPlan[None]:
         """Go on with the other API, if the first one turns out not to be there."""
-        if error.status_code not in NOT_OFFERED or self._answered:
+        if self._answered:
             raise error
-        if not self._apis[1:]:
-            raise (yield from no_such_api("run query")) from None
-        self._apis = self._apis[1:]
+        self._apis = yield from without_first(self._apis, error)
 
     def _read(self, api: RunApi, window: Window, how: Reading) -> RequestPlan[Page]:
         """A page, or the few that cursors lead to; all that they lead to where the window has one moment."""

@@ -221,7 +221,6 @@ class LangSmith(StandIn):
             case ("GET", "annotation-queues"):
                 return Response(200, self._queues(request.query))
             case ("GET", "annotation-queues", queue_id, "runs") if not self.queue_items:
-                self._need_v1()
                 return Response(200, self._queue_runs(queue_id, request.query))
             case ("GET", "platform", "annotation-queues", queue_id, "items") if self.queue_items:
                 return self._queue_items_page(queue_id, request.query)
