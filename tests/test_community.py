@@ -303,7 +303,7 @@ def connect():
 @pytest.mark.filterwarnings(r"ignore:read_run\(\) is deprecated")  # theirs asks for each run by itself
 def test_runs_by_id_are_read_by_the_same_client(connect):
     run = RUNS["wire/lc_plain[0]"] | {"session_id": PROJECT_ID, "parent_run_id": None, "tags": []}
-    client = connect(runs=[run])
+    client = connect(runs=[run], v1=True)
     theirs = community_loaders.LangSmithRunChatLoader([run["id"]], client=client).load()
     ours = LangSmithRunChatLoader([run["id"]], client).load()
     assert len(ours) == 1

@@ -372,6 +372,8 @@ def test_a_full_disk_does_not_hide_why_a_creation_is_refused(server, create, jou
 def spoil(journal):
     (path,) = journal.folder.glob("job-*.json")
     path.write_bytes(b"")
+    now = datetime.now(UTC).timestamp()
+    os.utime(path, (now, now))  # `make later` moves the clock, but not that of files
     return path
 
 

@@ -257,7 +257,7 @@ def test_an_api_that_vanishes_is_an_error_and_not_the_end():
 
 
 def test_missing_v2_endpoint_is_asked_once():
-    with LangSmith(hours(1)) as server:
+    with LangSmith(hours(1), v1=True) as server:
         server.fault("POST", V2_QUERY, Response(501, {"detail": "not implemented"}))
         assert len(list(select_runs(client_of(server), project_id=PROJECT_ID))) == 1
         assert server.count("POST", V2_QUERY) == 1

@@ -546,7 +546,7 @@ def test_select_runs_refuses_a_condition_without_sense(wrong, text):
     [
         ({}, [2]),
         ({"v1": False}, [2]),
-        ({"v2_projects": False}, [1]),
+        ({"v2_projects": False, "v1": True}, [1]),
         ({"v2_projects": False, "v1": False}, [1, 2]),
         ({"v2": False}, [1]),
     ],

@@ -21,6 +21,8 @@ from tests.support.standins.openai import OpenAIStandIn
 
 __all__ = ["journal", "train"]
 
+pytestmark = pytest.mark.usefixtures("while_openai_trains")
+
 VARIABLES = {
     OpenAIProvider: "OPENAI_API_KEY",
     AzureProvider: "AZURE_OPENAI_API_KEY",

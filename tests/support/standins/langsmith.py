@@ -1,8 +1,8 @@
 """A stand-in for LangSmith's read side: both run APIs, projects, datasets, annotation queues.
 
 It answers as the API description says, with the oddities that bite: v2 looks at one day and returns ids
-alone unless told otherwise, v1 refuses more than 100 runs a page, a backend may lack either API (`pytest --v1=410`:
-all that have v2 lack v1, as LangSmith's own after 31 January 2027),
+alone unless told otherwise, v1 refuses more than 100 runs a page, a backend may lack either API (`make later`: all that
+have v2 lack v1, as LangSmith's own after 31 January 2027),
 `eq(error, false)` is refused, and more than 15 run queries in 10 seconds are too many. A cursor is an offset,
 so what comes or goes moves the pages. Runs are given as dicts in the form in which LangSmith's SDK posts them.
 """
@@ -21,6 +21,7 @@ from typing import Any, ClassVar, get_args
 from langsmith.types import RunQueryV2Params, RunSelectField
 
 from langsmith_finetune._foundation.clock import Clock
+from tests.support.later import gone_answer
 from tests.support.standins.langsmith_filters import Malformed, compiled
 from tests.support.standins.langsmith_filters import time_of as _time
 from tests.support.standins.server import Request, Response, StandIn
@@ -94,7 +95,7 @@ def trace(
 class LangSmith(StandIn):
     """Start with `with`; `v1`, `v2` and `v2_projects` say which APIs it offers."""
 
-    v1_gone: ClassVar[int | None] = None
+    v1_gone: ClassVar[int | None] = gone_answer()
     """What the endpoints of v1 answer that LangSmith takes away."""
 
     def __init__(
