@@ -1,17 +1,17 @@
 """LangSmith's bulk export to training files: runs per second, and memory, beside the alternatives in one run.
 
     pip install "langsmith-finetune[bulk]" langchain-community pandas
-    python benchmarks/bulk.py
+    python -m benchmarks.bulk
 
 Parquet files are made of a captured run, as `convert.py` makes its runs, to the schema of the export. The floor
 is pyarrow reading the same columns and doing nothing with them. What people do is pandas, json.loads for each
 cell, and langchain_community; that crashes on LangChain's own, nested form, so it gets the flat one only.
-Each figure is the best of several rounds, each in a fresh process; memory is its growth over the imports.
+Each figure is the best of several rounds, each in a fresh process: CPU seconds, but for two processes, whose gain is
+in the time that passes. Memory is its growth over the imports.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import resource
@@ -25,13 +25,14 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks import results
+
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 
 def make_export(folder: Path, *, runs: int, files: int, nested: bool) -> None:
     """Files of an export, a row group each."""
-    from convert import a_run  # noqa: PLC0415 - the processes that are measured need neither
+    from benchmarks.convert import a_run  # noqa: PLC0415 - the processes that are measured need neither
 
     from tests.support import bulk_export  # noqa: PLC0415
 
@@ -144,32 +145,34 @@ def pandas_and_community(export: str, out: str) -> int:
         return count
 
 
-WORK: dict[str, tuple[Callable[[str, str], int], list[str]]] = {
-    "pyarrow alone (the floor)": (floor, ["pyarrow.parquet"]),
-    "ours, reading only": (reading, ["langsmith_finetune.runs.files.parquet"]),
-    "ours, payloads decoded first": (decoded, ["langsmith_finetune.runs.files.parquet"]),
-    "ours": (ours, ["langsmith_finetune.runs.files.parquet"]),
-    "ours, shards, 1 process": (one_process, ["langsmith_finetune.runs.files.parquet"]),
-    "ours, shards, 2 processes": (two_processes, ["langsmith_finetune.runs.files.parquet"]),
-    "pandas + community": (pandas_and_community, ["pandas", "pyarrow.parquet", "langsmith.schemas"]),
+PARQUET = "langsmith_finetune.runs.files.parquet"
+WORK: dict[str, tuple[str, Callable[[str, str], int], list[str]]] = {
+    # the name of its figures, what is told, the work, and what it imports
+    "floor": ("pyarrow alone (the floor)", floor, ["pyarrow.parquet"]),
+    "reading": ("ours, reading only", reading, [PARQUET]),
+    "decoded": ("ours, payloads decoded first", decoded, [PARQUET]),
+    "ours": ("ours", ours, [PARQUET]),
+    "one_process": ("ours, shards, 1 process", one_process, [PARQUET]),
+    "two_processes": ("ours, shards, 2 processes", two_processes, [PARQUET]),
+    "pandas": ("pandas + community", pandas_and_community, ["pandas", "pyarrow.parquet", "langsmith.schemas"]),
 }
 
 
 def measure(name: str, export: str) -> None:
-    """Do the work in this process, and print runs, seconds and megabytes."""
-    work, imports = WORK[name]
+    """Do the work in this process, and print runs, CPU seconds, seconds and megabytes."""
+    _, work, imports = WORK[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for module in (*imports, "langsmith_finetune"):
             __import__(module)
         if work is pandas_and_community:
             __import__("langchain_community.chat_loaders.langsmith")
-    before = megabytes("VmRSS")
+    before, used = megabytes("VmRSS"), results.cpu_seconds()
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
         count = work(export, out)
         seconds = time.perf_counter() - started
-    print(json.dumps([count, seconds, megabytes("VmHWM") - before]))
+    print(json.dumps([count, results.cpu_seconds() - used, seconds, megabytes("VmHWM") - before]))
 
 
 def megabytes(field: str) -> float:
@@ -183,39 +186,47 @@ def megabytes(field: str) -> float:
     return next(int(line.split()[1]) for line in status.open() if line.startswith(field)) / 1024
 
 
+def best(name: str, export: str, rounds: int, runs: int) -> tuple[float, float]:
+    """Runs a second in the best of several rounds, and the megabytes that it grew by."""
+    found = []
+    for _ in range(rounds):
+        command = [sys.executable, "-m", "benchmarks.bulk", "--measure", name, export]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603
+        count, used, seconds, grown = json.loads(said.splitlines()[-1])
+        assert count == runs, f"{name} made {count} lines of {runs} runs"
+        found.append((seconds if name == "two_processes" else used, grown))
+    taken, grown = min(found)
+    return runs / taken, grown
+
+
 def main() -> None:
-    """Make the files, measure each way in processes of its own, and print tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=40_000)
-    parser.add_argument("--files", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.measure:
-        measure(*options.measure)
+    """Make the files, measure each way in processes of its own, print tables, and record."""
+    if sys.argv[1:2] == ["--measure"]:
+        measure(*sys.argv[2:])
         return
+    sizes = results.sizes(__doc__, runs=200_000, files=8, rounds=2)
+    figures: dict[str, float] = {"runs_count": sizes.runs}
     for nested in (True, False):
+        ways = {name: told for name, (told, *_) in WORK.items() if (name == "pandas") is not nested}
+        runs = sizes.runs if nested else sizes.runs // 10  # the slowest alone
         with tempfile.TemporaryDirectory() as export:
-            make_export(Path(export), runs=options.runs, files=options.files, nested=nested)
-            size = sum(path.stat().st_size for path in Path(export).iterdir())
+            make_export(Path(export), runs=runs, files=sizes.files, nested=nested)
+            size = sum(path.stat().st_size for path in Path(export).iterdir()) / 1e6
             form = "nested, as LangChain posts it" if nested else "flat, as langchain_community needs it"
-            print(f"\n{options.runs:,} runs of 5 messages, {form}; {size / 1e6:.0f} MB of Parquet")
-            base = None
-            for name in WORK:
-                if nested and name == "pandas + community":
-                    print(f"  {name:<28} crashes")
-                    continue
-                rounds = []
-                for _ in range(options.rounds):
-                    command = [sys.executable, __file__, "--measure", name, export]
-                    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
-                    rounds.append(json.loads(said.splitlines()[-1]))
-                count, seconds, grown = min(rounds, key=lambda one: one[1])
-                assert count == options.runs, f"{name} made {count} lines of {options.runs} runs"
-                speed = count / seconds
-                base = base or speed
-                memory = f"{grown:>6.0f} MB" if "processes" not in name else ""  # theirs is not ours
-                print(f"  {name:<28} {speed:>9,.0f} runs/s   {speed / base:>5.2f} x floor   {memory}")
+            print(f"\n{runs:,} runs of 5 messages, {form}; {size:.0f} MB of Parquet")
+            if nested:
+                figures["export_megabytes"] = size
+            for name, told in ways.items():
+                speed, grown = best(name, export, sizes.rounds, runs)
+                figures |= {f"{name}_runs_per_second": speed, f"{name}_megabytes": grown}
+                print(f"  {told:<28} {speed:>9,.0f} runs/s   {grown:>6.0f} MB", flush=True)
+    del figures["two_processes_megabytes"]  # theirs is not ours
+    figures["of_a_million_cpu_seconds"] = 1e6 / figures["ours_runs_per_second"]
+    figures["two_processes_times"] = (
+        figures["two_processes_runs_per_second"] / figures["one_process_runs_per_second"]
+    )
+    figures["of_pandas_times"] = figures["ours_runs_per_second"] / figures["pandas_runs_per_second"]
+    results.record("bulk", figures, sizes, packages=("pyarrow", "pandas", "langchain-community"))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
 """Checking a training file, side by side in one run: ours, JSON Schema, and json.loads alone.
 
     pip install jsonschema fastjsonschema
-    python benchmarks/check.py [--schema openai.json]
+    python -m benchmarks.check
 
 All read the same file of chats with tool calls. `json.loads` is the floor: it decodes the lines and looks at
-nothing. The schema is a small one of OpenAI's line written down here, or OpenAI's published one from the file
-given; it tells less than our check does, and lets most broken lines through. Each figure is the best of several
-rounds in one process on one core. Memory is the growth of the process over the imports, which must not depend
+nothing. The schema is a small one of OpenAI's line written down here; it tells less than our check does, and lets most
+broken lines through. Each figure is CPU time, the best of several
+rounds in one process. Memory is the growth of the process over the imports, which must not depend
 on the number of lines.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import sys
@@ -22,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import results
 from langsmith_finetune.targets.checking import check
 
 ROUNDS = 3
@@ -125,52 +125,46 @@ def by_schema(is_valid: Callable[[Any], object]) -> Callable[[Path], int]:
 
 
 def best(run: Callable[[Path], int], path: Path, lines: int) -> float:
-    """Lines a second, in the best round."""
+    """Lines a CPU second, in the best round."""
     times = []
     for _ in range(ROUNDS):
-        started = time.perf_counter()
+        started = time.process_time()
         assert run(path) == lines
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return lines / min(times)
 
 
 def main() -> None:
-    """Write a file, and let each read it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--lines", type=int, default=20_000)
-    parser.add_argument("--schema", type=Path, help="an OpenAPI description with FineTuneChatRequestInput")
-    options = parser.parse_args()
+    """Write a file, let each read it, and record."""
+    sizes = results.sizes(__doc__, lines=20_000)
     # Loaded here, so that their memory is not counted as anybody's growth.
     import fastjsonschema  # noqa: PLC0415
     import jsonschema  # noqa: PLC0415
 
-    schema = SCHEMA
-    if options.schema:
-        described = json.loads(options.schema.read_text(encoding="utf-8"))
-        schema = described | {"$ref": "#/components/schemas/FineTuneChatRequestInput"}
-    runs: dict[str, Callable[[Path], int]] = {
-        "json.loads alone": by_json,
-        "check": by_check,
-        "jsonschema": by_schema(jsonschema.Draft202012Validator(schema).is_valid),
+    runs: dict[str, tuple[str, Callable[[Path], int]]] = {
+        "json_loads": ("json.loads alone", by_json),
+        "check": ("check", by_check),
+        "jsonschema": ("jsonschema", by_schema(jsonschema.Draft202012Validator(SCHEMA).is_valid)),
+        "fastjsonschema": ("fastjsonschema, compiled", by_schema(fastjsonschema.compile(SCHEMA))),
     }
-    if not options.schema:  # OpenAI's is beyond it
-        runs["fastjsonschema, compiled"] = by_schema(fastjsonschema.compile(schema))
+    figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "train.jsonl"
         with path.open("w", encoding="utf-8") as file:
-            for number in range(options.lines):
+            for number in range(sizes.lines):
                 file.write(json.dumps(a_line(number), ensure_ascii=False) + "\n")
-        size = path.stat().st_size / options.lines
-        print(f"{options.lines:,} lines of {size:,.0f} bytes, Python {sys.version.split()[0]}")
+        figures["line_kilobytes"] = path.stat().st_size / sizes.lines / 1000
+        print(f"{sizes.lines:,} lines of {figures['line_kilobytes']:.1f} KB")
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        for name, run in runs.items():
-            speed = best(run, path, options.lines)
-            print(f"{name:26} {speed:10,.0f} lines/s {1e6 / speed:8.1f} s a million")
+        for name, (told, run) in runs.items():
+            speed = best(run, path, sizes.lines)
+            figures[f"{name}_of_a_million_cpu_seconds"] = 1e6 / speed
+            print(f"{told:26} {speed:10,.0f} lines/s {1e6 / speed:8.1f} s a million", flush=True)
             if run is by_check:
-                grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-                print(f"{'':26} {grown:10,} KiB more memory")
+                grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+                figures["check_megabytes"] = grown
+                print(f"{'':26} {grown:10.1f} MB more memory")
+    results.record("check", figures, sizes, packages=("jsonschema", "fastjsonschema"))
 
 
 if __name__ == "__main__":

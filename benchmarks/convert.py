@@ -1,17 +1,16 @@
 """Runs to training lines, side by side in one run: ours, langchain-community, and a loop written by hand.
 
     pip install langchain-community orjson
-    python benchmarks/convert.py
+    python -m benchmarks.convert
 
 All read the same captured runs in the one form that langchain-community reads: LangChain's, flat; texts with longer
 and longer histories, and runs with tools (`tool_runs.py`). langchain-community leaves the tools and the calls out.
 The loop by hand knows this form and nothing else, and checks nothing; it is what speed costs in generality. Each
-figure is CPU time, the median of rounds in which all take turns. Memory is the growth of the process over the imports.
+figure is CPU time, the median of rounds in which all take turns. Memory is the growth of the process over the first runs.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import resource
@@ -25,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from langsmith.schemas import Run
-from tool_runs import CASES, runs_of
 
+from benchmarks import results
+from benchmarks.tool_runs import CASES, runs_of
 from langsmith_finetune import (
     LangSmithRunChatLoader,
     convert_messages_for_finetuning,
@@ -157,34 +157,48 @@ def flat(run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def compare(title: str, made: list[dict[str, Any]], rounds: int) -> None:
-    """Convert some runs in every way, and print what each takes."""
+WAYS: dict[str, tuple[Work, str, str]] = {
+    # what is told, the work, of which form of the runs, and the name of its figure
+    "community (Run objects)": (community, "objects", "community"),
+    "drop-in (Run objects)": (drop_in, "objects", "drop_in"),
+    "drop-in (dicts)": (drop_in, "dicts", "drop_in"),
+    "bulk (dicts)": (bulk, "dicts", "bulk"),
+    "bulk, lines (dicts)": (bulk_lines, "dicts", "lines"),
+    "by hand, orjson (dicts)": (by_hand, "dicts", "by_hand"),
+    "community (JSON text)": (community_from_text, "text", "community"),
+    "bulk (JSON text)": (bulk, "text", "bulk"),
+    "bulk, lines (JSON text)": (bulk_lines, "text", "lines"),
+    "by hand, orjson (JSON text)": (by_hand, "text", "by_hand"),
+}
+
+
+def compare(title: str, made: list[dict[str, Any]], rounds: int) -> dict[str, float]:
+    """Convert some runs in every way, print what each takes, and return it: microseconds of each form and way."""
     dicts = json.loads(json.dumps(made))  # in one go, as from a page of the API
     texts = [json.dumps(run, separators=(",", ":"), ensure_ascii=False).encode() for run in dicts]
     objects = [Run(**run) for run in json.loads(json.dumps(made))]
-    ways: dict[str, tuple[Work, list[Any]]] = {
-        "community (Run objects)": (community, objects),
-        "drop-in (Run objects)": (drop_in, objects),
-        "drop-in (dicts)": (drop_in, dicts),
-        "bulk (dicts)": (bulk, dicts),
-        "bulk, lines (dicts)": (bulk_lines, dicts),
-        "by hand, orjson (dicts)": (by_hand, dicts),
-        "community (JSON text)": (community_from_text, texts),
-        "bulk (JSON text)": (bulk, texts),
-        "bulk, lines (JSON text)": (bulk_lines, texts),
-        "by hand, orjson (JSON text)": (by_hand, texts),
-    }
+    forms = {"objects": objects, "dicts": dicts, "text": texts}
     print(f"\n{title}, {sum(map(len, texts)) / len(texts) / 1000:.1f} KB each")
     print(f"  {'':<27} {'us a run':>9} {'runs/s':>9}   x community   x by hand")
+    taken = microseconds({name: (work, forms[form]) for name, (work, form, _) in WAYS.items()}, rounds)
+    found = {f"{form}_{way}": taken[name] for name, (_, form, way) in WAYS.items()}
+    for name, (_, form, way) in WAYS.items():
+        own = taken[name]
+        base = found["text_community" if form == "text" else "objects_community"] / own
+        hand = found["text_by_hand" if form == "text" else "dicts_by_hand"] / own
+        print(f"  {name:<27} {own:>9.1f} {1e6 / own:>9,.0f}   {base:>11.1f}   {hand:>9.2f}")
+    return found
+
+
+def times_of_readers(count: int, rounds: int) -> float:
+    """How many times as long a run takes that the quick way leaves to the readers: Anthropic's, beside OpenAI's."""
+    case = "5 messages, 1 tool"
+    ways = {
+        name: (bulk, json.loads(json.dumps(runs_of(name, case, count))))
+        for name in ("wrap_anthropic", "wrap_openai")
+    }
     found = microseconds(ways, rounds)
-    for name, time_of_one in found.items():
-        source = "(JSON text)" if "JSON" in name else "(Run objects)"
-        base = found[f"community {source}"]
-        hand = found["by hand, orjson (JSON text)" if "JSON" in name else "by hand, orjson (dicts)"]
-        print(
-            f"  {name:<27} {time_of_one:>9.1f} {1e6 / time_of_one:>9,.0f}   {base / time_of_one:>11.1f}"
-            f"   {hand / time_of_one:>9.2f}"
-        )
+    return found["wrap_anthropic"] / found["wrap_openai"]
 
 
 def peak_megabytes() -> float:
@@ -193,35 +207,43 @@ def peak_megabytes() -> float:
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
-def stream(count: int) -> None:
-    """Convert so many runs with tools as their text comes in, and print what memory that took."""
+def streamed_megabytes(count: int) -> float:
+    """What memory a process takes for so many runs with tools as their text comes in, over what the first 1,000 took."""
     texts = [json.dumps(flat(run)).encode() for run in runs_of("LangChain", "5 messages, 1 tool", 1000)]
-    list(bulk(texts[:1]))
+    list(bulk(texts))
     before = peak_megabytes()
-    started = time.perf_counter()
     done = sum(1 for _ in bulk(texts[number % 1000] for number in range(count)))  # type: ignore[arg-type]
-    seconds = time.perf_counter() - started
-    print(f"{done:,} runs streamed in {seconds:.0f} s, {peak_megabytes() - before:.1f} MB over the first")
+    assert done == count
+    return peak_megabytes() - before
 
 
 def main() -> None:
-    """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--stream", type=int, default=0, help="stream so many runs and say what memory it took"
-    )
-    options = parser.parse_args()
-    if options.stream:
-        stream(options.stream)
-        return
+    """Measure, print a table, and record."""
+    sizes = results.sizes(__doc__, runs=500, rounds=5, stream=1_000_000)
     warnings.filterwarnings("ignore", message=".*carry tool definitions")
-    for turns in (1, 2, 10):
-        made = [a_run(number, turns) for number in range(options.runs)]
-        compare(f"{2 * turns + 1} messages, texts only", made, options.rounds)
-    for case in CASES:
-        compare(case, [flat(run) for run in runs_of("LangChain", case, options.runs)], options.rounds)
+    figures = {"streamed_megabytes": streamed_megabytes(sizes.stream)}  # first, while the process is small
+    print(f"{sizes.stream:,} runs streamed: {figures['streamed_megabytes']:.1f} MB over the first 1,000")
+    cases = {
+        f"{2 * turns + 1} messages, texts only": [a_run(number, turns) for number in range(sizes.runs)]
+        for turns in (1, 2, 10)
+    } | {case: [flat(run) for run in runs_of("LangChain", case, sizes.runs)] for case in CASES}
+    looked_at = []
+    for title, made in cases.items():
+        name = title.lower().replace(",", "").replace(" ", "_")
+        found = compare(title, made, sizes.rounds)
+        figures |= {f"{name}_{way}_microseconds": taken for way, taken in found.items()}
+        looked_at += [found[f"{form}_lines"] - found[f"{form}_bulk"] for form in ("dicts", "text")]
+    figures["looked_at_most_microseconds"] = max(looked_at)
+    for tools, text in (
+        ("5_messages_1_tool", "5_messages_texts_only"),
+        ("21_messages_8_tools", "21_messages_texts_only"),
+    ):
+        figures[f"{tools}_of_text_times"] = (
+            figures[f"{tools}_text_bulk_microseconds"] / figures[f"{text}_text_bulk_microseconds"]
+        )
+    figures["readers_times"] = times_of_readers(sizes.runs, sizes.rounds)
+    print(f"\nAnthropic's runs take {figures['readers_times']:.1f} times as long as OpenAI's")
+    results.record("convert", figures, sizes, packages=("langchain-community", "orjson"))
 
 
 if __name__ == "__main__":

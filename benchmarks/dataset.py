@@ -1,25 +1,26 @@
 """Folding and near duplicates, side by side in one run with what one would write by hand.
 
     pip install rensa datasketch psutil
-    python benchmarks/dataset.py
+    python -m benchmarks.dataset
 
-Each figure is one process on one core, the best of several rounds; how many examples are
-left is told beside it: MinHash estimates, and drop_duplicates asks that questions and answers each be alike. Memory is
+Each figure is CPU time, the best of several rounds; how many examples are
+left is told beside it: MinHash estimates, and drop_duplicates asks that questions and answers each be alike. rensa and
+datasketch are also compared by themselves: signatures of the same triples, and an index of these signatures. Memory is
 what the process grows by.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psutil
 
+from benchmarks import results
 from langsmith_finetune import TrainingExample
 from langsmith_finetune.dataset.dedupe import DuplicateIndex, drop_duplicates
 from langsmith_finetune.dataset.fold import fold_traces
@@ -128,55 +129,113 @@ def ours(examples: list[TrainingExample]) -> int:
 
 
 def measured(work: Callable[[Any], int], examples: list[TrainingExample]) -> tuple[float, int]:
-    """Examples per second, the best of several rounds, and what came out."""
+    """Examples per CPU second, the best of several rounds, and what came out."""
     best, done = float("inf"), 0
     for _ in range(ROUNDS):
         gc.collect()
-        started = time.perf_counter()
+        started = time.process_time()
         done = work(examples)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     return len(examples) / best, done
 
 
 def table(
-    title: str, rows: Iterator[tuple[str, Callable[[Any], int]]], examples: list[TrainingExample]
-) -> None:
-    """Measure each, and print."""
+    title: str, rows: dict[str, Callable[[Any], int]], examples: list[TrainingExample]
+) -> dict[str, float]:
+    """Measure each, print, and return examples per second."""
     print(f"\n{title}: examples per second, and how many are left")
-    for name, work in rows:
-        speed, done = measured(work, examples)
-        print(f"  {name:<28} {speed:>10,.0f} {done:>8,}")
+    speeds = {}
+    for name, work in rows.items():
+        speeds[name], done = measured(work, examples)
+        print(f"  {name:<28} {speeds[name]:>10,.0f} {done:>8,}", flush=True)
+    return speeds
 
 
-def memory_megabytes() -> float:
+def signatures_and_index(examples: list[TrainingExample]) -> tuple[float, float]:
+    """How many times as fast rensa is as datasketch: at signatures, and at asking and filling an index."""
+    from datasketch import MinHash, MinHashLSH  # noqa: PLC0415
+    from rensa import RMinHash, RMinHashLSH  # noqa: PLC0415
+
+    texts = [list(triples(example)) for example in examples]
+    own: list[Any] = []
+    other: list[Any] = []
+
+    def sign() -> None:
+        own[:] = [RMinHash(128, 1) for _ in texts]
+        for signature, found in zip(own, texts, strict=True):
+            signature.update(found)
+
+    def their_sign() -> None:
+        other[:] = [MinHash(num_perm=128, seed=1) for _ in texts]
+        for signature, found in zip(other, texts, strict=True):
+            signature.update_batch([triple.encode() for triple in found])
+
+    def index() -> None:
+        bands = RMinHashLSH(0.8, 128, 16)
+        for number, signature in enumerate(own):
+            bands.query(signature)
+            bands.insert(number, signature)
+
+    def their_index() -> None:
+        bands = MinHashLSH(num_perm=128, params=(16, 8))
+        for number, signature in enumerate(other):
+            bands.query(signature)
+            bands.insert(str(number), signature)
+
+    taken = []
+    for work in (sign, their_sign, index, their_index):
+        rounds = []
+        for _ in range(ROUNDS):
+            started = time.process_time()
+            work()
+            rounds.append(time.process_time() - started)
+        taken.append(min(rounds))
+    return taken[1] / taken[0], taken[3] / taken[2]
+
+
+def held_bytes(similarity: float | None, examples: list[TrainingExample], count: int) -> float:
+    """What an index holds in memory for each of so many examples."""
+    seen, before = DuplicateIndex(similarity), memory_bytes()
+    for number in range(count):
+        line = examples[number % len(examples)].line
+        other: Any = {"messages": [*line["messages"], {"role": "user", "content": f"{number}"}]}
+        seen.add(f"{number}", seen.features(other))
+    return (memory_bytes() - before) / count
+
+
+def memory_bytes() -> float:
     """What the process holds."""
     gc.collect()
-    return psutil.Process().memory_info().rss / 1e6
+    return float(psutil.Process().memory_info().rss)
 
 
 def main() -> None:
-    """Measure, and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--examples", type=int, default=3000)
-    options = parser.parse_args()
+    """Measure, print the tables, and record."""
+    sizes = results.sizes(__doc__, examples=3000)
+    figures = {}
     for calls in (5, 30):
-        examples = agents(options.examples // calls, calls)
+        examples = agents(sizes.examples // calls, calls)
         rows = {
             "fold_traces": lambda e: sum(1 for _ in fold_traces(e)),
             "by hand, the longest only": fold_by_hand,
         }
-        table(f"Folding agents of {calls} calls", iter(rows.items()), examples)
+        own, hand = table(f"Folding agents of {calls} calls", rows, examples).values()
         assert fold_by_hand(examples) == sum(1 for _ in fold_traces(examples))
-    examples = chats(options.examples, 150)
+        figures[f"folding_{calls}_calls_examples_per_second"] = own
+        figures[f"folding_{calls}_calls_of_hand_times"] = own / hand
+    examples = chats(sizes.examples, 150)
     near = {"drop_duplicates": ours, "datasketch": with_datasketch, "each with each": by_comparing_all}
-    table("Near duplicates of 300 words", iter(near.items()), examples)
-    seen, before = DuplicateIndex(0.8), memory_megabytes()
-    for number in range(10 * options.examples):
-        line = examples[number % options.examples].line
-        other: Any = {"messages": [*line["messages"], {"role": "user", "content": f"{number}"}]}
-        seen.add(f"{number}", seen.features(other))
-    grown = (memory_megabytes() - before) * 1000 / (10 * options.examples)
-    print(f"  drop_duplicates holds {grown:.1f} KB an example in memory")
+    own, datasketch, _ = table("Near duplicates of 300 words", near, examples).values()
+    figures["near_examples_per_second"] = own
+    figures["near_of_datasketch_times"] = own / datasketch
+    signatures, index = signatures_and_index(examples)
+    print(f"  rensa beside datasketch: signatures {signatures:.0f} times as fast, the index {index:.0f} times")
+    figures |= {"signatures_times": signatures, "index_times": index}
+    figures["exact_bytes"] = held_bytes(None, examples, 20 * sizes.examples)
+    figures["near_kilobytes"] = held_bytes(0.8, examples, 10 * sizes.examples) / 1000
+    print(f"  drop_duplicates holds {figures['exact_bytes']:.0f} bytes an example,", end=" ")
+    print(f"with similarity= {figures['near_kilobytes']:.1f} KB")
+    results.record("dataset", figures, sizes, packages=("rensa", "datasketch"))
 
 
 if __name__ == "__main__":

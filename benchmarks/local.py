@@ -1,7 +1,10 @@
-"""Local training beside a bare TRL script on the same spans: tokens fed, CPU seconds, bytes kept.
+"""Local training beside a bare TRL script on the same spans: tokens fed, CPU seconds, bytes kept; and many prompts at once.
+
+    python -m benchmarks.local
 
 An agent's trace is a line with calls of a tool, each answered, and a last answer in words; every answer is learned.
-CPU seconds are those of `train()`, the median of five rounds in turn, on one thread.
+CPU seconds are those of `train()`, the median of rounds in turn, on one thread. Eight prompts are answered in one pass, and one
+alone, by the larger of the two models, 32 tokens each.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import json
 import resource
 import statistics
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +21,14 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PrinterCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
+from benchmarks import results
 from langsmith_finetune.chat_template import messages_for_template
-from langsmith_finetune.providers.local import preview, tiny_model
+from langsmith_finetune.providers.local import LocalChatModel, preview, tiny_model
 from langsmith_finetune.providers.local.preparing import prepare
 from langsmith_finetune.providers.local.run_folder import RunFolder
 from langsmith_finetune.providers.local.trainers import trainer_of
 
 ANSWERS = (1, 6, 11, 21, 41)
-ROUNDS = 5
 TOOL = {
     "type": "function",
     "function": {
@@ -125,9 +129,26 @@ def bare(folder: Path, model: Path, rows: Any) -> SFTTrainer:
     )
 
 
+def times_of_eight(folder: Path, rounds: int) -> float:
+    """How many times the CPU time of one prompt eight take that are answered at once."""
+    model = LocalChatModel(model=str(folder), temperature=0, max_tokens=32)
+    prompts = [f"Count up from {number}." for number in range(8)]
+    model.invoke(prompts[0])  # loads it
+    one, eight = [], []
+    for _ in range(rounds):
+        for asked, taken in ((prompts[:1], one), (prompts, eight)):
+            started = time.process_time()
+            answers = model.batch(asked)
+            taken.append(time.process_time() - started)
+            assert all(answer.usage_metadata["output_tokens"] == 32 for answer in answers)
+    return statistics.median(eight) / statistics.median(one)
+
+
 def main() -> None:
-    """Measure, and print."""
+    """Measure, print, and record."""
+    sizes = results.sizes(__doc__, rounds=5)
     torch.set_num_threads(1)
+    figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         lines = [trace(answers, start) for start in range(6) for answers in ANSWERS]
@@ -141,12 +162,13 @@ def main() -> None:
                 messages_for_template(line["messages"], "line"), tools=line["tools"], tokenize=False
             )
             whole = len(tokenizer(text, add_special_tokens=False).input_ids)
+            figures["tokens_ratio"] = max(figures.get("tokens_ratio", 0), fed / whole)
             print(f"  {answers:>2} answers: {fed:,} tokens, {fed / whole:.2f} of one sequence")
         for name, hidden, layers, count in (("1 M", 128, 4, 24), ("30 M", 512, 10, 4)):
             model = model_of(folder / name.replace(" ", ""), hidden, layers, lines)
             some = [trace(1 + number % 6, number) for number in range(count)]
             own, other = [], []
-            for round_number in range(ROUNDS):
+            for round_number in range(sizes.rounds):
                 place = folder / f"{name}-{round_number}".replace(" ", "")
                 run, request = prepared(place, model, some)
                 ours = trainer_of(run, request, AutoTokenizer.from_pretrained(model))
@@ -154,11 +176,16 @@ def main() -> None:
                 for trainer, taken in ((ours, own), (theirs, other))[:: 1 if round_number % 2 else -1]:
                     taken.append(cpu_seconds(trainer))
             ratio = statistics.median(own) / statistics.median(other)
+            figures[f"{name.replace(' ', '').lower()}_weights_ratio"] = ratio
             print(
                 f"{name} weights, {len(ours.train_dataset)} sequences: {statistics.median(own):.2f} s of CPU, {ratio:.2f} of bare TRL"
             )
         tokens = sum(len(row["input_ids"]) for row in ours.train_dataset)
-        print(f"tokens on disk: {run.training_tokens.stat().st_size / tokens:.1f} bytes each")
+        figures["token_bytes"] = run.training_tokens.stat().st_size / tokens
+        print(f"tokens on disk: {figures['token_bytes']:.1f} bytes each")
+        figures["eight_prompts_times"] = times_of_eight(model, sizes.rounds)
+        print(f"eight prompts at once take {figures['eight_prompts_times']:.1f} times the time of one")
+    results.record("local", figures, sizes, packages=("torch", "transformers", "trl"))
 
 
 if __name__ == "__main__":

@@ -13,36 +13,16 @@ from langsmith_finetune.evaluation import answers_needed, exact_mcnemar, paired_
 from langsmith_finetune.evaluation.comparison import compared, points
 from langsmith_finetune.evaluation.metrics import Metric
 from langsmith_finetune.evaluation.statistics import answers_needed_for_mean, resampled_means
+from tests.support import simulated
 from tests.support.evaluations import text_lines
 
 YES_OR_NO = Metric(name="right", score=lambda case, answer: None)
 
 
-def simulated(draw, conversations, longest, rate):
-    """Two models of equal success: conversations are hard or easy for both, and suit one or the other."""
-    sizes = draw.integers(1, longest + 1, conversations)
-    place = np.repeat(np.arange(conversations), sizes)
-    hard = draw.normal(size=conversations)[place] * math.sqrt(0.3)
-
-    def right():
-        taste = draw.normal(size=conversations)[place] * math.sqrt(0.3)
-        return hard + taste + draw.normal(size=len(place)) * math.sqrt(0.4) < stats.norm.ppf(rate)
-
-    return right().astype(float) - right(), place
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("conversations", "longest", "rate"),
-    [(20, 3, 0.5), (20, 6, 0.7), (40, 1, 0.5), (40, 3, 0.8), (60, 2, 0.8), (60, 8, 0.5)],
-)
+@pytest.mark.parametrize(("conversations", "longest", "rate"), simulated.CASES)
 def test_interval_covers_no_difference_in_93_to_97_percent_of_simulations(conversations, longest, rate):
-    draw = np.random.default_rng([conversations, longest, int(100 * rate)])
-    covered = 0
-    for _ in range(1000):
-        differences, place = simulated(draw, conversations, longest, rate)
-        found = paired_difference(list(differences), [str(at) for at in place])
-        covered += found.low <= 0 <= found.high
+    covered = simulated.times_covered(conversations, longest, rate, comparisons=1000)
     assert 930 <= covered <= 970
 
 
@@ -51,8 +31,8 @@ def test_intervals_that_take_answers_for_independent_would_not_cover():
     draw = np.random.default_rng(7)
     covered = 0
     for _ in range(300):
-        differences, _ = simulated(draw, 40, 8, 0.6)
-        found = paired_difference(list(differences), [str(at) for at in range(len(differences))])
+        differences, _ = simulated.differences(draw, 40, 8, 0.6)
+        found = paired_difference(differences, [str(at) for at in range(len(differences))])
         covered += found.low <= 0 <= found.high
     assert covered < 0.92 * 300
 
