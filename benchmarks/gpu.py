@@ -1,7 +1,7 @@
 """Local training on a GPU beside a bare TRL script: tokens a second, memory, share of the chip's peak.
 
-    python benchmarks/gpu.py               a Qwen3 of 0.6 B weights, made from its configuration
-    python benchmarks/gpu.py --small       the same script with a tiny one, on any machine
+    python -m benchmarks.gpu               a Qwen3 of 0.6 B weights, made from its configuration
+    python -m benchmarks.gpu --small 1     the same script with a tiny one, on any machine
 
 The weights are random: what is measured does not depend on them. Each way trains the same sequences, once whole and once
 with LoRA, in bfloat16.
@@ -9,7 +9,6 @@ with LoRA, in bfloat16.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 import time
@@ -20,6 +19,7 @@ import torch
 from transformers import AutoTokenizer, PrinterCallback, Qwen3Config, Qwen3ForCausalLM, set_seed
 from trl import SFTConfig, SFTTrainer
 
+from benchmarks import results
 from langsmith_finetune.providers.local import tiny_model
 from langsmith_finetune.providers.local.preparing import prepare
 from langsmith_finetune.providers.local.run_folder import RunFolder
@@ -70,8 +70,8 @@ def model_in(folder: Path, lines: list[dict[str, Any]], *, small: bool) -> Path:
     return folder
 
 
-def measured(trainer: Any, tokens: int) -> str:
-    """Train, and say how fast."""
+def measured(trainer: Any, tokens: int) -> dict[str, float]:
+    """Train, and return how fast: tokens a second, GiB, and percent of the chip's peak where there is a GPU."""
     trainer.remove_callback(PrinterCallback)
     weights = sum(parameter.numel() for parameter in trainer.model.parameters())
     on_gpu = torch.cuda.is_available()
@@ -82,21 +82,19 @@ def measured(trainer: Any, tokens: int) -> str:
     trainer.train()
     if on_gpu:
         torch.cuda.synchronize()
-    speed = tokens / (time.perf_counter() - begun)
-    said = f"{speed:,.0f} tokens a second"
+    found = {"tokens_per_second": tokens / (time.perf_counter() - begun)}
     if on_gpu:
         name = torch.cuda.get_device_name()
-        peak = next((value for key, value in PEAKS.items() if key in name), None)
-        said += f", {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB"
-        said += f", {6 * weights * speed / peak:.0%} of the peak" if peak else ""
-    return said
+        found["gigabytes"] = torch.cuda.max_memory_allocated() / 1e9
+        if peak := next((value for key, value in PEAKS.items() if key in name), None):
+            found["of_peak_percent"] = 100 * 6 * weights * found["tokens_per_second"] / peak
+    return found
 
 
 def main() -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--small", action="store_true")
-    small = parser.parse_args().small
+    """Measure, print, and record."""
+    sizes = results.sizes(__doc__, small=0)
+    small, figures = bool(sizes.small), {}
     print(torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU")
     lines = [line_of(number, 40 if small else 400) for number in range(16 if small else 256)]
     with tempfile.TemporaryDirectory() as home:
@@ -121,7 +119,8 @@ def main() -> None:
             ours = trainer_of(run, request, tokenizer)
             rows = ours.train_dataset
             tokens = sum(len(row["input_ids"]) for row in rows)
-            print(f"{name}, this library: {measured(ours, tokens)}")
+            own = measured(ours, tokens)
+            print(f"{name}, this library: {own}")
             config = SFTConfig(
                 str(run.path / "bare"),
                 num_train_epochs=1,
@@ -143,8 +142,14 @@ def main() -> None:
                 processing_class=tokenizer,
                 peft_config=ours.model.peft_config["default"] if lora else None,
             )
-            print(f"{name}, bare TRL: {measured(bare, tokens)}")
+            theirs = measured(bare, tokens)
+            print(f"{name}, bare TRL: {theirs}")
+            key = "lora" if lora else "whole"
+            figures |= {f"{key}_{figure}": value for figure, value in own.items()}
+            figures |= {f"{key}_bare_{figure}": value for figure, value in theirs.items()}
             del ours, bare
+    if torch.cuda.is_available():
+        results.record("gpu", figures, sizes, packages=("torch", "transformers", "trl"))
 
 
 if __name__ == "__main__":
