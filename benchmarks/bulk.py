@@ -33,7 +33,6 @@ ROOT = Path(__file__).parents[1]
 def make_export(folder: Path, *, runs: int, files: int, nested: bool) -> None:
     """Files of an export, a row group each."""
     from benchmarks.convert import a_run  # noqa: PLC0415 - the processes that are measured need neither
-
     from tests.support import bulk_export  # noqa: PLC0415
 
     rnd = random.Random(0)  # noqa: S311 - the same files each time
@@ -154,7 +153,11 @@ WORK: dict[str, tuple[str, Callable[[str, str], int], list[str]]] = {
     "ours": ("ours", ours, [PARQUET]),
     "one_process": ("ours, shards, 1 process", one_process, [PARQUET]),
     "two_processes": ("ours, shards, 2 processes", two_processes, [PARQUET]),
-    "pandas": ("pandas + community", pandas_and_community, ["pandas", "pyarrow.parquet", "langsmith.schemas"]),
+    "pandas": (
+        "pandas + community",
+        pandas_and_community,
+        ["pandas", "pyarrow.parquet", "langsmith.schemas"],
+    ),
 }
 
 

@@ -182,7 +182,7 @@ def compare(title: str, made: list[dict[str, Any]], rounds: int) -> dict[str, fl
     print(f"  {'':<27} {'us a run':>9} {'runs/s':>9}   x community   x by hand")
     taken = microseconds({name: (work, forms[form]) for name, (work, form, _) in WAYS.items()}, rounds)
     found = {f"{form}_{way}": taken[name] for name, (_, form, way) in WAYS.items()}
-    for name, (_, form, way) in WAYS.items():
+    for name, (_, form, _) in WAYS.items():
         own = taken[name]
         base = found["text_community" if form == "text" else "objects_community"] / own
         hand = found["text_by_hand" if form == "text" else "dicts_by_hand"] / own

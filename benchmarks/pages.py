@@ -14,6 +14,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,10 @@ FIGURE = re.compile(r"(?P<told>-?\d[\d.,]*)(?P<mark><!--\s(?P<name>\w+\.\w+)\s--
 BLOCK = re.compile(
     r"(?P<begin><!-- figures: (?P<name>\w+) -->\n)(?P<table>.*?)(?P<end><!-- end of figures -->)", re.DOTALL
 )
-DIGITS = dict.fromkeys(
-    ["microseconds", "milliseconds", "seconds", "minutes", "hours", "days"]
-    + ["bytes", "kilobytes", "megabytes", "gigabytes", "times", "second"],
-    2,
-) | {"thousand": 3}
+TWO_DIGITS = (
+    "microseconds milliseconds seconds minutes hours days bytes kilobytes megabytes gigabytes times second"
+)
+DIGITS = dict.fromkeys(TWO_DIGITS.split(), 2) | {"thousand": 3}
 """How many digits count, by unit. `second` and `thousand` are of what there is in one, as `runs_per_second`."""
 PLACES = {"ratio": 2, "percent": 1, "points": 0, "count": 0}
 """How many stand behind the point, whatever the size."""
@@ -64,7 +64,9 @@ def rewritten(text: str, found: Mapping[str, Any]) -> str:
         NoSuchFigureError: It names a figure or a table that there is not.
     """
     figures = {
-        f"{benchmark}.{name}": value for benchmark, part in found.items() for name, value in part["figures"].items()
+        f"{benchmark}.{name}": value
+        for benchmark, part in found.items()
+        for name, value in part["figures"].items()
     }
 
     def figure(match: re.Match[str]) -> str:
@@ -77,16 +79,30 @@ def rewritten(text: str, found: Mapping[str, Any]) -> str:
         if match["name"] not in TABLES:
             raise NoSuchFigureError(f"benchmarks/pages.py has no table {match['name']}")
         lines = TABLES[match["name"]](found, figures)
-        return match["begin"] + "".join(f"{line}\n" for line in lines) + match["end"]
+        return "\n".join([match["begin"], *lines, "", match["end"]])
 
     return FIGURE.sub(figure, BLOCK.sub(block, text))
+
+
+def wrong(page: str, text: str, found: Mapping[str, Any]) -> list[str]:
+    """The lines of a page that say another figure than the results, each with its place and what they say.
+
+    Raises:
+        NoSuchFigureError: As for `rewritten`.
+    """
+    lines = zip_longest(text.splitlines(), rewritten(text, found).splitlines(), fillvalue="")
+    return [
+        f"{page}:{number} says\n  {line}\nwhere benchmarks/results.json says\n  {right}\nmake figures writes it there."
+        for number, (line, right) in enumerate(lines, 1)
+        if line != right
+    ]
 
 
 def rows(head: str, columns: tuple[str, ...], keys: Mapping[str, str]) -> Table:
     """A table of figures.
 
     Args:
-        head: Its first line; a column that begins with a space more is one of words.
+        head: Its first line.
         columns: The name of each column's figure, `{}` being the key of the row.
         keys: The key of each row, under what its first cells say. A figure that there is not leaves its cell empty, and a
             row without any stays away.
@@ -139,7 +155,11 @@ TABLES: dict[str, Table] = {
         tuple(f"convert.{{}}_{way}_microseconds" for way in ("community", "drop_in", "bulk", "by_hand")),
         {
             f"{told_form} | {told_case}": f"{case}_{form}"
-            for told_form, form in {"run objects": "objects", "parsed dicts": "dicts", "JSON text": "text"}.items()
+            for told_form, form in {
+                "run objects": "objects",
+                "parsed dicts": "dicts",
+                "JSON text": "text",
+            }.items()
             for told_case, case in _CASES.items()
         },
     ),
@@ -194,6 +214,18 @@ TABLES: dict[str, Table] = {
             "gpu.{}_of_peak_percent",
         ),
         {"every weight": "whole", "LoRA": "lora"},
+    ),
+    "importing": rows(
+        "| | CPU milliseconds |",
+        ("importing.{}_milliseconds",),
+        {
+            "LangChain's messages and chat loaders": "langchain",
+            "`import langsmith_finetune`": "langsmith_finetune",
+            "`from langsmith_finetune import select_runs`": "select_runs",
+            "`from langsmith_finetune import examples_from_runs`": "examples_from_runs",
+            "`from langsmith_finetune import LangSmithRunChatLoader`": "langsmithrunchatloader",
+            "`from langsmith_finetune import FineTuneJob`": "finetunejob",
+        },
     ),
     "machines": machines,
 }

@@ -19,7 +19,9 @@ def main() -> None:
     """Count, print, and record."""
     sizes = results.sizes(__doc__)
     outcomes = json.loads(OUTCOMES.read_text(encoding="utf-8"))
-    with_calls = [found["one call"] for found in outcomes.values() if "tool call out" not in found["one call"]]
+    with_calls = [
+        found["one call"] for found in outcomes.values() if "tool call out" not in found["one call"]
+    ]
     figures = {
         "faults_count": len(FAULTS),
         "templates_count": len(outcomes),

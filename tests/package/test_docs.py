@@ -159,16 +159,6 @@ def test_a_page_of_the_reference_is_there_for_each_door():
     assert doors <= pages
 
 
-def test_page_of_benchmarks_names_every_script_that_is_run():
-    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"^\| `(\w+)\.py`", page, re.MULTILINE))
-    scripts = {
-        path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text("utf-8")
-    }
-    (bench,) = re.findall(r"for each in ([\w ]+);", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    assert named == scripts == {*bench.split(), "gpu"}
-
-
 def test_citation_and_package_say_the_same():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
