@@ -225,7 +225,11 @@ def main() -> None:
                 print(f"  {told:<28} {speed:>9,.0f} runs/s   {grown:>6.0f} MB", flush=True)
     del figures["two_processes_megabytes"]  # theirs is not ours
     del figures["pandas_megabytes"]  # a whole file, so it says how large the files are
-    figures["of_a_million_cpu_seconds"] = 1e6 / figures["ours_runs_per_second"]
+    seconds = 1 / figures["ours_runs_per_second"]
+    figures["of_a_million_cpu_seconds"] = 1e6 * seconds
+    figures["of_10_million_minutes"] = 1e7 * seconds / 60
+    figures["of_a_billion_hours"] = 1e9 * seconds / 3600
+    figures["of_a_billion_dollars"] = 0.05 * figures["of_a_billion_hours"]
     figures["two_processes_times"] = (
         figures["two_processes_runs_per_second"] / figures["one_process_runs_per_second"]
     )

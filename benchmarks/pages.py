@@ -26,9 +26,7 @@ FIGURE = re.compile(r"(?P<told>-?\d[\d.,]*)(?P<mark><!--\s(?P<name>\w+\.\w+)\s--
 BLOCK = re.compile(
     r"(?P<begin><!-- figures: (?P<name>\w+) -->\n)(?P<table>.*?)(?P<end><!-- end of figures -->)", re.DOTALL
 )
-TWO_DIGITS = (
-    "microseconds milliseconds seconds minutes hours days bytes kilobytes megabytes gigabytes times second"
-)
+TWO_DIGITS = "microseconds milliseconds seconds minutes hours days bytes kilobytes megabytes gigabytes times second dollars"
 DIGITS = dict.fromkeys(TWO_DIGITS.split(), 2) | {"thousand": 3}
 """How many digits count, by unit. `second` and `thousand` are of what there is in one, as `runs_per_second`."""
 PLACES = {"ratio": 2, "percent": 1, "points": 0, "count": 0}
