@@ -58,7 +58,7 @@ NOT_MEASURED = {
         ("docs/hardware.md", "|---|---:|---:|---:|---:|---:|"), ("docs/hardware.md", "two moments in float32 | 16 |"), ("docs/hardware.md", "all four in it | 8 |"),
         ("docs/hardware.md", "the adapter beside it | 2 |"), ("docs/hardware.md", "QLoRA: frozen in 4 bits"),
         ("docs/hardware.md", "two bytes a weight"), ("docs/hardware.md", "12 bytes a trained weight"),
-        ("docs/local.md", "below 0.4 % of a weight"), 
+        ("docs/local.md", "below 0.4 % of a weight"),
         ("docs/scaling.md", "at 150 runs a second"), ("docs/selecting.md", "up to 150 runs a second"),
         ("docs/scaling.md", "at 20 KB, where the connection carries 12 MB a second"),
         ("docs/scaling.md", "1 KB a run, compressed"), ("docs/scaling.md", "ten machines, in 20 minutes"),
