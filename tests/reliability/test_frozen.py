@@ -13,7 +13,6 @@ import pytest
 from langsmith_finetune import FineTuneJob, read_jsonl, run_files
 from langsmith_finetune.dataset import write_shards
 from langsmith_finetune.jobs import Journal
-from langsmith_finetune.jobs.request import job_request
 from langsmith_finetune.ledger import Ledger
 from langsmith_finetune.providers import lifecycle
 from langsmith_finetune.testing import FakeProvider
@@ -29,15 +28,18 @@ PROVIDERS = [
 ]
 
 
-UNSET = {"method": "supervised"} | dict.fromkeys(("parameters", "validation_file", "suffix", "seed"))
-
-
 def read(path):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(params=VERSIONS)
 def version(request):
+    return FROZEN / request.param
+
+
+@pytest.fixture(params=[version for version in VERSIONS if version != "0e8e225"])
+def since_release(request):
+    """A version since the first that was released, whose data has more."""
     return FROZEN / request.param
 
 
@@ -117,11 +119,10 @@ def test_create_asks_for_what_it_asked_for(version, name, monkeypatch):
     frozen = read(version / "fingerprints.json")["created"][name]
     provider = (freeze.UNHOSTED.get(name) or freeze.HOSTED[name][2])()
     assert provider.home == frozen["home"]
-    found = {}
-    for variant in frozen["fingerprints"]:
-        # Not by `plan`, which would look into the model's folder too.
-        settings = freeze.settings_of(version / "files", name, variant)
-        found[variant] = job_request(**UNSET | settings, provider=provider).fingerprint
+    found = {
+        variant: freeze.fingerprint_at(provider, version / "files", variant)
+        for variant in frozen["fingerprints"]
+    }
     assert found == frozen["fingerprints"]
     assert len(set(found.values())) == len(found)
 
@@ -325,6 +326,28 @@ def test_shards_have_their_ledgers_and_lists_of_what_was_skipped(version):
             "detail": "",
         }
     assert [file.lines for file in Ledger(folder).seen(user_ids=["ada"]).files] == [(2,)] * 3
+
+
+# --- other kinds of lines, and evaluations -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["preferences", "labels"])
+def test_other_kinds_of_lines_are_read_with_their_sources(since_release, kind):
+    path = since_release / "kinds" / f"{kind}.jsonl"
+    examples = list(getattr(freeze, kind)())
+    assert list(read_jsonl(path)) == [example.line for example in examples]
+    assert Ledger.verify(path) == len(examples)
+    for number, example in enumerate(examples, start=1):
+        sources = [row["run"] for row in Ledger.sources_of(path, number)]
+        both = (example.source, getattr(example, "rejected_source", None))
+        assert sources == [source.run_id for source in both if source]
+
+
+def test_answers_that_an_evaluation_paid_for_are_not_asked_again(since_release, tmp_path):
+    folder = tmp_path / "evaluation"
+    shutil.copytree(since_release / "evaluation", folder)
+    provider = FakeProvider(responses=["not one of those answers"])
+    assert freeze.evaluated(folder, provider).scores == read(folder / "scores.json")
 
 
 # --- the data ----------------------------------------------------------------------------------------------

@@ -1,11 +1,11 @@
 """What this library leaves on disks, at hosts and in fingerprints, written down as a version does it.
 
     git worktree add --detach ../base COMMIT
-    PYTHONPATH=../base python tests/support/freeze.py tests/data/frozen/COMMIT
+    PYTHONPATH=../base python tests/support/freeze.py tests/data/frozen/VERSION
 
-runs that commit's code and its stand-ins, and nothing of today's. `tests/reliability/test_frozen.py` holds every later
-version to what is there. What was frozen once is never written anew: a version whose files are different is
-frozen beside it, in a folder of its own.
+runs that commit's code and its stand-ins, and nothing of today's. A version that was never released has its commit's name.
+`tests/reliability/test_frozen.py` holds every later version to what is there. What was frozen once is never written anew: a
+version whose files are different is frozen beside it, in a folder of its own.
 
     fingerprints.json     requests with their hex values; what `create` makes of the same settings at each
                           provider, with the place that the provider keeps its jobs
@@ -14,6 +14,8 @@ frozen beside it, in a folder of its own.
                           file, its ledger and what jobs wrote beside it; requests.jsonl: what went to the host
     selections.json       states of `select_runs`, taken after a few runs, and the ids that are still to come
     shards/               runs as `save_runs` wrote them (from/) and what `write_shards` made of them (to/)
+    kinds/                preferences and labels with their ledgers
+    evaluation/           held-out questions and the folder of answers that `evaluate` paid for
 """
 
 from __future__ import annotations
@@ -25,19 +27,31 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx2
 import langsmith
 import openai
 from huggingface_hub import HfApi
 
-from langsmith_finetune import FineTuneJob, TrainingExample, save_runs, select_runs, write_jsonl
+from langsmith_finetune import (
+    FineTunedModel,
+    FineTuneJob,
+    LabelExample,
+    PreferenceExample,
+    TrainingExample,
+    evaluate,
+    save_runs,
+    select_runs,
+    write_jsonl,
+)
 from langsmith_finetune.dataset import write_shards
-from langsmith_finetune.providers import JobRequest
+from langsmith_finetune.jobs.request import job_request
+from langsmith_finetune.providers import JobRequest, lifecycle
 from langsmith_finetune.providers.azure import AzureProvider
 from langsmith_finetune.providers.crusoe import CrusoeProvider
 from langsmith_finetune.providers.fireworks import FireworksProvider
@@ -153,6 +167,9 @@ def variants(provider: str) -> dict[str, dict[str, Any]]:
         found["a model folder"] = {"model": "model"}
     if provider in ("openai", "azure", "together", "fireworks", "fake"):
         found["dpo"] = {"method": "dpo", "training_file": "prefs.jsonl"}
+    if provider in ("local", "huggingface"):
+        found["on pairs"] = {"method": "dpo", "training_file": "prefs.jsonl"}
+        found["on labels"] = {"method": "kto", "training_file": "labels.jsonl"}
     if provider in ("openai", "azure"):
         settings = {"grader": GRADER | {"reference": "{{item.answer}}"}}
         found["reinforcement"] = {
@@ -235,6 +252,12 @@ REQUESTS: list[dict[str, Any]] = [
 ]
 
 
+def fingerprint_at(provider: Any, files: Path, variant: str) -> str:
+    """What `create` asks for, without a look into the model's folder, as `plan` would take."""
+    unset = {"method": "supervised"} | dict.fromkeys(("parameters", "validation_file", "suffix", "seed"))
+    return job_request(**unset | settings_of(files, provider.name, variant), provider=provider).fingerprint
+
+
 def fingerprint_of(request: Mapping[str, Any]) -> str:
     """The fingerprint of a request of the list above."""
     validation = Path("valid.jsonl") if "validation_sha256" in request else None
@@ -246,6 +269,11 @@ def fingerprint_of(request: Mapping[str, Any]) -> str:
 
 def _line(question: str, answer: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+
+
+def _label(n: int) -> dict[str, Any]:
+    prompt, answer = _line(f"{n} + 1?", str(n + 1 - n % 2))["messages"]
+    return {"prompt": [prompt], "completion": [answer], "label": not n % 2}
 
 
 def _write(path: Path, lines: list[dict[str, Any]]) -> None:
@@ -266,6 +294,7 @@ def write_files(folder: Path) -> None:
         for n in range(12)
     ]
     _write(folder / "prefs.jsonl", preferences)
+    _write(folder / "labels.jsonl", [_label(n) for n in range(12)])
     graded = [
         {"messages": [{"role": "user", "content": f"{n} + 1?"}], "answer": str(n + 1)} for n in range(12)
     ]
@@ -459,6 +488,52 @@ def _freeze_shards(folder: Path) -> None:
     write_shards([str(path) for path in sorted(runs.iterdir())], folder / "to")
 
 
+# --- other kinds of lines, and evaluations --------------------------------------------------------------------
+
+
+def preferences() -> Iterator[PreferenceExample]:
+    """Pairs of a good and a bad answer, with their sources."""
+    for n in range(4):
+        good, bad = ([{"role": "assistant", "content": str(n + wrong)}] for wrong in (1, 2))
+        asked = {"messages": [{"role": "user", "content": f"{n} + 1? 你好"}]}
+        line: Any = {"input": asked, "preferred_output": good, "non_preferred_output": bad}
+        rejected = RunSource(run_id=f"other-{n}", user_id="grace")
+        yield PreferenceExample(
+            line=line, source=RunSource(run_id=f"run-{n}", user_id="ada"), rejected_source=rejected
+        )
+
+
+def labels() -> Iterator[LabelExample]:
+    """Answers that somebody liked or not, with their sources."""
+    for n in range(4):
+        line: Any = _label(n)
+        yield LabelExample(line=line, source=RunSource(run_id=f"run-{n}", user_id="ada"))
+
+
+def _freeze_kinds(folder: Path) -> None:
+    folder.mkdir()
+    write_jsonl(preferences(), folder / "preferences.jsonl")
+    write_jsonl(labels(), folder / "labels.jsonl")
+
+
+def evaluated(folder: Path, provider: Any) -> Any:
+    """Two models, asked the questions of a folder."""
+    models = {
+        name: FineTunedModel(id=f"{name}-model", base_model="base", job_id="job", provider=provider)
+        for name in ("before", "after")
+    }
+    return evaluate(models, folder / "heldout.jsonl", metrics=["exact_match"], progress=False)
+
+
+def _freeze_evaluation(folder: Path) -> None:
+    folder.mkdir()
+    _write(folder / "heldout.jsonl", [_line(f"{n} + 1? 你好", str(n + 1)) for n in range(6)])
+    result = evaluated(folder, FakeProvider(responses=["2", "3", "一"]))
+    _json(folder / "scores.json", result.scores)
+    for path in folder.glob("*/.lock"):
+        path.unlink()
+
+
 # --- all of it ---------------------------------------------------------------------------------------------
 
 
@@ -466,14 +541,8 @@ def _freeze_fingerprints(path: Path, files: Path) -> None:
     created = {}
     for name in MODELS:
         provider = (UNHOSTED.get(name) or HOSTED[name][2])()
-        plans = {
-            variant: FineTuneJob.plan(**settings_of(files, name, variant), provider=provider)
-            for variant in variants(name)
-        }
-        created[name] = {
-            "home": provider.home,
-            "fingerprints": {variant: plan.fingerprint for variant, plan in plans.items()},
-        }
+        fingerprints = {variant: fingerprint_at(provider, files, variant) for variant in variants(name)}
+        created[name] = {"home": provider.home, "fingerprints": fingerprints}
     requests = [{"request": request, "fingerprint": fingerprint_of(request)} for request in REQUESTS]
     _json(path, {"requests": requests, "created": created})
 
@@ -484,7 +553,9 @@ def _json(path: Path, value: Any) -> None:
 
 def main(target: str) -> None:
     """Write it all into a folder that is not there yet."""
-    with tempfile.TemporaryDirectory() as here:
+    # A day on which every method of every provider lived.
+    today = patch.object(lifecycle, "_today", lambda: date(2026, 10, 1))
+    with tempfile.TemporaryDirectory() as here, today:
         folder = Path(here).resolve() / "ada"
         files = folder / "files"
         write_files(files)
@@ -497,6 +568,8 @@ def main(target: str) -> None:
         _freeze_local(folder / "local", files)
         _freeze_selections(folder / "selections.json")
         _freeze_shards(folder / "shards")
+        _freeze_kinds(folder / "kinds")
+        _freeze_evaluation(folder / "evaluation")
         for path in folder.rglob("*.json*"):
             if path.suffix in (".json", ".jsonl"):
                 text = path.read_text(encoding="utf-8").replace(str(folder), HOME)
