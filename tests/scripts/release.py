@@ -2,7 +2,7 @@
 
     python -m tests.scripts.release [build] [installs] [extras] [bounds]
 
-    build     the sdist and the wheel, by the build system that pyproject.toml asks for; what is in them
+    build     the sdist and the wheel, by the build system that pyproject.toml asks for; what is in them. They stay in dist/
     installs  the wheel in an empty environment of each Python at hand, with its dependencies at their lower bounds and at
               their newest: `tests/package/user_program.py` runs there, and mypy and pyright check its types
     extras    each extra alone at its lower bounds, on each Python at hand: what it is for runs there (`make extras` has them
@@ -80,6 +80,14 @@ def check_build(built: Distributions) -> None:
         say(f"{path.name}: {path.stat().st_size:,} bytes, nothing to find fault with")
 
 
+def keep(built: Distributions) -> None:
+    """Leave in dist/ what is tried here, for it is what is published."""
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    (ROOT / "dist").mkdir()
+    for path in (built.sdist, built.wheel_of_sdist):
+        shutil.copy(path, ROOT / "dist")
+
+
 def pythons() -> dict[str, str]:
     """The Pythons of the classifiers that are at hand, with a word about the others."""
     found = {version: python_at_hand(version) for version in pythons_of_the_classifiers()}
@@ -129,20 +137,18 @@ def installs(wheel: Path, folder: Path) -> None:
             run = [python, "-P", *STRICT, PROGRAM.name, str(RUNS)]
             say(call(run, here, LANGSMITH_FINETUNE_JOURNAL=str(here / "journal")).splitlines()[-1])
             call([str(Path(python).with_name("langsmith-finetune")), "--help"], here)
-            names = [source.name for source in TYPED]
-            mypy = [
-                sys.executable,
-                "-m",
-                "mypy",
-                "--strict",
-                "--no-incremental",
-                "--python-executable",
-                python,
-            ]
-            say("mypy: " + call([*mypy, *names], here).splitlines()[-1])
-            pyright = [sys.executable, "-m", "pyright", "--pythonpath", python, *names]
-            say("pyright: " + call(pyright, here).splitlines()[-1])
+            if bounds == NEWEST:
+                check_types(python, here)
             shutil.rmtree(here)
+
+
+def check_types(python: str, here: Path) -> None:
+    """What two checkers say of programs that use the package as it is installed, which takes its `py.typed`."""
+    names = [source.name for source in TYPED]
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--python-executable", python]
+    say("mypy: " + call([*mypy, *names], here).splitlines()[-1])
+    pyright = [sys.executable, "-m", "pyright", "--pythonpath", python, *names]
+    say("pyright: " + call(pyright, here).splitlines()[-1])
 
 
 def extras(wheel: Path, folder: Path) -> None:
@@ -180,6 +186,7 @@ def main(steps: list[str]) -> None:
         folder = Path(name)
         built = build(folder)
         check_build(built)
+        keep(built)
         for step in (installs, extras, bounds):
             if not steps or step.__name__ in steps:
                 step(built.wheel_of_sdist, folder)
