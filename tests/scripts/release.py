@@ -152,15 +152,22 @@ def check_types(python: str, here: Path) -> None:
 
 
 def extras(wheel: Path, folder: Path) -> None:
-    """Each extra alone, at its lower bounds."""
+    """Each extra alone, at its lower bounds. All are tried before the first failure is raised."""
+    failed = []
     for version, program in pythons().items():
         for extra in filter(None, USES):
             if extra == "local" and version != "{}.{}".format(*sys.version_info):
                 continue
-            python = environment(folder / "env", program, wheel, extra, LOWEST)
-            call([python, "-P", "-c", code_of(extra)], folder)
-            say(f"Python {version}, {extra} at its lower bounds")
+            try:
+                python = environment(folder / "env", program, wheel, extra, LOWEST)
+                call([python, "-P", "-c", code_of(extra)], folder)
+            except SystemExit as error:
+                failed.append(f"Python {version}, {extra}: {error}")
+            else:
+                say(f"Python {version}, {extra}: its use runs at its lower bounds")
     shutil.rmtree(folder / "env")
+    if failed:
+        sys.exit("\n".join(failed))
 
 
 def bounds(wheel: Path, folder: Path) -> None:
