@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 from datetime import date
 
 import pytest
@@ -9,6 +10,10 @@ from langsmith_finetune.cost import prices
 from langsmith_finetune.providers import lifecycle
 from langsmith_finetune.testing import fake_clock
 from tests.support.later import gone_answer, is_moved
+
+# Each process of the tests, and each that it starts, computes on one core: several would wait for one another on the
+# cores that they share.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples on every run and every machine, however busy it is; `make fuzz` searches for new ones.
 _steady = settings(

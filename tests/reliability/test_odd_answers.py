@@ -28,6 +28,7 @@ from langsmith_finetune.providers.together.answers import job_status_from_answer
 from langsmith_finetune.providers.together.answers import metrics_event_from_answer
 from tests.support.hosts import HOSTS
 from tests.support.standins.server import Response
+from tests.support.strategies import scaled
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -212,15 +213,10 @@ def walked_with(name, tmp_path, monkeypatch, most):
 
 
 @pytest.mark.slow
+@pytest.mark.thinned
 @pytest.mark.parametrize("name", HOSTS)
 def test_odd_fields_come_out_as_errors_of_ours(name, tmp_path, monkeypatch):
-    walked_with(name, tmp_path, monkeypatch, most=6)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", HOSTS)
-def test_many_odd_fields_come_out_as_errors_of_ours(name, tmp_path, monkeypatch):
-    walked_with(name, tmp_path, monkeypatch, most=60)
+    walked_with(name, tmp_path, monkeypatch, most=scaled(25))
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 `python -m tests.support.cell URL TRAIN` reads lines: `line 812` runs the cell until the 812th line of this library that
 had not run before (so that loops weigh no more than other lines), `sent 5` until its fifth request is about to be
-sent, `answered 5` until that one is answered, and `end` to its end. Each cell runs in a fork of a process that has
-imported everything, so that many can be run.
+sent, `answered 5` until that one is answered, and `end` to its end; `line 0` runs to its end too, and counts the lines.
+Each cell runs in a fork of a process that has imported everything, so that many can be run.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from types import FrameType
 from typing import Any
 
 import httpx2
+import langchain_openai  # noqa: F401 - a cell imports it, and so each fork would
 import openai
 
 import langsmith_finetune.cost.prices
+import langsmith_finetune.cost.tokens
 import langsmith_finetune.ledger.ledger
 import langsmith_finetune.providers.lifecycle
 import langsmith_finetune.targets.checking
@@ -87,7 +89,8 @@ def _serve(url: str, train: str) -> None:
         if pid == 0:
             killer = Killer(what, int(number or 0))
             try:
-                sys.settrace(killer.trace)
+                if what == "line":  # watching every line takes several times as long as running it
+                    sys.settrace(killer.trace)
                 answer = cell(url, train, killer)
                 sys.settrace(None)
                 print("done", killer.counts["line"], killer.counts["sent"], answer, flush=True)  # noqa: T201

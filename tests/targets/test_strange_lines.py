@@ -56,6 +56,7 @@ from tests.support.strange import (
     places,
     replaced,
 )
+from tests.support.thinned import thinned
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +121,7 @@ STEPS: dict[str, Callable[[list[Any]], Any]] = {
 }
 """They take examples alone."""
 
+NAMES = list(STRANGE_IN_LINES)
 TARGETS = ("openai", "trl", "gemini", "bedrock")
 DOORS: dict[str, Callable[[Any, Any], Any]] = {
     **{f"to_target {name}": of_lines(lambda line, name=name: to_target(line, name, where="r-1")) for name in TARGETS},
@@ -171,22 +173,25 @@ def told(call: Callable[[], Any]) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.thinned
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
-@pytest.mark.parametrize("door", DOORS)
-def test_a_line_with_a_strange_value_is_taken_or_refused_by_name(door, name, tmp_path):
-    for line in strange_lines(STRANGE_IN_LINES[name]()):
-        said = told(lambda line=line: DOORS[door](line, tmp_path))
-        assert said.startswith(("", "r-1:", "the example: ", "example 1: "))
+def test_a_line_with_a_strange_value_is_taken_or_refused_by_name(name, tmp_path):
+    for number, door in enumerate(DOORS, NAMES.index(name)):
+        for line in thinned(strange_lines(STRANGE_IN_LINES[name]()), number, every=6):
+            said = told(lambda door=door, line=line: DOORS[door](line, tmp_path))
+            assert said.startswith(("", "r-1:", "the example: ", "example 1: ")), door
 
 
 @pytest.mark.slow
+@pytest.mark.thinned
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
-@pytest.mark.parametrize("target", TARGETS)
-def test_row_with_strange_value_is_read_or_refused_by_name(target, name):
-    row = to_target(PLAIN if target == "bedrock" else LINE, target)
-    for strange in strange_values_in(row, STRANGE_IN_LINES[name]()):
-        assert told(lambda row=strange: from_target(row, target, where="r-1")).startswith(("", "r-1:"))
-        assert check([strange], target).lines == 1
+def test_row_with_strange_value_is_read_or_refused_by_name(name):
+    for number, target in enumerate(TARGETS, NAMES.index(name)):
+        row = to_target(PLAIN if target == "bedrock" else LINE, target)
+        for strange in thinned(strange_values_in(row, STRANGE_IN_LINES[name]()), number, every=4):
+            said = told(lambda target=target, row=strange: from_target(row, target, where="r-1"))
+            assert said.startswith(("", "r-1:")), target
+            assert check([strange], target).lines == 1
 
 
 @pytest.mark.parametrize("levels", [64, 65, 94, 100, 400, 900, 980])
@@ -207,19 +212,20 @@ def test_arguments_of_any_depth_are_written_or_refused(target, levels, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.thinned
 @pytest.mark.parametrize("name", STRANGE_IN_LINES)
-@pytest.mark.parametrize("target", TARGETS)
-def test_a_line_with_a_strange_value_is_checked_and_mended(target, name):
-    for line in strange_lines(STRANGE_IN_LINES[name]()):
-        for fix in (False, True):
-            report = check([line, GOOD], target, fix=fix)
-            assert report.lines == 2
-            assert SECRET not in str(report) + "".join(map(str, report.problems))
-        skipped: list[InvalidExampleError] = []
-        kept = list(fix_examples([by_hand(line), GOOD], target, on_skip=skipped.append))
-        assert len(kept) + len(skipped) == 2
-        assert kept[-1].source == GOOD.source
-        assert not any(SECRET in str(error) for error in skipped)
+def test_a_line_with_a_strange_value_is_checked_and_mended(name):
+    for number, target in enumerate(TARGETS, NAMES.index(name)):
+        for line in thinned(strange_lines(STRANGE_IN_LINES[name]()), number, every=4):
+            for fix in (False, True):
+                report = check([line, GOOD], target, fix=fix)
+                assert report.lines == 2, target
+                assert SECRET not in str(report) + "".join(map(str, report.problems)), target
+            skipped: list[InvalidExampleError] = []
+            kept = list(fix_examples([by_hand(line), GOOD], target, on_skip=skipped.append))
+            assert len(kept) + len(skipped) == 2, target
+            assert kept[-1].source == GOOD.source
+            assert not any(SECRET in str(error) for error in skipped)
 
 
 @pytest.mark.slow
