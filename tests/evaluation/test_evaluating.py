@@ -10,7 +10,9 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
+import psutil
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage
@@ -293,7 +295,8 @@ def test_a_row_that_cannot_be_read_is_asked_again_with_a_warning(tmp_path, caplo
 
 
 SLOW_RUN = """
-import sys, time
+import os, sys, time
+import langsmith, scipy.stats
 from langsmith_finetune import evaluate
 
 def before(messages):
@@ -308,39 +311,53 @@ def judge(messages):
     time.sleep(0.005)
     return "VERDICT: TIE"
 
-if __name__ == "__main__":
-    evaluate({"before": before, "after": after}, sys.argv[1], judge=judge, max_concurrency=3, progress=False)
+for path in sys.stdin:  # each in a fork, which need not import anything
+    pid = os.fork()
+    if not pid:
+        models = {"before": before, "after": after}
+        evaluate(models, path.strip(), judge=judge, max_concurrency=3, progress=False)
+        os._exit(0)
+    print(pid, flush=True)
+    print(os.waitpid(pid, 0)[1], flush=True)
 """
 
 
 @pytest.mark.slow
 def test_a_run_killed_at_random_places_ends_with_the_same_result(tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(SLOW_RUN, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": python_path(ROOT)}
-
-    def start(path):
-        return subprocess.Popen([sys.executable, str(program), str(path)], env=environment)
-
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
         written(tmp_path / name / "heldout.jsonl", text_lines(60))
-    whole = start(tmp_path / "whole" / "heldout.jsonl")
-    assert whole.wait(120) == 0
     folder = tmp_path / "killed" / "heldout.evaluation"
     kills = 0
-    for pause in [0.05, 0.02, 0.09, 0.03, 0.13, 0.01, 0.06]:
-        process = start(tmp_path / "killed" / "heldout.jsonl")
-        rows = kept_rows(folder)
-        while kept_rows(folder) == rows and process.poll() is None:
-            time.sleep(0.001)
-        time.sleep(pause)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        process.communicate()
-    assert kills >= 3
-    assert start(tmp_path / "killed" / "heldout.jsonl").wait(120) == 0
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_RUN],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": python_path(ROOT)},
+    ) as runs:
+
+        def start(name):
+            print(tmp_path / name / "heldout.jsonl", file=runs.stdin, flush=True)
+            return int(runs.stdout.readline())
+
+        def status():
+            return int(runs.stdout.readline())
+
+        start("whole")
+        assert status() == 0
+        for pause in [0.05, 0.02, 0.09, 0.03, 0.13, 0.01, 0.06]:
+            rows = kept_rows(folder)
+            run = start("killed")
+            while kept_rows(folder) == rows and psutil.pid_exists(run):
+                time.sleep(0.001)
+            time.sleep(pause)
+            with suppress(ProcessLookupError):
+                os.kill(run, signal.SIGKILL)
+            kills += os.WIFSIGNALED(status())
+        assert kills >= 3
+        start("killed")
+        assert status() == 0
     assert (folder / "result.json").read_bytes() == (
         tmp_path / "whole" / "heldout.evaluation" / "result.json"
     ).read_bytes()

@@ -12,6 +12,9 @@ from langsmith_finetune.providers.local import LocalChatModel, LocalProvider, ti
 from langsmith_finetune.providers.local.generation import Generator
 from langsmith_finetune.providers.local.likelihood import answer_loss
 from tests.support.evaluations import adds, says, sum_lines, text_lines, written
+from tests.support.training_here import training_here
+
+__all__ = ["training_here"]
 
 QUIET = {"progress": False}
 
@@ -185,6 +188,7 @@ def test_recorded_thoughts_are_shown_to_a_local_model_as_they_are_trained(folder
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training_here")
 def test_a_trained_model_is_shown_to_be_better_than_its_base(folder, tmp_path):
     from langsmith_finetune import FineTuneJob, write_jsonl
 

@@ -21,6 +21,7 @@ from langsmith_finetune.providers.openai import OpenAIProvider
 from tests.support.paths import DATA, ROOT
 from tests.support.standins.langsmith import LangSmith, trace
 from tests.support.standins.openai import OpenAIStandIn
+from tests.support.training_here import trained_here
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 DOCS = PAGES[1:]
@@ -55,6 +56,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch)
     with (
         LangSmith(runs, projects=projects, datasets={"support-chats": chats}) as langsmith,
         OpenAIStandIn() as host,
+        trained_here(),
     ):
         host.script("succeeded")  # at the first look: a page need not wait
         monkeypatch.chdir(tmp_path)

@@ -215,7 +215,10 @@ def test_times_finer_than_milliseconds_are_kept_apart(apis):
     assert [run.start_time for run in found] == times[17:550][::-1]
 
 
-@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
+LONG = min(scaled(20_000), 100_000)
+
+
+@pytest.mark.parametrize("count", [5_000, pytest.param(LONG, marks=[pytest.mark.slow, pytest.mark.thinned])])
 def test_many_runs_over_a_slow_connection(count, clock):
     moments = (NOW - timedelta(seconds=37 * n) for n in range(count))
     runs = [trace(run_id=number(n), started=at)[1] for n, at in enumerate(moments)]

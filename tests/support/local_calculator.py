@@ -16,6 +16,7 @@ from langchain_tests.integration_tests import chat_models as suite
 from langsmith_finetune._foundation.scratch import kept_scratch_folder
 from langsmith_finetune.jobs.job import FineTunedModel, FineTuneJob
 from langsmith_finetune.providers.local import LocalProvider, tiny_model
+from tests.support.training_here import trained_here
 
 SYSTEM = "You are an accounting assistant."
 
@@ -113,13 +114,14 @@ def trained() -> tuple[FineTuneJob, FineTunedModel]:
 def pupil() -> str:
     """A model that was taught the questions of LangChain's standard tests, with and without tools."""
     said = [*TALK, *TAUGHT]
-    job = FineTuneJob.create(
-        write_lines(folder() / "taught.jsonl", said),
-        model=tiny_model(folder() / "tiny-pupil", said),
-        provider=LocalProvider(folder() / "runs"),
-        parameters={"max_steps": 420, "batch_size": 10, "learning_rate": 3e-3, "warmup_steps": 10},
-    )
-    return job.wait(timeout=300, poll_seconds=0.5, progress=False).id
+    with trained_here():
+        job = FineTuneJob.create(
+            write_lines(folder() / "taught.jsonl", said),
+            model=tiny_model(folder() / "tiny-pupil", said),
+            provider=LocalProvider(folder() / "runs"),
+            parameters={"max_steps": 420, "batch_size": 10, "learning_rate": 3e-3, "warmup_steps": 10},
+        )
+    return job.wait(progress=False).id
 
 
 def _offered(name: str, description: str, /, **properties: str) -> dict[str, Any]:

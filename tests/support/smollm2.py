@@ -17,6 +17,7 @@ from langsmith_finetune.providers.local.tiny import CHAT_TEMPLATE, RESPONSE_TEMP
 from tests.support.local_calculator import folder, write_lines
 from tests.support.packages import package, path_with
 from tests.support.paths import NOTEBOOKS
+from tests.support.training_here import trained_here
 
 RESULT, SAID = "8.0", "That makes 8."
 
@@ -87,10 +88,11 @@ def agent_lines() -> list[dict[str, Any]]:
 @cache
 def trained() -> FineTunedModel:
     """That model taught three questions, and what to say to an answer."""
-    job = FineTuneJob.create(
-        write_lines(folder() / "smol.jsonl", agent_lines()),
-        model=untrained(),
-        provider=LocalProvider(folder() / "runs"),
-        parameters={"max_steps": 110, "batch_size": 3, "learning_rate": 1e-2, "warmup_steps": 5},
-    )
-    return job.wait(timeout=600, poll_seconds=0.5, progress=False)
+    with trained_here():
+        job = FineTuneJob.create(
+            write_lines(folder() / "smol.jsonl", agent_lines()),
+            model=untrained(),
+            provider=LocalProvider(folder() / "runs"),
+            parameters={"max_steps": 110, "batch_size": 3, "learning_rate": 1e-2, "warmup_steps": 5},
+        )
+    return job.wait(progress=False)

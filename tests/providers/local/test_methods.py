@@ -20,6 +20,9 @@ from langsmith_finetune.providers.local.run_folder import RunFolder
 from langsmith_finetune.providers.local.trainers import trainer_of
 from langsmith_finetune.runs import RunSource
 from tests.support.local_calculator import lines, untrained, write_lines
+from tests.support.training_here import trained_here, training_here
+
+__all__ = ["training_here"]
 
 QUESTIONS = ("What is red?", "What is blue?", "What is green?", "What is a cat?")
 
@@ -94,6 +97,7 @@ def chances(folder, question):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training_here")
 @pytest.mark.parametrize(("method", "some"), [("dpo", PAIRS), ("kto", LABELS)])
 @pytest.mark.parametrize("lora", [False, True])
 def test_tiny_model_prefers_what_it_was_shown_to_prefer(tmp_path, method, some, lora):
@@ -268,8 +272,8 @@ def test_killed_job_goes_on_with_the_same_losses(tmp_path, method):
     again.wait(timeout=300, poll_seconds=0.3, progress=False)
     messages = [event.message for event in again.events()]
     assert sum(message.startswith("the job was stopped; it goes on from step ") for message in messages) == 1
-    other = create(whole)
-    other.wait(timeout=300, poll_seconds=0.3, progress=False)
+    with trained_here():
+        other = create(whole)
     assert losses_of(again) == losses_of(other)
     assert list(losses_of(again)) == list(range(1, 25))
     assert again.info.trained_tokens == other.info.trained_tokens
@@ -312,6 +316,7 @@ def test_job_killed_before_a_checkpoint_begins_again_in_its_folder(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training_here")
 def test_best_step_is_saved_and_no_later_one_is_waited_for(tmp_path):
     wrong = [
         {"messages": [line["messages"][0], {"role": "assistant", "content": "Who knows?"}]} for line in COLORS
@@ -403,6 +408,7 @@ def test_command_of_several_processes_is_torchruns(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training_here")
 def test_adapter_and_its_base_can_be_moved_and_merged(tmp_path):
     job = trained(
         tmp_path,
@@ -439,6 +445,7 @@ def test_adapter_and_its_base_can_be_moved_and_merged(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training_here")
 def test_model_is_saved_in_the_type_of_its_base(tmp_path):
     base = tiny_model(tmp_path / "tiny", COLORS)
     AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).save_pretrained(base)
@@ -493,6 +500,7 @@ def test_setting_that_is_wrong_is_named_in_plan_and_create(tmp_path, parameters,
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training_here")
 def test_any_setting_of_trl_is_reached_by_its_own_name(tmp_path):
     parameters = {
         "trainer_args": {"adam_beta2": 0.9, "lr_scheduler_kwargs": {}, "logging_steps": 2},

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -25,6 +23,9 @@ from langsmith_finetune.providers.local.sequences import Sequencer
 from langsmith_finetune.providers.local.trainers import trainer_of
 from langsmith_finetune.runs import RunSource
 from tests.support.local_calculator import TOOL, call, lines, untrained, write_lines
+from tests.support.training_here import train_here, training_here
+
+__all__ = ["training_here"]
 
 CONVERSATION = {
     "messages": [
@@ -177,13 +178,12 @@ def test_a_chat_template_that_leaves_calls_out_is_refused():
 
 
 def failure_of(run_path: Path, text: str, model: Path, **changes) -> str:
-    """Run the training process on a folder, and return the error that it leaves there."""
+    """Train what a folder asks for, and return the error that is left there."""
     run = RunFolder(run_path)
     run.path.mkdir()
     run.training_file.write_text(text)
     write_json(run.request_file, request(model_path=str(model), **changes))
-    command = [sys.executable, "-m", "langsmith_finetune.providers.local.train", str(run.path)]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+    assert train_here(run) == 1
     status = json.loads(run.status_file.read_text())
     assert status["status"] == "failed"
     assert [event["message"] for event in run.events()] == [status["error"]]
@@ -191,6 +191,7 @@ def failure_of(run_path: Path, text: str, model: Path, **changes) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training_here")
 def test_what_was_put_right_is_told_and_kept_with_the_model(tmp_path):
     model = tiny_model(tmp_path / "tiny", lines()[:1])
     template = model / "chat_template.jinja"
@@ -248,6 +249,7 @@ def test_folder_without_a_model_fails_in_plain_words(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training_here")
 def test_lora_with_validation_leaves_a_working_adapter(tmp_path):
     job = FineTuneJob.create(
         write_lines(tmp_path / "train.jsonl"),
@@ -268,6 +270,7 @@ def test_lora_with_validation_leaves_a_working_adapter(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training_here")
 def test_a_folded_thread_trains(tmp_path):
     def turn(text, answer):
         return [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
@@ -309,6 +312,7 @@ def test_line_that_does_not_fit_is_refused_before_anything_starts(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training_here")
 def test_a_job_that_fails_says_why_through_wait(tmp_path):
     model = tiny_model(tmp_path / "tiny", lines()[:1])
     job = FineTuneJob.create(
