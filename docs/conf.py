@@ -17,11 +17,16 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_codeautolink",  # a name in a page's code leads to the reference
     "sphinx_copybutton",
+    "linked_names",  # and so does one in a sentence
     "notebook_page",
 ]
+codeautolink_concat_default = True  # the code of a page is one program
+codeautolink_disable_link_titles = True  # they name the module behind the door
 myst_enable_extensions = ["colon_fence"]
 html_theme = "furo"
 html_title = "langsmith-finetune"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 default_role = "code"  # in docstrings, `this` is code
 exclude_patterns = ["_build"]
 # Sphinx takes the flags of doctests out of what is shown, so that those examples get no links.

@@ -166,7 +166,8 @@ def _by_tiktoken(name: str, *, download: bool) -> TokenCounter:
         return ByCharacters(f"estimated by characters: {missing('counting', 'tiktoken', 'tokens')}")
     if not download and not _has_ranks(name):
         return ByCharacters(
-            f"estimated by characters: the ranks of {name} are not on this machine, download=True fetches them"
+            f"estimated by characters: the ranks of {name} are not on this machine; token_counter(..., download=True) "
+            "fetches them"
         )
     return ByTiktoken(tiktoken.get_encoding(name))
 
@@ -187,7 +188,7 @@ def _by_hub(name: str, *, download: bool) -> TokenCounter:
     except (OSError, ValueError):
         if download:
             raise
-        why = f"the tokenizer of {name} is not on this machine, download=True fetches it"
+        why = f"the tokenizer of {name} is not on this machine; token_counter(..., download=True) fetches it"
     return ByCharacters(f"estimated by characters: {why}")
 
 

@@ -243,14 +243,20 @@ class _Cost:
 
     def __init__(self, provider: Provider, request: JobRequest) -> None:
         self._provider, self._request = provider, request
-        self._epochs = request.parameters.get("n_epochs", request.parameters.get("epochs"))
+        asked = {
+            **provider.preview(request),
+            **request.parameters,
+        }  # some providers have a number of their own
+        self._epochs = asked.get("n_epochs", asked.get("epochs"))
         self._unknown: str | None = None
         if not provider.costs_money:
             self._unknown = "training on this machine costs no money"
-        elif isinstance(self._epochs, bool) or not isinstance(self._epochs, int) or self._epochs < 1:
-            self._unknown = "the provider chooses the number of epochs itself; set it in parameters"
-        elif self._priced(1) is None:
+        elif self._priced(1, n_epochs=1) is None:
             self._unknown = f"the table of prices has none for {request.model} at {provider.name}"
+        elif isinstance(self._epochs, bool) or not isinstance(self._epochs, int) or self._epochs < 1:
+            self._unknown = (
+                "the provider chooses the number of epochs itself; set it, as by parameters={'n_epochs': 3}"
+            )
 
     def counter(self, *, count: bool) -> TokenCounter | None:
         """Counts the tokens; None where there is no price and nobody asked for them, or no tokenizer."""
@@ -274,16 +280,16 @@ class _Cost:
         unknown = self._unknown or file.tokens_unknown
         if unknown or file.tokens is None:
             return None, unknown
-        return self._priced(file.tokens), None
+        return self._priced(file.tokens, n_epochs=self._epochs), None
 
-    def _priced(self, tokens: TokenCount | int) -> CostEstimate | None:
+    def _priced(self, tokens: TokenCount | int, *, n_epochs: int) -> CostEstimate | None:
         from langsmith_finetune.cost.prices import price_of  # noqa: PLC0415
 
         return price_of(
             tokens,
             provider=self._provider.name,
             model=self._request.model,
-            n_epochs=self._epochs,
+            n_epochs=n_epochs,
             method=self._request.method,
             training="full" if self._request.parameters.get("lora") is False else "lora",
         )

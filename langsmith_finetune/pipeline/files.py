@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from langsmith_finetune._foundation.arguments import checked, many
+from langsmith_finetune._foundation.passes import Passes
 from langsmith_finetune._foundation.tally import Tally
 from langsmith_finetune._printable import logger_of, printable
 from langsmith_finetune.convert import examples_from_runs
@@ -155,7 +156,9 @@ def write_training_files(
     path, rules = Path(path), None if target is None else rules_of(target)
     account = _Account()
     examples = examples_from_runs(
-        account.counting(runs),
+        Passes(
+            lambda: account.counting(runs)
+        ),  # what runs out is told once, by what read it and by the error
         train_on=train_on,
         skip_notes=skip_notes,
         keep_reasoning=keep_reasoning,
@@ -202,8 +205,9 @@ class _Account:
         default_factory=lambda: Tally(lambda error: re.sub(r"\d+", "", error.field) or "line")
     )
 
-    def counting(self, runs: Iterable[Any]) -> Iterator[Any]:
+    def counting(self, runs: Iterable[Any]) -> Generator[Any]:
         """The same runs, counted."""
+        self.runs = 0
         for run in runs:
             self.runs += 1
             yield run
@@ -215,7 +219,7 @@ class _Account:
         elif self.skipped.total:
             how = f"The first that could not be used: {self.skipped[0]}"
         elif not self.runs:
-            how = "Give fewer conditions; describe_runs(select_runs(...)) says what a project has"
+            how = "Give other runs, or fewer conditions; describe_runs(select_runs(...)) says what a project has"
         else:
             how = "Hold out less: validation_size=0 trains on all"
         became = "; ".join(_lines_of(self))

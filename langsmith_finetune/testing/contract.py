@@ -44,10 +44,11 @@ class ProviderContract:
         secret: A key that must be seen nowhere.
 
     Example:
+        >>> import pytest
         >>> class TestMyProvider(ProviderContract):
         ...     model = "my-base-model"
         ...
-        ...     # @pytest.fixture
+        ...     @pytest.fixture
         ...     def new_provider(self): ...
     """
 

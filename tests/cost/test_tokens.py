@@ -115,14 +115,15 @@ def test_nothing_is_downloaded_unless_asked_for(tmp_path, monkeypatch, name, enc
     count = count_tokens(LINE, name)
     assert not count.exact
     assert count.how == (
-        f"estimated by characters: the ranks of {encoding} are not on this machine, download=True fetches them"
+        f"estimated by characters: the ranks of {encoding} are not on this machine; "
+        "token_counter(..., download=True) fetches them"
     )
 
 
 def test_a_model_of_the_hub_that_is_not_here_is_estimated():
     assert count_tokens(LINE, "nobody/has-this-model").how == (
-        "estimated by characters: the tokenizer of nobody/has-this-model is not on this machine, "
-        "download=True fetches it"
+        "estimated by characters: the tokenizer of nobody/has-this-model is not on this machine; "
+        "token_counter(..., download=True) fetches it"
     )
     assert (
         count_tokens(LINE, "together").how == "estimated by characters: no tokenizer is known for 'together'"

@@ -85,10 +85,13 @@ def test_a_job_that_costs_too_much_is_refused(server, create):
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"model": "gpt-4.1-mini"}, "the provider chooses the number of epochs itself; set it in parameters"),
+        (
+            {"model": "gpt-4.1-mini"},
+            "the provider chooses the number of epochs itself; set it, as by parameters={'n_epochs': 3}",
+        ),
         (
             {"model": "gpt-4.1-mini", "parameters": {"n_epochs": "auto"}},
-            "the provider chooses the number of epochs itself; set it in parameters",
+            "the provider chooses the number of epochs itself; set it, as by parameters={'n_epochs': 3}",
         ),
         (
             {"model": "gpt-made-up", "parameters": {"n_epochs": 3}},
@@ -179,7 +182,10 @@ def test_a_plan_reads_well(plan, train, tmp_path, provider):
 def test_a_plan_without_a_price_says_why(plan):
     found = plan(check=False)
     assert found.usd is found.cost is found.check is None
-    assert found.cost_unknown == "the provider chooses the number of epochs itself; set it in parameters"
+    assert (
+        found.cost_unknown
+        == "the provider chooses the number of epochs itself; set it, as by parameters={'n_epochs': 3}"
+    )
     assert found.tokens.total > 0
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from langsmith_finetune import InvalidExampleError, examples_from_runs, read_jsonl, write_jsonl
+from langsmith_finetune import InvalidExampleError, examples_from_runs, read_jsonl, run_files, write_jsonl
 from langsmith_finetune.dataset import drop_duplicates, fold_traces, redact, train_validation_split
 from langsmith_finetune.pipeline import write_training_files
 from langsmith_finetune.targets import examples_for_target
@@ -154,7 +154,7 @@ def test_validation_file_of_an_earlier_call_is_removed_where_nothing_is_held_out
         (
             [],
             {},
-            "(0 runs read; fold_traces: 0 in, 0 out; drop_duplicates: 0 in, 0 out). Give fewer conditions",
+            "(0 runs read; fold_traces: 0 in, 0 out; drop_duplicates: 0 in, 0 out). Give other runs, or fewer conditions",
         ),
         ([{"id": "a", "run_type": "chain"}], {}, "1 could not be used: not_llm 1"),
         (
@@ -171,6 +171,13 @@ def test_nothing_left_raises_with_the_reason_and_writes_nothing(runs, settings, 
     assert str(caught.value).startswith("train.jsonl: no example is left to train on (")
     assert words in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_without_runs_is_told_once(tmp_path, caplog):
+    (tmp_path / "runs.jsonl").write_text("")
+    with pytest.raises(InvalidExampleError):
+        write_training_files(run_files(tmp_path / "runs.jsonl"), tmp_path / "train.jsonl")
+    assert caplog.messages == ["run_files gives nothing of 1 files: the files hold no runs"]
 
 
 @pytest.mark.parametrize("size", [1, -0.1])

@@ -125,6 +125,11 @@ def test_it_takes_its_methods_and_refuses_the_others_by_name(provider, plan, met
     assert str(caught.value) == f"{provider.name} does not support method={method!r}; it trains {trains}"
 
 
+def test_no_plan_says_that_epochs_are_chosen_which_it_sends(provider, plan):
+    found = plan(provider, FILES["supervised"][0])
+    assert not ("n_epochs" in found.body and "chooses the number of epochs" in (found.cost_unknown or ""))
+
+
 def test_it_takes_as_few_lines_as_it_says_and_no_fewer(provider, create, plan):
     least = provider.rules.min_examples
     if least > 1:
