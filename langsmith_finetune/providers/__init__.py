@@ -14,7 +14,7 @@ from langsmith_finetune._foundation.doors import door
 
 if TYPE_CHECKING:
     from langsmith_finetune.providers.base import Provider
-    from langsmith_finetune.providers.lifecycle import Lifecycle, lifecycle_of
+    from langsmith_finetune.providers.lifecycle import Ending, Lifecycle, lifecycle_of
     from langsmith_finetune.providers.values import (
         Checkpoint,
         DeploymentInfo,
@@ -32,7 +32,7 @@ else:
         __name__,
         {
             "langsmith_finetune.providers.base": ["Provider"],
-            "langsmith_finetune.providers.lifecycle": ["Lifecycle", "lifecycle_of"],
+            "langsmith_finetune.providers.lifecycle": ["Ending", "Lifecycle", "lifecycle_of"],
             "langsmith_finetune.providers.values": [
                 "Checkpoint",
                 "DeploymentInfo",
@@ -51,6 +51,7 @@ else:
 __all__ = [
     "Checkpoint",
     "DeploymentInfo",
+    "Ending",
     "FileInfo",
     "JobEvent",
     "JobInfo",

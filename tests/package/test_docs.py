@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -18,6 +19,7 @@ import yaml
 from langsmith_finetune import FineTuneJob
 from langsmith_finetune.command.main import command_line
 from langsmith_finetune.providers.openai import OpenAIProvider
+from tests.support import bulk_export
 from tests.support.paths import DATA, ROOT
 from tests.support.standins.langsmith import LangSmith, trace
 from tests.support.standins.openai import OpenAIStandIn
@@ -66,7 +68,19 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch)
         monkeypatch.setenv("OPENAI_BASE_URL", host.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-stand-in")
         tiny_model("Qwen/Qwen3-0.6B", chats, context=200)  # short answers
+        bulk_export.write(tmp_path / "exports" / "0.parquet", (r for r in runs if r["run_type"] == "llm"))
         exec(compile(blocks(page), str(page), "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.slow
+def test_the_code_of_the_page_on_providers_is_a_test_file_that_passes(tmp_path):
+    page = ROOT / "docs" / "write_a_provider.md"
+    (tmp_path / "test_spool.py").write_text(blocks(page), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "test_spool.py"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    (told,) = re.findall(r"^```text\n(\d+ passed)\n```", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert (ran.returncode, ran.stdout.splitlines()[-1].partition(" in ")[0]) == (0, told)
 
 
 def test_table_of_models_is_what_the_trainer_does():

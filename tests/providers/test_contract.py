@@ -1,11 +1,9 @@
 """Every provider against the same suite, and against the same faults."""
 
 import json
-import re
 import subprocess
 import sys
 from functools import partial
-from typing import Any
 
 import httpx2
 import openai
@@ -44,23 +42,6 @@ class TestFake(ProviderContract):
         look = fake.retrieve_job
         fake.retrieve_job = lambda job_id: (clock.advance(7), look(job_id))[1]
         return lambda: fake  # its jobs are in memory: the object is the account
-
-
-class TestTheProviderOfThePage(ProviderContract):
-    """The one that docs/write_a_provider.md builds."""
-
-    pause_seconds = 0.01
-
-    @pytest.fixture
-    def new_provider(self, tmp_path_factory, monkeypatch):
-        monkeypatch.chdir(tmp_path_factory.mktemp("page"))
-        page = (ROOT / "docs" / "write_a_provider.md").read_text(encoding="utf-8")
-        code = "\n".join(
-            re.findall(r"^```python\n(.*?)^```", page.split("## Use it")[0], re.DOTALL | re.MULTILINE)
-        )
-        names: dict[str, Any] = {}
-        exec(compile(code, "write_a_provider.md", "exec"), names)
-        return partial(names["SpoolProvider"], tmp_path_factory.mktemp("jobs"))
 
 
 class TestFakeInAFolder(ProviderContract):
