@@ -6,6 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from linked_names import public_homes
+
 project = "langsmith-finetune"
 author = "the langsmith-finetune authors"
 copyright = "2026, the langsmith-finetune authors"  # noqa: A001
@@ -21,12 +23,15 @@ extensions = [
     "notebook_page",
 ]
 codeautolink_concat_default = True  # the code of a page is one program
+codeautolink_inventory_map = public_homes()
 codeautolink_disable_link_titles = True  # they name the module behind the door
 myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 2
 html_theme = "furo"
 html_title = "langsmith-finetune"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_domain_indices = False  # of modules, which are no way in
 default_role = "code"  # in docstrings, `this` is code
 exclude_patterns = ["_build"]
 # Sphinx takes the flags of doctests out of what is shown, so that those examples get no links.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import pkgutil
 import re
+from importlib import import_module
 from typing import Any
 
+import langsmith_finetune
 from docutils import nodes
 from sphinx.util.nodes import make_refnode
 
@@ -47,3 +51,19 @@ def _known_names(env: Any) -> dict[str, tuple[str, str]]:
         for first in range(shortest + 1):
             known[".".join(parts[first:])] = (entry.docname, entry.node_id)
     return known
+
+
+def public_homes() -> dict[str, str]:
+    """The public path of each method by that of its module, which is where code leads to."""
+    homes = {}
+    rooms = pkgutil.walk_packages(langsmith_finetune.__path__, PACKAGE)
+    packages = [room.name for room in rooms if room.ispkg]
+    for door in (*packages, langsmith_finetune.__name__):
+        module = import_module(door)
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if inspect.isclass(thing):
+                home = f"{thing.__module__}.{thing.__qualname__}"
+                for member in dir(thing):
+                    homes[f"{home}.{member}"] = f"{door}.{name}.{member}"
+    return homes

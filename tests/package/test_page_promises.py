@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from langsmith_finetune.command.main import command_line
+from langsmith_finetune.command import exits
+from langsmith_finetune.command.main import COMMANDS, command_line
 from tests.support.paths import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -27,11 +28,23 @@ GUIDES = [page for page in PAGES if page.parent.name == "docs"]
 FENCE = re.compile(r"^(`{3,})([^\n]*)\n(.*?)^\1$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 OF_OTHERS = {
-    *("--full", "--quantize", "--tool-call-parser", "--served-model-name", "--no-deps"),  # flags of other programs
+    *(
+        "--full",
+        "--quantize",
+        "--tool-call-parser",
+        "--served-model-name",
+        "--no-deps",
+    ),  # flags of other programs
     *("--reasoning-parser", "--chat-template", "--fail-on-warning"),
 }
 """Flags that the pages name and that are of other programs."""
-VARIABLES_OF_OTHERS = {"AWS_ENDPOINT_URL", "RECORD_MODEL_AZURE", "LANGSMITH_RECORD_PROJECT", "WALKTHROUGH_MODEL", "TEMPLATE"}
+VARIABLES_OF_OTHERS = {
+    "AWS_ENDPOINT_URL",
+    "RECORD_MODEL_AZURE",
+    "LANGSMITH_RECORD_PROJECT",
+    "WALKTHROUGH_MODEL",
+    "TEMPLATE",
+}
 
 
 @cache
@@ -51,12 +64,21 @@ def inline(page):
 def public():
     """Every public name, with what it stands for."""
     names = {}
-    doors = [ROOT / "langsmith_finetune" / "__init__.py", *(ROOT / "langsmith_finetune").rglob("*/__init__.py")]
+    doors = [
+        ROOT / "langsmith_finetune" / "__init__.py",
+        *(ROOT / "langsmith_finetune").rglob("*/__init__.py"),
+    ]
     for door in doors:
         path = ".".join(door.parent.relative_to(ROOT).parts)
         module = import_module(path)
         names |= {name: getattr(module, name) for name in getattr(module, "__all__", ())}
-    for path in ("jsonl", "sessions", "chat_format", "errors", *(f"providers.{each}" for each in ("crusoe", "nebius"))):
+    for path in (
+        "jsonl",
+        "sessions",
+        "chat_format",
+        "errors",
+        *(f"providers.{each}" for each in ("crusoe", "nebius")),
+    ):
         module = import_module(f"langsmith_finetune.{path}")
         names |= {
             name: thing
@@ -103,9 +125,14 @@ def parsers(parser):
                 yield from parsers(below)
 
 
-FLAGS = {flag for parser in parsers(command_line()) for action in parser._actions for flag in action.option_strings}
+FLAGS = {
+    flag for parser in parsers(command_line()) for action in parser._actions for flag in action.option_strings
+}
+SUBCOMMANDS = {command.__name__.rpartition(".")[2] for command in COMMANDS}
 TARGETS = set(re.findall(r"^([\w.-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-EXTRAS = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"])
+EXTRAS = set(
+    tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+)
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
@@ -114,11 +141,12 @@ def test_every_block_says_what_it_is(page):
     assert {language for language, _ in fences(page)} <= known
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_code_of_a_page_uses_no_name_that_the_page_does_not_make(page):
-    code = "\n".join(block for language, block in fences(page) if language in {"python", "py"})
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F821,E9", "-"]
-    found = subprocess.run(command, input=code, capture_output=True, text=True, check=False)
+def test_code_of_a_page_uses_no_name_that_the_page_does_not_make(tmp_path):
+    for page in PAGES:
+        code = "\n".join(block for language, block in fences(page) if language in {"python", "py"})
+        (tmp_path / f"{page.stem}.py").write_text(code, encoding="utf-8")
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select=F821,E9", "."]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout
 
 
@@ -139,11 +167,16 @@ def test_what_a_page_would_have_typed_is_there(page):
             assert set(extra.split(",")) <= EXTRAS, command
         for module in re.findall(r"python -m (tests\.[\w.]+)", command):
             assert (ROOT / Path(*module.split("."))).with_suffix(".py").exists(), command
-        for script in re.findall(r"\b((?:tests|benchmarks|docs|notebooks|langsmith_finetune)/[\w/.-]+)", command):
-            assert (ROOT / script.rstrip(".")).exists(), command
-        if command.startswith("langsmith-finetune ") and not re.search(r"\.\.\.|COMMAND", command):
-            words = shlex.split(re.sub(r"\$\(|\)", "", command))[1:]
-            assert len(words) == 1 or command_line().parse_args(words).run, command
+        for script in re.findall(
+            r"\b((?:tests|benchmarks|docs|notebooks|langsmith_finetune)/[\w/.-]+)", command
+        ):
+            stands_for_many = any(part.isupper() for part in Path(script).parts)  # COMMIT
+            assert stands_for_many or (ROOT / script.rstrip(".")).exists(), command
+        words = command.removeprefix("langsmith-finetune ").split()
+        if re.search(r"\.\.\.|COMMAND", command) or len(words) < 2 or words[-1].startswith("--"):
+            continue
+        if command.startswith("langsmith-finetune ") or (words[0] in SUBCOMMANDS and "(" not in command):
+            assert command_line().parse_args(shlex.split(" ".join(words))).run, command
         for flag in re.findall(r"(?:^|\s)(--[a-z][\w-]*)", command if command.startswith("-") else ""):
             assert flag in FLAGS | OF_OTHERS, command
 
@@ -184,14 +217,20 @@ def test_members_in_sentences_are_there(page):
     for code in inline(page):
         found = re.fullmatch(r"([A-Z]\w+)\.(\w+)(?:\(.*\))?", code)
         if found and (thing := public().get(found[1])) is not None:
-            fields = {field.name for field in dataclasses.fields(thing)} if dataclasses.is_dataclass(thing) else ()
+            fields = (
+                {field.name for field in dataclasses.fields(thing)} if dataclasses.is_dataclass(thing) else ()
+            )
             assert hasattr(thing, found[2]) or found[2] in fields, code
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_variables_that_a_page_names_are_read(page):
-    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "langsmith_finetune").rglob("*.py"))
-    source += "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "reliability").glob("*.py"))
+    source = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "langsmith_finetune").rglob("*.py")
+    )
+    source += "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "reliability").glob("*.py")
+    )
     for code in inline(page):
         if re.fullmatch(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+", code) and code not in public():
             assert code in source or code in VARIABLES_OF_OTHERS or code in os.environ, code
@@ -206,3 +245,21 @@ def test_links_are_well_formed_and_lead_to_files_that_are_there(page):
             assert (parts.scheme, bool(parts.netloc)) == ("https", True), link
         elif not link.startswith("#"):
             assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+def test_errors_that_the_page_for_agents_quotes_are_raised():
+    source = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "langsmith_finetune").rglob("*.py")
+    )
+    page = (ROOT / "docs" / "coding_agents.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^\| You see \|.*?\n\n", page + "\n\n", re.DOTALL | re.MULTILINE)
+    for row in table.splitlines()[2:-1]:
+        for piece in re.split(r"\.\.\.|train\.jsonl:17|\[local\]", re.findall(r"`([^`]+)`", row)[0]):
+            said = piece.strip(" :()\"'")
+            assert said in source, said
+
+
+def test_exit_codes_of_the_page_are_those_of_the_command_line():
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    assert told == {value for name, value in vars(exits).items() if name.isupper()}
