@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from langsmith_finetune.command import exits
-from langsmith_finetune.command.main import COMMANDS, command_line
+from langsmith_finetune.command.main import COMMANDS, command_line, main
 from tests.support.paths import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -263,3 +263,20 @@ def test_exit_codes_of_the_page_are_those_of_the_command_line():
     page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     assert told == {value for name, value in vars(exits).items() if name.isupper()}
+
+
+def test_the_first_result_of_the_quick_start_comes_as_it_is_typed(tmp_path, monkeypatch, capsys):
+    (block,) = [
+        block
+        for language, block in fences(ROOT / "docs" / "tutorial.md")
+        if language == "sh" and "langsmith-finetune" in block
+    ]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
+    for key in [name for name in os.environ if name.endswith(("_KEY", "_TOKEN"))]:
+        monkeypatch.delenv(key)
+    for command in block.replace("\\\n", " ").splitlines():
+        assert main(shlex.split(command)[1:]) == 0, command
+    said = capsys.readouterr().out
+    for words in ("140 runs", "train.jsonl for together: ", "nothing was sent", "price: about $"):
+        assert words in said
