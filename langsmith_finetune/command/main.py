@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any, NoReturn
 
 from langsmith_finetune._printable import printable_line
@@ -86,6 +87,15 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(exits.USAGE)
 
 
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        """Print it, and end."""
+        Output().product(f"{parser.prog} {version('langsmith-finetune')}", None)
+        raise SystemExit(exits.DONE)
+
+
 def command_line() -> argparse.ArgumentParser:
     """The parser, with every subcommand."""
     parser = _Parser(
@@ -94,6 +104,7 @@ def command_line() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     shared = _Parser(add_help=False)
     shared.add_argument("--json", action="store_true", help="print one JSON document on stdout")
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -247,7 +247,7 @@ class _Cost:
             **provider.preview(request),
             **request.parameters,
         }  # some providers have a number of their own
-        self._epochs = asked.get("n_epochs", asked.get("epochs"))
+        self._epochs: Any = asked.get("n_epochs", asked.get("epochs"))
         self._unknown: str | None = None
         if not provider.costs_money:
             self._unknown = "training on this machine costs no money"

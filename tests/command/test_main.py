@@ -55,6 +55,14 @@ def test_pipe_that_takes_ascii_alone_gets_escapes(tmp_path):
     assert "\\u4f60\\u597d" in done.stdout
 
 
+def test_version_is_that_of_the_package(shell):
+    ran = shell("--version")
+    assert (ran.code, ran.out) == (
+        0,
+        f"langsmith-finetune {importlib.metadata.version('langsmith-finetune')}\n",
+    )
+
+
 def test_help_of_each_command_loads_no_client_and_nothing_heavy():
     code = (
         "import sys\n"

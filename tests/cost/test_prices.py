@@ -78,7 +78,7 @@ def test_the_text_says_what_is_known():
     exact = TokenCount(total=1, trained=1, exact=True, how="x")
     cost = estimate_cost(exact, provider="together", model="Qwen3-8B", n_epochs=1, on=DAY)
     assert str(cost) == (
-        "$4.00, the least that a job costs: 1 tokens in 1 epochs at $0.48 a million "
+        "$4.00, the least that a job costs: 1 token in 1 epoch at $0.48 a million "
         "(https://www.together.ai/pricing, checked on 2026-07-10; as a third party read it; Together's "
         "documentation says that there is no minimum)"
     )
