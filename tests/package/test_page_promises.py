@@ -15,6 +15,7 @@ import tomllib
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 from urllib.parse import urlsplit
 
 import pytest
@@ -280,3 +281,70 @@ def test_the_first_result_of_the_quick_start_comes_as_it_is_typed(tmp_path, monk
     said = capsys.readouterr().out
     for words in ("140 runs", "train.jsonl for together: ", "nothing was sent", "price: about $"):
         assert words in said
+
+
+def values_in_the_code():
+    """Numbers that a page says, and the same from the code: the page, its words, the value in the page's unit."""
+    from langsmith_finetune import evaluate, testing
+    from langsmith_finetune._foundation import json_line, json_text, retry
+    from langsmith_finetune.command.options.provider import PROVIDERS
+    from langsmith_finetune.cost import prices
+    from langsmith_finetune.providers import Status
+    from langsmith_finetune.providers.http import transport
+    from langsmith_finetune.providers.local import batching, checkpoints
+    from langsmith_finetune.runs.files import read
+    from langsmith_finetune.runs.langsmith import progress
+    from langsmith_finetune.targets import TARGETS, checker
+
+    defaults = {name: each.default for name, each in inspect.signature(evaluate).parameters.items()}
+    return [
+        ("files", "A line of more than {} MB", read.LONGEST_LINE >> 20),
+        ("jobs", "silent for {} hours", retry._LONGEST_SILENCE_SECONDS / 3600),
+        ("jobs", "{} minutes after it was asked for", retry.SETTLED_SECONDS / 60),
+        ("reliability", "waited for, for {} minutes after it was asked for", retry.SETTLED_SECONDS / 60),
+        ("reliability", "refused after {} MiB", transport.LONGEST_ANSWER_BYTES >> 20),
+        ("reliability", "MiB, {} minutes", transport.LONGEST_ANSWER_SECONDS / 60),
+        ("checking", "the first {} are kept", checker.KEPT),
+        ("checking", "more than {} levels of nesting", json_line.DEEPEST),
+        ("checking", "nested deeper than {} levels have no row", json_text.DEEPEST),
+        ("counting", "read more than {} year ago", prices._OLDEST_DAYS / 365),
+        ("evaluation", "up to `batch_size={}` prompts", defaults["batch_size"]),
+        ("evaluation", "asked `max_concurrency={}` questions", defaults["max_concurrency"]),
+        ("local", "put up to {} prompts through", batching._TOGETHER),
+        ("local", "written every {} minutes", checkpoints._SECONDS / 60),
+        ("selecting", "stays within {} MB", progress.PAGE_BYTES / 1e6),
+        ("comparison", "at one of {} hosts", len(PROVIDERS) - 1),
+        ("comparison", "converted for {} targets", len(TARGETS)),
+        ("write_a_provider", "one of the {} words of `Status`", len(get_args(Status))),
+        ("testing", "{} names of `langsmith_finetune.testing`", len(testing.__all__)),
+    ]
+
+
+WORDS = dict(
+    enumerate(
+        [
+            "no",
+            "a",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+        ]
+    )
+)
+
+
+def test_numbers_that_the_code_decides_are_those_of_the_code():
+    for name, words, value in values_in_the_code():
+        page = " ".join((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8").split())
+        told = re.findall(re.escape(words).replace(r"\{\}", r"([\w,]+)"), page)
+        assert told, (name, words)
+        for number in told:
+            assert number.lower() in {f"{value:,.0f}", WORDS.get(value)}, (name, words, number, value)

@@ -32,7 +32,7 @@ SEARCHES = {
     "openai fine-tuning shutdown": "leaving_openai",
     "langchain-community replacement": "migrating",
     "billion": "scaling",
-    "which model": "hardware",
+    "which hardware": "hardware",
     "price": "counting",
     "dry run": "providers",
     "smithtune": "comparison",
