@@ -32,6 +32,27 @@ HARDWARE = ROOT / "docs" / "hardware.md"
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
 
 
+NOT_PRINTED = {
+    "again.md": "a warning, of a project with 80 runs",
+    "read_a_dialect.md": "a drawing",
+    "write_a_provider.md": "what pytest says, which a test of its own holds",
+}
+"""Pages whose block of text is no output of their code."""
+OF_ANOTHER_PROJECT = ("fold_traces: 1,204 in", "3 of 3 prompts answered")
+"""Outputs that need more than a test has: a large project, a server."""
+
+
+def shows(page: Path, printed: str) -> None:
+    """See that code prints what its page shows; numbers may differ, `...` stands for more, and /home/me for any folder."""
+    printed = " ".join(printed.split())
+    for shown in re.findall(
+        r"^```text\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    ):
+        if page.name not in NOT_PRINTED and not shown.startswith(OF_ANOTHER_PROJECT):
+            form = re.escape(" ".join(shown.split())).replace(r"\.\.\.", ".*").replace("/home/me", r"\S*")
+            assert re.search(re.sub(r"\d+(,\d+)*", r"[\\d,]+", form), printed), (shown, printed)
+
+
 def blocks(page: Path) -> str:
     return "\n".join(
         re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
@@ -40,7 +61,7 @@ def blocks(page: Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
-def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
+def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
     # Local training for real, on a small model that lies where the hub's name says.
     from langsmith_finetune.providers.local import tiny_model
 
@@ -70,6 +91,7 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch)
         tiny_model("Qwen/Qwen3-0.6B", chats, context=200)  # short answers
         bulk_export.write(tmp_path / "exports" / "0.parquet", (r for r in runs if r["run_type"] == "llm"))
         exec(compile(blocks(page), str(page), "exec"), {"__name__": "__main__"})
+        shows(page, capsys.readouterr().out)
 
 
 @pytest.mark.slow
