@@ -173,28 +173,33 @@ class Model:
             function = {"name": "Calculator", "arguments": json.dumps(self._calls[question])}
             call = {"id": f"call_{digest[-24:]}", "type": "function", "function": function}
             message = {"content": None, "tool_calls": [call]}
-        tokens = len(body) // 4, len(json.dumps(message)) // 4  # about four characters a token
-        return {
-            "id": f"chatcmpl-{digest[:29]}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": "gpt-4o-mini-2024-07-18",
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "refusal": None, **message},
-                    "logprobs": None,
-                    "finish_reason": "tool_calls" if message.get("tool_calls") else "stop",
-                }
-            ],
-            "usage": {
-                "prompt_tokens": tokens[0],
-                "completion_tokens": tokens[1],
-                "total_tokens": sum(tokens),
-            },
-            "service_tier": "default",
-            "system_fingerprint": None,
-        }
+        return completion(body, message)
+
+
+def completion(body: bytes, message: dict[str, Any]) -> dict[str, Any]:
+    """OpenAI's answer to a request: this message, with the same ids on every capture."""
+    tokens = len(body) // 4, len(json.dumps(message)) // 4  # about four characters a token
+    return {
+        "id": f"chatcmpl-{hashlib.sha256(body).hexdigest()[:29]}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": "gpt-4o-mini-2024-07-18",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "refusal": None, **message},
+                "logprobs": None,
+                "finish_reason": "tool_calls" if message.get("tool_calls") else "stop",
+            }
+        ],
+        "usage": {
+            "prompt_tokens": tokens[0],
+            "completion_tokens": tokens[1],
+            "total_tokens": sum(tokens),
+        },
+        "service_tier": "default",
+        "system_fingerprint": None,
+    }
 
 
 def calculator_agents() -> dict[str, Any]:
