@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -21,6 +22,10 @@ Schedule = Literal[
 ]
 
 
+ALL_LINEAR = "all-linear"
+"""Every linear layer but the head, as peft says it."""
+
+
 class LoraParameters(TypedDict, total=False):
     """A LoRA adapter: a small number of new weights is trained, the model's own stay as they are."""
 
@@ -31,9 +36,10 @@ class LoraParameters(TypedDict, total=False):
     dropout: float
     """0."""
     target_modules: str | Sequence[str]
-    """The layers that get an adapter, by the ends of their names. Every linear layer but the head."""
+    """The layers that get an adapter, by the ends of their names; or a regular expression of whole names. Every linear
+    layer but the head (`"all-linear"`)."""
     exclude_modules: str | Sequence[str]
-    """Layers that get none."""
+    """Layers that get none, in the same way."""
     modules_to_save: Sequence[str]
     """Layers that are trained whole beside the adapter, such as `embed_tokens`."""
     layers_to_transform: Sequence[int]
@@ -295,6 +301,19 @@ def _check_lora(value: Any) -> None:
         if name not in _LORA:
             raise ValueError(_unknown("parameters['lora']", name, _LORA))
         _check("parameters['lora']", name, setting, _LORA[name])
+    modules = value.get("target_modules", [])
+    if "layers_to_transform" in value and isinstance(names_of_layers(modules), str) and modules != ALL_LINEAR:
+        raise ValueError(
+            "parameters['lora'] has 'layers_to_transform', which needs names in 'target_modules' and no pattern, "
+            f"got {modules!r}"
+        )
+
+
+def names_of_layers(given: str | Sequence[str]) -> str | list[str]:
+    """The names of layers as a list, also of a single one; a pattern, which peft reads of a text, stays as it is."""
+    if isinstance(given, str):
+        return [given] if re.fullmatch(r"[\w.]+", given) else given
+    return list(given)
 
 
 def _check_reporters(value: Any) -> None:

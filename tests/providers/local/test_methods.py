@@ -24,6 +24,8 @@ from tests.support.training_here import trained_here, training_here
 
 __all__ = ["training_here"]
 
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+MLP = ("gate_proj", "up_proj", "down_proj")
 QUESTIONS = ("What is red?", "What is blue?", "What is green?", "What is a cat?")
 
 
@@ -407,6 +409,25 @@ def test_command_of_several_processes_is_torchruns(tmp_path):
         LocalProvider(tmp_path, processes=0)
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks it
+@pytest.mark.parametrize(
+    ("lora", "adapted"),
+    [
+        ({}, {(block, name) for block in range(4) for name in (*ATTENTION, *MLP)}),
+        ({"layers_to_transform": [2, 3]}, {(block, name) for block in (2, 3) for name in (*ATTENTION, *MLP)}),
+        ({"target_modules": "all-linear", "layers_to_transform": [0]}, {(0, name) for name in (*ATTENTION, *MLP)}),
+        ({"target_modules": "q_proj"}, {(block, "q_proj") for block in range(4)}),
+        ({"target_modules": "q_proj", "layers_to_transform": [1]}, {(1, "q_proj")}),
+        ({"target_modules": r".*\.(q|v)_proj"}, {(block, name) for block in range(4) for name in ("q_proj", "v_proj")}),
+        ({"exclude_modules": "mlp.up_proj"}, {(block, name) for block in range(4) for name in (*ATTENTION, *MLP) if name != "up_proj"}),
+    ],
+)  # fmt: skip
+def test_lora_adapts_the_named_layers_of_the_numbered_blocks(tmp_path, lora, adapted):
+    trainer, _ = prepared(tmp_path, {"batch_size": 2, "max_steps": 1, "lora": {"r": 2, **lora}}, COLORS, seed=0)
+    found = [name.split(".") for name, _ in trainer.model.named_parameters() if ".lora_A." in name]
+    assert {(int(path[path.index("layers") + 1]), path[path.index("lora_A") - 1]) for path in found} == adapted
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("training_here")
 def test_adapter_and_its_base_can_be_moved_and_merged(tmp_path):
@@ -481,6 +502,7 @@ def test_model_is_saved_in_the_type_of_its_base(tmp_path):
         ({"lora": {"target_modules": []}}, "supervised", "parameters['lora']['target_modules'] must be a name or a list, got []"),
         ({"lora": {"modules_to_save": "head"}}, "supervised", "parameters['lora']['modules_to_save'] must be a list of names, got 'head'"),
         ({"lora": {"bias": "some"}}, "supervised", "parameters['lora']['bias'] must be one of 'none', 'all', 'lora_only', got 'some'"),
+        ({"lora": {"target_modules": ".*q_proj", "layers_to_transform": [1]}}, "supervised", "parameters['lora'] has 'layers_to_transform', which needs names in 'target_modules' and no pattern, got '.*q_proj'"),
         ({"early_stopping": 2}, "supervised", "parameters['early_stopping'] needs a validation_file to look at"),
     ],
 )  # fmt: skip
