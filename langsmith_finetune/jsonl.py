@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -29,7 +30,7 @@ from langsmith_finetune.examples.sound import is_example, line_of, refuse_other_
 from langsmith_finetune.ledger.rows import closing_row, ledger_path, ledger_row
 from langsmith_finetune.targets.for_target import SplitReport, report_or_raise, told
 from langsmith_finetune.targets.read_lines import sound_lines
-from langsmith_finetune.targets.registry import Target, TargetRules, line_from, rules_of
+from langsmith_finetune.targets.registry import TARGETS, Target, TargetRules, line_from, rules_of
 from langsmith_finetune.targets.splitting import SplitLine, Splitter
 
 logger = logger_of(__name__)
@@ -166,8 +167,10 @@ def write_jsonl(
 
 
 @checked()
-def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine | LabelLine]:
-    """Read a training file or a preference file, one line at a time.
+def read_jsonl(
+    path: str | Path, *, target: Target | TargetRules | None = None
+) -> Iterator[TrainingLine | PreferenceLine | LabelLine]:
+    """Read a file of training lines, of preferences or of labels, one line at a time.
 
     A byte order mark, Windows line ends and empty lines at the end are accepted. Numbers keep their value;
     integers may be of any size. `targets/read_lines.py` says what a line may not be; `check`, every upload and
@@ -175,18 +178,37 @@ def read_jsonl(path: str | Path) -> Iterator[TrainingLine | PreferenceLine | Lab
 
     Args:
         path: A file of JSON lines.
+        target: The target whose rows the file holds, as `write_jsonl(..., target=)` writes them; each comes back as a
+            line, by `from_target`. By default the file holds lines in the form of OpenAI, and rows of another are refused.
 
     Raises:
-        InvalidExampleError: A line is not a JSON object with messages or a preference; names file and line.
+        InvalidExampleError: A line is not a JSON object with messages, a preference or a label, or not a row of the
+            target; names file and line.
+        ValueError: There is no such target.
+
+    Example:
+        >>> import tempfile
+        >>> hi, hello = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = write_jsonl([{"messages": [hi, hello]}], folder + "/rows.jsonl", target="trl")
+        ...     print(written.path.read_text(), end="")
+        ...     print(*read_jsonl(written, target="trl"))
+        {"prompt":[{"role":"user","content":"Hi"}],"completion":[{"role":"assistant","content":"Hello!"}]}
+        {'messages': [{'role': 'user', 'content': 'Hi'}, {'role': 'assistant', 'content': 'Hello!'}]}
     """
     path = Path(path)
-    return Passes(lambda: _read(path))
+    rules = None if target is None else rules_of(target)
+    return Passes(lambda: _read(path, rules))
 
 
-def _read(path: Path) -> Generator[TrainingLine | PreferenceLine | LabelLine, None, None]:
+def _read(
+    path: Path, rules: TargetRules | None
+) -> Generator[TrainingLine | PreferenceLine | LabelLine, None, None]:
     kind: LineKind | None = None
-    for number, _, line in sound_lines(path):
-        kind = _check(f"{path.name}:{number}", line, kind)
+    for number, _, found in sound_lines(path):
+        where = f"{path.name}:{number}"
+        line = line_from(found, rules, where) if rules is not None and rules.is_row(found) else found
+        kind = _check(where, line, kind)
         yield cast("TrainingLine | PreferenceLine | LabelLine", line)
     if kind is None:
         logger.warning("read_jsonl gives nothing: %s holds no lines", path.name)
@@ -228,7 +250,7 @@ def _for_target(
         refuse_other_things(f"example {number - 1}", example)
         try:
             line = line_of(where, example)
-            is_row = _is_row(line, rules)
+            is_row = rules.is_row(line)
             canonical = line_from(line, rules, where) if is_row else line
             kind = _check(where, canonical, kind)
             split = splitter.mended(canonical)
@@ -246,12 +268,6 @@ def _for_target(
                 yield example, rules.to_row(taken)
 
 
-def _is_row(line: Mapping[str, Any], rules: TargetRules) -> bool:
-    """True if a line is in the target's own shape. A line with a label has the keys of TRL's rows, but for its tools."""
-    has_keys = not rules.row_keys.isdisjoint(line)
-    return has_keys and (line.get("label") is None or isinstance(line.get("tools"), str))
-
-
 _KINDS: Mapping[LineKind, tuple[str, str]] = {
     "training": ("a line to train on", 'Write {"messages": [...]} on each line'),
     "preference": (
@@ -265,6 +281,9 @@ _KINDS: Mapping[LineKind, tuple[str, str]] = {
 
 def _check(where: str, line: Mapping[str, Any], before: LineKind | None) -> LineKind:
     """See that a line is one to train on, a preference or a label, as those before it are, and say which."""
+    if (target := _target_of(line)) is not None:
+        fix = f'Read it with from_target(row, "{target}"), or a file with read_jsonl(path, target="{target}")'
+        raise InvalidExampleError(where, "", f"is a row of {target}, not a line", fix)
     kind = kind_of_line(line)
     name, fix = _KINDS[kind]
     if kind == "preference":
@@ -287,6 +306,16 @@ def _check(where: str, line: Mapping[str, Any], before: LineKind | None) -> Line
             "Write each kind into a file of its own",
         )
     return kind
+
+
+def _target_of(line: Mapping[str, Any]) -> str | None:
+    """The target whose row this is; None for a line, also for one with keys that nobody knows."""
+    for name, rules in TARGETS.items():
+        if rules.is_row(line):
+            with suppress(InvalidExampleError):
+                rules.from_row(line)
+                return name
+    return None
 
 
 def _check_messages(where: str, field: str, messages: Any, fix: str) -> None:

@@ -284,6 +284,74 @@ def test_rows_of_trl_of_each_kind_are_written_as_they_are(tmp_path):
         assert check(path, "trl").ok
 
 
+CALLED = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
+LABELLED = {
+    "prompt": HELLO["messages"][:1],
+    "completion": [{"role": "assistant", "content": None, "tool_calls": [CALLED]}],
+    "label": False,
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("line", [HELLO, PAIR, LABELLED], ids=["training", "preference", "label"])
+def test_rows_of_a_target_are_read_back(tmp_path, target, line):
+    try:
+        written = write_jsonl([line], tmp_path / "rows.jsonl", target=target)
+    except InvalidExampleError:
+        pytest.skip(f"{target} has no rows of this kind")
+    assert list(read_jsonl(written, target=target)) == [line]
+
+
+@pytest.mark.parametrize("kind", [HELLO, PAIR, LABELLED], ids=["training", "preference", "label"])
+def test_a_row_with_nulls_for_the_keys_of_others_is_read_as_what_it_is(tmp_path, kind):
+    path = tmp_path / "table.jsonl"
+    keys = dict.fromkeys(["prompt", "completion", "chosen", "rejected", "label", "tools"])
+    path.write_text(json.dumps(keys | to_target(kind, "trl")))
+    assert list(read_jsonl(path, target="trl")) == [kind]
+    assert check(path, "trl").ok
+
+
+def test_a_line_with_nulls_for_the_keys_of_rows_stays_a_line(tmp_path):
+    line = {**HELLO, "prompt": None, "completion": None, "label": None}
+    assert list(read_jsonl(write_jsonl([line], tmp_path / "train.jsonl"))) == [line]
+    [row] = read_jsonl(write_jsonl([line], tmp_path / "rows.jsonl", target="trl"), target="trl")
+    assert row == HELLO
+    assert check([line], "trl").ok
+
+
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [("trl", HELLO), ("trl", PAIR), ("trl", LABELLED), ("gemini", HELLO), ("gemini", PAIR), ("bedrock", HELLO)],
+)
+def test_a_row_where_a_line_is_wanted_is_named_with_its_remedy(tmp_path, target, line):
+    rows = write_jsonl([line], tmp_path / "rows.jsonl", target=target)
+    [row] = [json.loads(text) for text in rows.path.read_text().splitlines()]
+    remedy = f'Read it with from_target(row, "{target}"), or a file with read_jsonl(path, target="{target}")'
+    for where, use in (
+        ("rows.jsonl", lambda: list(read_jsonl(rows))),
+        ("train.jsonl", lambda: write_jsonl([row], tmp_path / "train.jsonl")),
+    ):
+        with pytest.raises(InvalidExampleError) as caught:
+            use()
+        assert str(caught.value) == f"{where}:1: is a row of {target}, not a line. {remedy}"
+
+
+def test_a_line_with_keys_of_rows_stays_a_line(tmp_path):
+    line = {**HELLO, "prompt": "p-17", "contents": 3}
+    assert list(read_jsonl(write_jsonl([line], tmp_path / "train.jsonl"))) == [line]
+
+
+def test_a_row_that_its_target_does_not_read_is_named(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"prompt": "Hi", "completion": "Hello!", "label": None}))
+    with pytest.raises(InvalidExampleError) as caught:
+        list(read_jsonl(path, target="trl"))
+    assert str(caught.value) == (
+        'rows.jsonl:1: prompt: is not a list of messages. Write rows with to_target(line, "trl")'
+    )
+
+
 def test_a_row_that_is_none_of_its_target_s_is_named(tmp_path):
     with pytest.raises(InvalidExampleError) as caught:
         write_jsonl([{"contents": "secret"}], tmp_path / "train.jsonl", target="gemini")

@@ -149,7 +149,7 @@ class Checker:
         self, number: int, line: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
         """The line in the OpenAI format, and what was fixed on the way."""
-        if self.rules.row_keys & line.keys():
+        if self.rules.is_row(line):
             try:
                 return self.rules.from_row(line), ()
             except InvalidExampleError as error:

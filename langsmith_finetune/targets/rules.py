@@ -216,6 +216,14 @@ class TargetRules:
     to_row: Callable[[Line], dict[str, Any]] = _as_it_is
     from_row: Callable[[Line], dict[str, Any]] = _as_it_is
 
+    def is_row(self, line: Line) -> bool:
+        """True if a line is in the target's own shape, by value, as tables are: a row of one kind has null for the keys of others.
+
+        A line with a label has the keys of TRL's rows, and is one where its tools are text.
+        """
+        has_keys = any(line.get(key) is not None for key in self.row_keys)
+        return has_keys and (line.get("label") is None or isinstance(line.get("tools"), str))
+
     def source_of(self, rule: RuleName) -> str:
         """The page that says so."""
         return self.sources.get(rule) or SOURCES.get(rule, self.source)

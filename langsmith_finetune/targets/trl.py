@@ -61,13 +61,13 @@ def from_row(row: Line) -> dict[str, Any]:
         json_line("row", {"tools": tools})  # a text may say NaN, or go deep
     offered = {"tools": tools} if tools else {}
     prompt = _from_messages("prompt", row.get("prompt"))
-    if "chosen" in row:
+    if row.get("chosen") is not None:
         return {
             "input": {"messages": prompt, **offered},
             "preferred_output": _from_messages("chosen", row["chosen"]),
             "non_preferred_output": _from_messages("rejected", row.get("rejected")),
         }
-    if "label" in row:
+    if row.get("label") is not None:
         answer = _from_messages("completion", row.get("completion"))
         return {"prompt": prompt, "completion": answer, "label": row["label"], **offered}
     history = [m | {"weight": 0} if m.get("role") == "assistant" else m for m in prompt]
