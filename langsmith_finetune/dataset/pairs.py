@@ -32,11 +32,11 @@ class BestAndWorst:
         if self._best is None or self._worst is None:
             return
         if self._count == 1:
-            this.reasons["prompts with one answer"] += 1
+            this.leave_out("prompts with one answer")
         elif self._best[0] - self._worst[0] <= margin:
-            this.reasons["prompts whose answers have scores too close"] += 1
+            this.leave_out("prompts whose answers have scores too close")
         elif (pair := pair_of(self._best[1], self._worst[1])) is None:
-            this.reasons["prompts with the same answer again"] += 1
+            this.leave_out("prompts with the same answer again")
         else:
             yield pair
 

@@ -150,7 +150,7 @@ def preferences_from_candidates(
                 run = opened(run)  # noqa: PLW2901 - its JSON text read
                 candidates = list(_candidates(run))
             if len(candidates) < 2:
-                this.reasons["without a second answer"] += 1
+                this.leave_out("without a second answer")
                 continue
             for example in _examples([_Answered(run, outputs) for outputs in candidates], this):
                 answer = without_weight(example.line["messages"][-1])
@@ -192,7 +192,7 @@ def preferences_from_corrections(
             if correction := corrections.of(run):
                 yield from _corrected(run, correction.outputs, correction.change, this)
             else:
-                this.reasons["runs that nobody corrected"] += 1
+                this.leave_out("runs that nobody corrected")
         for run, correction in corrections.at_the_end():
             yield from _corrected(run, correction.outputs, correction.change, this)
 
@@ -248,7 +248,7 @@ def preferences_from_edits(
                 missing.pop(run_id, None)
                 yield from _corrected(run, *said[run_id][1:], this)
             else:
-                this.reasons["runs that nobody corrected"] += 1
+                this.leave_out("runs that nobody corrected")
         for run_id in missing:
             this.add(NOT_AMONG_THEM, run_id)
 

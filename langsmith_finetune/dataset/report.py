@@ -58,6 +58,8 @@ class DatasetReport:
 
     def __init__(self) -> None:
         self.changes: dict[str, Tally[DatasetChange]] = {}
+        self.reasons: dict[str, Counter[str]] = {}
+        """Why nothing came of some of what a step read, where that is nothing odd: prompts with one answer make no pair."""
         self.read: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
 
@@ -88,7 +90,7 @@ class DatasetReport:
         Raises:
             ImportError: pandas is not installed.
         """
-        done = list(dict.fromkeys(what for step in self.changes.values() for what in step.counts))
+        done = list(dict.fromkeys(what for step in self.read for what in self._done(step)))
         rows = [
             [step, self.read[step], self.written[step], *(self._done(step)[what] for what in done)]
             for step in self.read
@@ -112,7 +114,8 @@ class DatasetReport:
         return card("", table(rows, head=("step", "in", "out", "what it did")))
 
     def _done(self, step: str) -> Counter[str]:
-        return self.changes[step].counts if step in self.changes else Counter()
+        changes = self.changes[step].counts if step in self.changes else Counter[str]()
+        return changes + self.reasons.get(step, Counter())
 
     def _said(self, step: str) -> str:
         return ", ".join(f"{count:,} {what}" for what, count in self._done(step).items())

@@ -30,7 +30,6 @@ class StepPass:
         self.read = self.written = 0
         self.changes: Tally[DatasetChange] = Tally(lambda change: change.what)
         self.reasons: Counter[str] = Counter()
-        """Why nothing came of something, where the report does not count it."""
         self.remedy = ""
         self._report = report
 
@@ -39,6 +38,11 @@ class StepPass:
         change = DatasetChange(step=self.step, what=what, example=example, kept=kept, detail=detail)
         self.changes.add(change)
         self._report.add(change)
+
+    def leave_out(self, why: str) -> None:
+        """Count what nothing comes of for a reason that is no news of any one run: it has no id in the report."""
+        self.reasons[why] += 1
+        self._report.reasons.setdefault(self.step, Counter())[why] += 1
 
     def reading(self, things: Iterable[T]) -> Iterator[T]:
         """The same things, counted as read."""
@@ -77,6 +81,8 @@ class StepPass:
         report.written[self.step] -= self.written
         if self.step in report.changes:
             report.changes[self.step].remove(self.changes)
+        if self.step in report.reasons:
+            report.reasons[self.step] -= self.reasons
 
     def explain(self, source: Source[Any]) -> None:
         """Log why nothing came out, if nothing did."""

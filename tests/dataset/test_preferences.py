@@ -103,8 +103,29 @@ def test_the_best_of_several_answers_goes_with_the_worst():
         "preferred_output": [{"role": "assistant", "content": "good"}],
         "non_preferred_output": [{"role": "assistant", "content": "bad"}],
     }
-    assert str(report) == "preferences_from_scores: 7 in, 1 out; 1 without the score"
+    said = "preferences_from_scores: 7 in, 1 out; 1 without the score, 1 prompts with one answer"
+    assert str(report) == said
+    assert report.to_pandas().to_dict("records") == [
+        {
+            "step": "preferences_from_scores",
+            "in": 7,
+            "out": 1,
+            "without the score": 1,
+            "prompts with one answer": 1,
+        }
+    ]
+    assert "1 prompts with one answer" in report._repr_html_()
     assert not list(preferences_from_scores(examples, "liked", margin=1.0))
+
+
+def test_what_makes_no_pair_is_counted_once_however_often_it_is_gone_through():
+    report = DatasetReport()
+    examples = [answered("a", "1", liked=0.0), answered("b", "2", asked="Else", liked=1.0)]
+    pairs = preferences_from_scores(examples, "liked", report=report)
+    for _ in range(2):
+        assert not list(pairs)
+    assert str(report) == "preferences_from_scores: 2 in, 0 out; 2 prompts with one answer"
+    assert report.changes == {}
 
 
 def test_weights_are_no_part_of_a_preference():
