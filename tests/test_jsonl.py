@@ -322,7 +322,14 @@ def test_a_line_with_nulls_for_the_keys_of_rows_stays_a_line(tmp_path):
 
 @pytest.mark.parametrize(
     ("target", "line"),
-    [("trl", HELLO), ("trl", PAIR), ("trl", LABELLED), ("gemini", HELLO), ("gemini", PAIR), ("bedrock", HELLO)],
+    [
+        ("trl", HELLO),
+        ("trl", PAIR),
+        ("trl", LABELLED),
+        ("gemini", HELLO),
+        ("gemini", PAIR),
+        ("bedrock", HELLO),
+    ],
 )
 def test_a_row_where_a_line_is_wanted_is_named_with_its_remedy(tmp_path, target, line):
     rows = write_jsonl([line], tmp_path / "rows.jsonl", target=target)

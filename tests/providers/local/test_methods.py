@@ -423,9 +423,13 @@ def test_command_of_several_processes_is_torchruns(tmp_path):
     ],
 )  # fmt: skip
 def test_lora_adapts_the_named_layers_of_the_numbered_blocks(tmp_path, lora, adapted):
-    trainer, _ = prepared(tmp_path, {"batch_size": 2, "max_steps": 1, "lora": {"r": 2, **lora}}, COLORS, seed=0)
+    trainer, _ = prepared(
+        tmp_path, {"batch_size": 2, "max_steps": 1, "lora": {"r": 2, **lora}}, COLORS, seed=0
+    )
     found = [name.split(".") for name, _ in trainer.model.named_parameters() if ".lora_A." in name]
-    assert {(int(path[path.index("layers") + 1]), path[path.index("lora_A") - 1]) for path in found} == adapted
+    assert {
+        (int(path[path.index("layers") + 1]), path[path.index("lora_A") - 1]) for path in found
+    } == adapted
 
 
 @pytest.mark.slow
