@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, Literal, TypedDict
 
 from langsmith_finetune.providers.local.adaptation import is_setting
+from langsmith_finetune.providers.local.lora import ALL_LINEAR, names_of_layers
 from langsmith_finetune.providers.values import Method
 
 Schedule = Literal[
@@ -20,10 +20,6 @@ Schedule = Literal[
     "constant_with_warmup",
     "inverse_sqrt",
 ]
-
-
-ALL_LINEAR = "all-linear"
-"""Every linear layer but the head, as peft says it."""
 
 
 class LoraParameters(TypedDict, total=False):
@@ -307,13 +303,6 @@ def _check_lora(value: Any) -> None:
             "parameters['lora'] has 'layers_to_transform', which needs names in 'target_modules' and no pattern, "
             f"got {modules!r}"
         )
-
-
-def names_of_layers(given: str | Sequence[str]) -> str | list[str]:
-    """The names of layers as a list, also of a single one; a pattern, which peft reads of a text, stays as it is."""
-    if isinstance(given, str):
-        return [given] if re.fullmatch(r"[\w.]+", given) else given
-    return list(given)
 
 
 def _check_reporters(value: Any) -> None:

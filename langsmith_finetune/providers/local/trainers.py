@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune.providers.local.lora import lora_config
 from langsmith_finetune.providers.local.model_folder import load_model
 from langsmith_finetune.providers.local.packing import refuse_leaks
-from langsmith_finetune.providers.local.parameters import ALL_LINEAR, names_of_layers
 from langsmith_finetune.providers.local.run_folder import RunFolder
 from langsmith_finetune.providers.local.token_file import tokens_of
 from langsmith_finetune.providers.values import Method
@@ -71,7 +71,7 @@ def trainer_of(run: RunFolder, request: Mapping[str, Any], tokenizer: PreTrained
         train_dataset=tokens_of(run.training_tokens),
         eval_dataset=tokens_of(run.validation_tokens) if has_validation else None,
         processing_class=tokenizer,
-        peft_config=_lora_config(lora, model) if lora else None,
+        peft_config=lora_config(lora, model) if lora else None,
         **more,
     )
     if "early_stopping" in parameters:
@@ -204,32 +204,3 @@ def _quantization(bits: str) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-
-
-def _lora_config(lora: Any, model: Any) -> Any:
-    from peft import LoraConfig
-
-    settings: dict[str, Any] = {} if lora is True else dict(lora)
-    rank = settings.pop("r", 16)
-    targets = names_of_layers(settings.pop("target_modules", ALL_LINEAR))
-    if targets == ALL_LINEAR and "layers_to_transform" in settings:  # peft takes names beside it
-        targets = _linear_layers(model)
-    if "exclude_modules" in settings:
-        settings["exclude_modules"] = names_of_layers(settings["exclude_modules"])
-    return LoraConfig(
-        r=rank,
-        lora_alpha=settings.pop("alpha", 2 * rank),
-        lora_dropout=settings.pop("dropout", 0.0),
-        target_modules=targets,
-        task_type="CAUSAL_LM",
-        **settings,
-    )
-
-
-def _linear_layers(model: Any) -> list[str]:
-    """The last names of a model's linear layers, but for its head."""
-    from torch.nn import Linear
-
-    head = model.get_output_embeddings()
-    layers = (name for name, each in model.named_modules() if isinstance(each, Linear) and each is not head)
-    return sorted({name.rpartition(".")[2] for name in layers})
