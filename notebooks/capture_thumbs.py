@@ -90,7 +90,7 @@ Way = Literal["again", "again in vain", "corrected", "liked", "disliked", "unrat
 
 def padded(answer: str, dice: random.Random) -> str:
     """The same answer with much around it."""
-    return " ".join([dice.choice(DESK["openers"]), answer, *dice.sample(DESK["padding"], 2)]).strip()
+    return " ".join([dice.choice(DESK["openers"]), answer, dice.choice(DESK["padding"])]).strip()
 
 
 def asked_later() -> Iterator[Asked]:

@@ -1,4 +1,4 @@
-"""The model that the walkthrough starts from: SmolLM2-135M-Instruct if its package is there, else one from nothing."""
+"""The model that the notebooks start from: SmolLM2-135M-Instruct if its package is there, else one from nothing."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ class SmallModel:
         name: What it is.
         folder: Where it lies, in the form that transformers loads.
         parameters: The settings with which a few dozen lines are learned.
+        preferences: Those with which a few dozen thumbs or pairs are.
     """
 
     name: str
     folder: Path
     parameters: dict[str, Any]
+    preferences: dict[str, Any]
 
 
 def small_model(folder: str | Path, examples: str | Path) -> SmallModel:
@@ -68,6 +70,7 @@ def small_model(folder: str | Path, examples: str | Path) -> SmallModel:
             "warmup_steps": 10,
             "eval_steps": 80,
         },
+        preferences={"max_steps": 10, "batch_size": 4, "learning_rate": 1e-4},
     )
 
 
@@ -81,6 +84,13 @@ def _smollm2(folder: Path) -> SmallModel:
             "learning_rate": 1e-3,
             "lora": {"r": 16},
             "eval_steps": 8,
+        },
+        # An adapter in the last third of its 30 blocks spares the gradients through the others.
+        preferences={
+            "max_steps": 10,
+            "batch_size": 4,
+            "learning_rate": 2e-3,
+            "lora": {"r": 16, "layers_to_transform": list(range(20, 30))},
         },
     )
     if folder.exists():  # made by an earlier run of this cell
