@@ -164,23 +164,25 @@ class Model:
         request = json.loads(body)
         messages = request["messages"]
         question = next(message["content"] for message in messages if message["role"] == "user")
-        digest = hashlib.sha256(body).hexdigest()  # the same ids on every capture
         if request.get("response_format"):  # the middleware asks which tools to offer
-            message = {"content": json.dumps({"tools": ["Calculator"]})}
-        elif messages[-1]["role"] == "tool":
-            message = {"content": f"The result is {float(messages[-1]['content']):g}."}
-        else:
-            function = {"name": "Calculator", "arguments": json.dumps(self._calls[question])}
-            call = {"id": f"call_{digest[-24:]}", "type": "function", "function": function}
-            message = {"content": None, "tool_calls": [call]}
-        return completion(body, message)
+            return completion(body, json.dumps({"tools": ["Calculator"]}))
+        if messages[-1]["role"] == "tool":
+            return completion(body, f"The result is {float(messages[-1]['content']):g}.")
+        return completion(body, ("Calculator", self._calls[question]))
 
 
-def completion(body: bytes, message: dict[str, Any]) -> dict[str, Any]:
-    """OpenAI's answer to a request: this message, with the same ids on every capture."""
+def completion(body: bytes, answer: str | tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """What OpenAI answers to a request: words, or a call of a tool by its name and arguments."""
+    digest = hashlib.sha256(body).hexdigest()  # the same ids on every capture
+    if isinstance(answer, str):
+        message: dict[str, Any] = {"content": answer}
+    else:
+        function = {"name": answer[0], "arguments": json.dumps(answer[1])}
+        call = {"id": f"call_{digest[-24:]}", "type": "function", "function": function}
+        message = {"content": None, "tool_calls": [call]}
     tokens = len(body) // 4, len(json.dumps(message)) // 4  # about four characters a token
     return {
-        "id": f"chatcmpl-{hashlib.sha256(body).hexdigest()[:29]}",
+        "id": f"chatcmpl-{digest[:29]}",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": "gpt-4o-mini-2024-07-18",
@@ -247,18 +249,21 @@ def capture(questions: Iterable[Asked]) -> list[dict[str, Any]]:
     return [without_machine_facts(run) for run in receiver.runs()]
 
 
+def write(path: Path, runs: list[dict[str, Any]]) -> None:
+    """Write the runs of a capture, and say how many they are."""
+    lines = "".join(json.dumps(run, ensure_ascii=False) + "\n" for run in runs)
+    path.write_bytes(gzip.compress(lines.encode(), mtime=0))
+    roots = [run for run in runs if run["id"] == run["trace_id"]]
+    failed = sum(1 for root in roots if root.get("error"))
+    print(f"{path}: {len(runs)} runs in {len(roots)} traces, {failed} of them failed")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Capture the runs of the walkthrough's application.")
     parser.add_argument("--folder", type=Path, default=DATA)
     folder: Path = parser.parse_args().folder
     for name, questions in (("app_runs", asked_first()), ("heldout_runs", asked_later())):
-        runs = capture(questions)
-        lines = "".join(json.dumps(run, ensure_ascii=False) + "\n" for run in runs)
-        path = folder / f"{name}.jsonl.gz"
-        path.write_bytes(gzip.compress(lines.encode(), mtime=0))
-        roots = [run for run in runs if run["id"] == run["trace_id"]]
-        failed = sum(1 for root in roots if root.get("error"))
-        print(f"{path}: {len(runs)} runs in {len(roots)} traces, {failed} of them failed")
+        write(folder / f"{name}.jsonl.gz", capture(questions))
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ class Model:
         if path != "/v1/chat/completions":
             raise LookupError(f"the model server has no {path}")
         is_topic = json.loads(body)["messages"][0]["content"] == TOPIC
-        return completion(body, {"content": self.asked.topic if is_topic else self.asked.answer})
+        return completion(body, self.asked.topic if is_topic else self.asked.answer)
 
 
 class Listener(Receiver):
