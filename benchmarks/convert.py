@@ -221,7 +221,6 @@ def streamed_megabytes(count: int) -> float:
 def main() -> None:
     """Measure, print a table, and record."""
     sizes = results.sizes(__doc__, runs=500, rounds=5, stream=1_000_000)
-    warnings.filterwarnings("ignore", message=".*carry tool definitions")
     logging.getLogger("langsmith_finetune").setLevel(logging.ERROR)  # lists of messages carry no tools
     figures = {"streamed_megabytes": streamed_megabytes(sizes.stream)}  # first, while the process is small
     print(f"{sizes.stream:,} runs streamed: {figures['streamed_megabytes']:.1f} MB over the first 1,000")

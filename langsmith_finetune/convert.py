@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from typing import Any, Literal, cast
@@ -258,10 +257,10 @@ def convert_messages_for_finetuning(
         why = source.emptiness if index < 0 else f"none of {index + 1} sessions has an assistant message"
         logger.warning("convert_messages_for_finetuning gives nothing: %s", why)
     if with_tools:
-        warnings.warn(
-            f"{with_tools} sessions carry tool definitions, which a list of messages cannot: "
+        logger.warning(
+            "%d sessions carry tool definitions, which a list of messages cannot: "
             "write_jsonl(training_examples(sessions), path) keeps them",
-            stacklevel=2,
+            with_tools,
         )
     return dialogs
 

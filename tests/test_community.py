@@ -50,8 +50,6 @@ with warnings.catch_warnings():
 pytestmark = [
     # Its loader revives whatever a payload names, and does not say what it would allow.
     pytest.mark.filterwarnings("ignore:The default value of `allowed_objects` will change"),
-    # Ours says that a list of messages has no place for tools.
-    pytest.mark.filterwarnings("ignore:.* sessions carry tool definitions:UserWarning"),
 ]
 
 DIFFERENCES = {

@@ -7,7 +7,6 @@ what is given. A run that is an llm run itself stands for itself.
 from __future__ import annotations
 
 import uuid
-import warnings
 from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -337,7 +336,7 @@ class _LlmRuns:
     def _readable(self, runs: Iterable[Run | RunNotUsableError]) -> Iterator[Run]:
         for run_or_why in runs:
             if isinstance(run_or_why, RunNotUsableError):
-                warnings.warn(f"left out of the {self._what}: {run_or_why}", stacklevel=6)
+                logger.warning("left out of the %s: %s", self._what, run_or_why)
             else:
                 yield run_or_why
 
@@ -351,11 +350,10 @@ class _LlmRuns:
     def tell_what_is_missing(self) -> None:
         """Warn of listed runs that are not there any more, and of a list that gave nothing."""
         if self._missing:
-            warnings.warn(
-                f"{self._missing} of {self._listed} {self._things} are not in LangSmith any more, "
-                "or not in this workspace: it keeps runs for 14 days, or for 400",
-                stacklevel=3,
-            )
+            logger.warning(
+                "%d of %d %s are not in LangSmith any more, or not in this workspace: it keeps runs for 14 days, or for 400",
+                self._missing, self._listed, self._things,
+            )  # fmt: skip
         if not self._listed:
             logger.warning("%s", self._items.emptiness)
         elif not self._given and self._missing < self._listed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import IntEnum, StrEnum
@@ -305,10 +304,8 @@ def test_session_with_strange_value_is_skipped(name):
     assert len(examples) + len(skipped) == len(both)
     assert sum(example.source == GOOD.source for example in examples) == len(sessions)
     assert not any(SECRET in str(error) for error in skipped)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tools, which the messages alone cannot hold
-        for session in sessions:
-            told(lambda session=session: convert_messages_for_finetuning([session]))
+    for session in sessions:
+        told(lambda session=session: convert_messages_for_finetuning([session]))
 
 
 class ChatDataset:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-import warnings
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.runs.fields import role_of
 from langsmith_finetune.runs.langsmith.newest_first import Order
 from langsmith_finetune.runs.langsmith.read_apis import LATEST, V2
@@ -26,11 +26,8 @@ from langsmith_finetune.runs.role_filter import Roles
 
 if TYPE_CHECKING:
     from langsmith.types import Run
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from langsmith.types import Run
+logger = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +114,7 @@ class Progress:
         window = self._plan.next[0]
         self._unreadable += len(page.unreadable)
         for error in page.unreadable:
-            warnings.warn(f"left out of the selection: {error}", stacklevel=4)
+            logger.warning("left out of the selection: %s", error)
         if page.trouble == "too_large":
             self._most = max(1, self._page_size() // 4)
             self._plan.again()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -127,10 +126,10 @@ class Selection:
 
     def _begin_pass(self) -> tuple[int, datetime | None]:
         if self._left_early:
-            warnings.warn(
-                f"the selection was left after {self._state.count:,} runs, and starts again from its first run, with "
-                "the same requests. To go on instead, call select_runs(..., resume=selection.state)",
-                stacklevel=3,
+            logger.warning(
+                "the selection was left after %d runs, and starts again from its first run, with the same requests. To "
+                "go on instead, call select_runs(..., resume=selection.state)",
+                self._state.count,
             )
         newest = self._newest
         self._newest = newest or datetime.now(UTC)
@@ -201,10 +200,10 @@ def _begin(selected: Selected, state: SelectionState, share: Share, newest: date
     if kept is not None and (cut := now - timedelta(days=kept)) > max(
         selected.since, selected.project.started_at
     ):
-        warnings.warn(
-            f"LangSmith keeps the traces of this project for {kept} days, those with feedback and those that "
-            f"were upgraded for longer: most of what started before {cut:%Y-%m-%d} is gone. Pass a later "
-            "start_time= to silence this warning",
-            stacklevel=4,
+        logger.warning(
+            "LangSmith keeps the traces of this project for %d days, those with feedback and those that were upgraded "
+            "for longer: most of what started before %s is gone. Pass a later start_time= to silence this warning",
+            kept,
+            f"{cut:%Y-%m-%d}",
         )
     return Progress(selected, state, share, now, newest)

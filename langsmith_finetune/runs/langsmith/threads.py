@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import langsmith
 
 from langsmith_finetune._foundation.passes import Source
-from langsmith_finetune._printable import logger_of, printable_line
+from langsmith_finetune._printable import logger_of
 from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.runs.langsmith.all_pages import all_pages
 from langsmith_finetune.runs.langsmith.filters import any_of, names_thread
@@ -91,7 +90,7 @@ class ThreadRuns:
         readable = []
         for run_or_why in runs:
             if isinstance(run_or_why, RunNotUsableError):
-                warnings.warn(f"left out of the threads: {run_or_why}", stacklevel=5)
+                logger.warning("left out of the threads: %s", run_or_why)
             else:
                 readable.append(run_or_why)
         return readable
@@ -102,10 +101,9 @@ class ThreadRuns:
             logger.warning("runs_of_threads gives nothing: %s", self._source.emptiness)
         if self._empty:
             first = ", ".join(map(repr, self._empty[:3])) + (", ..." if len(self._empty) > 3 else "")
-            warnings.warn(
-                printable_line(
-                    f"{len(self._empty)} threads have no llm run that did not fail in this project: {first}. The id of "
-                    "a thread is what the application calls it; runs_of_traces takes ids of traces"
-                ),
-                stacklevel=3,
+            logger.warning(
+                "%d threads have no llm run that did not fail in this project: %s. The id of a thread is what the "
+                "application calls it; runs_of_traces takes ids of traces",
+                len(self._empty),
+                first,
             )
