@@ -1,7 +1,7 @@
 """What all tests share."""
 
 import os
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,7 +26,7 @@ settings.load_profile("fixed")  # pytest's --hypothesis-profile loads another on
 
 def pytest_report_header():
     if is_moved():
-        return f"as on {date.today()}; LangSmith's v1 endpoints answer {gone_answer() or 'as they do today'}"
+        return f"as on {datetime.now(UTC).date()}; LangSmith's v1 endpoints answer {gone_answer() or 'as they do today'}"
     return None
 
 
