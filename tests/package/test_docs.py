@@ -218,7 +218,8 @@ def test_only_the_step_that_publishes_may_ask_for_a_token():
     workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
     assert workflow["permissions"] == {}
     asked = {name: job["permissions"] for name, job in workflow["jobs"].items()}
-    assert asked == {"build": {"contents": "read"}, "publish": {"id-token": "write"}}
+    reads = {"contents": "read"}
+    assert asked == {"test": reads, "build": reads, "publish": {"id-token": "write"}}
     assert "secrets." not in str(workflow)
 
 
