@@ -621,9 +621,10 @@ def test_a_provider_that_lacks_a_method_cannot_be_made():
     class Half(Provider):
         name, rules = "half", TARGETS["openai"]
 
-    with pytest.raises(TypeError, match="cancel_job, chat_model, create_job, find_jobs") as caught:
+    with pytest.raises(TypeError, match="abstract") as caught:
         Half()
-    assert "abstract" in str(caught.value)
+    words = str(caught.value).replace("'", "")  # as Python 3.12 quotes them
+    assert "cancel_job, chat_model, create_job, find_jobs" in words
 
 
 def test_an_object_that_is_no_provider_is_refused(create):

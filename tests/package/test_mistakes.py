@@ -541,7 +541,7 @@ MISTAKES = [
     row(lambda: asyncio.run(afinetuned(modl="m")), T, "afinetune() takes no modl=", "did you mean model=?"),
     row(lambda: finetuned(feedbck={"user_score": 1}), T, "finetune() takes no feedbck=", "did you mean feedback=?"),
     row(lambda: finetune([RUN], "m"), T, "finetune() takes runs by place, not 2 arguments", "model=, provider="),
-    row(lambda: finetune(project_name="p", model="m"), T, "missing a required argument: 'provider'"),
+    row(lambda: finetune(project_name="p", model="m"), T, "argument: 'provider'"),  # in Python's words
     row(lambda: finetuned(provider="openai"), T, "provider must be a Provider, such as LocalProvider()", "not str"),
     row(lambda: finetuned(provider=FakeProvider), T, "provider must be a Provider", "not the class FakeProvider"),
     row(lambda: asyncio.run(afinetuned(provider="x")), T, "provider must be a Provider", "not str"),

@@ -223,7 +223,7 @@ def test_lines_that_the_provider_would_refuse_are_left_out(liked, provider):
             {"model": "m", "provider": "local"},
             "provider must be a Provider, such as LocalProvider() or an object of a class of yours that inherits Provider, not str",
         ),
-        ({"provider": FakeProvider()}, "missing a required argument: 'model'"),
+        ({"provider": FakeProvider()}, "argument: 'model'"),  # in Python's words
     ],
 )
 def test_option_that_there_is_not_is_named(options, words):

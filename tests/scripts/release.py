@@ -25,6 +25,7 @@ import tomllib
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.scripts.extras import USES, code_of
 from tests.support.distribution import Distributions, faults, pythons_of_the_classifiers
@@ -174,11 +175,13 @@ def bounds(wheel: Path, folder: Path) -> None:
     """The fast tests, with what users install at its lower bound and what the tests need at its newest."""
     users = [extra for extra in USES if extra]
     asked = folder / "asked.txt"
-    asked.write_text("\n".join([*requirements(*users), TORCH]) + "\n", encoding="utf-8")
-    compiling = [*UV, "pip", "compile", "--resolution", LOWEST, "--no-deps", "--no-annotate", "--no-header"]
-    lowest = call([*compiling, "--python", sys.executable, str(asked)], folder)
-    say(" ".join(lowest.split()))
-    (folder / "lowest.txt").write_text(lowest, encoding="utf-8")
+    asked.write_text("\n".join([*requirements(*users, "dev"), TORCH]) + "\n", encoding="utf-8")
+    compiling = [*UV, "pip", "compile", "--resolution", LOWEST, "--no-annotate", "--no-header"]
+    pinned = call([*compiling, "--python", sys.executable, str(asked)], folder)
+    named = {canonicalize_name(Requirement(text).name) for text in requirements(*users)}
+    lowest = [line for line in pinned.splitlines() if canonicalize_name(Requirement(line).name) in named]
+    say(", ".join(lowest))
+    (folder / "lowest.txt").write_text("\n".join(lowest), encoding="utf-8")
     call([*UV, "venv", "--python", sys.executable, "env"], folder)
     python = str(folder / "env" / "bin" / "python")
     wanted = f"langsmith-finetune[{','.join(users)},dev] @ {wheel.as_uri()}"
