@@ -9,7 +9,10 @@ from hypothesis import HealthCheck, settings
 from langsmith_finetune.cost import prices
 from langsmith_finetune.providers import lifecycle
 from langsmith_finetune.testing import fake_clock
+from tests.support.certificates import read_certificates_once
 from tests.support.later import gone_answer, is_moved
+
+read_certificates_once()
 
 # Each process of the tests, and each that it starts, computes on one core: several would wait for one another on the
 # cores that they share.

@@ -27,6 +27,7 @@ import langsmith_finetune.providers.lifecycle
 import langsmith_finetune.targets.checking
 from langsmith_finetune._foundation.clock import Clock, clock_replaced
 from langsmith_finetune.jobs.job import FineTuneJob
+from tests.support.certificates import read_certificates_once
 from tests.support.standins.deploying import DeployingProvider
 
 _LIBRARY = str(Path(langsmith_finetune.__file__).parent)
@@ -78,6 +79,7 @@ def cell(url: str, train: str, killer: Killer) -> str:
 
 def main() -> None:
     url, train = sys.argv[1:]
+    read_certificates_once()
     with clock_replaced(HastyClock()):
         _serve(url, train)
 
