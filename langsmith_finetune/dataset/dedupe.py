@@ -45,8 +45,8 @@ def drop_duplicates(
     an application share, do not make two of them alike.
 
     Args:
-        examples: A list, or anything that can be gone through twice: memory then grows by about 400 bytes an
-            example, and by up to 5 KB more with `similarity`. A generator, or what another step returns, is held in
+        examples: A list, or anything that can be gone through twice: memory then grows by some hundred bytes an
+            example, and by some thousand more with `similarity`. A generator, or what another step returns, is held in
             memory whole, unless `keep` is `"first"`.
         similarity: The least likeness of near duplicates, such as 0.9: the share of common triples of words
             (Jaccard), estimated to about 0.03 by MinHash. Needs the extra `dedupe`.

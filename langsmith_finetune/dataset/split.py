@@ -70,7 +70,7 @@ def train_validation_split(
         group_by: What must not be divided.
         seed: Another number gives another split.
         similarity: Look for near duplicates across the sides too, as `drop_duplicates` does; needs the extra
-            `dedupe`. Memory grows as there, by about 400 bytes an example without it.
+            `dedupe`. Memory grows as there, by some hundred bytes an example without it.
         report: Filled with the duplicates across the sides.
 
     Returns:
