@@ -45,6 +45,10 @@ OF_ANOTHER_PROJECT = ("fold_traces: 1,204 in", "3 of 3 prompts answered")
 def shows(page: Path, printed: str) -> None:
     """See that code prints what its page shows; numbers may differ, `...` stands for more, and /home/me for any folder."""
     printed = " ".join(printed.split())
+    for start, said in re.findall(r"^ *(print\(.*|\)|)? *# (.*)$", blocks(page), re.MULTILINE):
+        of_print = r"[\[({\d].*|Counter\(.*|[\w]+[-.][\w.-]+|.* \.\.\."
+        if re.fullmatch(of_print if start else r"[\[({].*|\d+: .*", said):  # a value, and no remark
+            assert said.removesuffix("...") in printed, (said, printed)
     for shown in re.findall(
         r"^```text\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
     ):
