@@ -104,6 +104,7 @@ def test_skipped_runs_are_all_counted_and_a_thousand_kept():
     assert (len(loader.skipped), loader.skipped.total) == (1000, 1200)
 
 
+@pytest.mark.slow
 def test_loader_reads_an_endless_stream_lazily():
     class Run(dict):
         pass

@@ -34,6 +34,7 @@ def test_describe_prints_what_the_function_found(langsmith, shell):
     assert as_json.document == found.to_dict()
 
 
+@pytest.mark.slow
 def test_selection_works_in_a_process_that_has_imported_nothing_else(langsmith):
     command = [sys.executable, "-m", "langsmith_finetune", "describe", "--project", "support-bot"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -23,7 +23,8 @@ __all__ = ["shell"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tiny_model(tmp_path_factory.mktemp("model") / "tiny", sum_lines(12))
+    path = tmp_path_factory.mktemp("model") / "tiny"
+    return tiny_model(path, sum_lines(12), context=1)  # of the longest line, for short answers
 
 
 @pytest.fixture

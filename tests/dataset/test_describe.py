@@ -20,6 +20,7 @@ from tests.support.messages import CALL, HELLO
 from tests.support.payloads import langchain_run, vercel_run, wrap_openai_run
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=60))
 def test_a_spread_is_exact_but_for_its_quantiles_which_are_close(values):
     spread = Distribution(values)

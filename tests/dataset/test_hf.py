@@ -43,6 +43,7 @@ def call(name, arguments):
     return {"messages": [{"role": "user", "content": "Do."}, made]}
 
 
+@pytest.mark.slow
 @settings(max_examples=scaled(40))
 @given(lines=st.lists(conversations(), min_size=1, max_size=4))
 def test_lines_survive_the_way_there_and_back(lines):

@@ -401,6 +401,7 @@ def test_edits_of_annotation_queues_are_preferred():
     assert not list(preferences_from_edits([run], [edit(run["outputs"]), edit(outputs, run_id=None)]))
 
 
+@pytest.mark.slow
 @given(conversations())
 def test_an_edit_to_the_same_outputs_is_never_a_preference(line):
     run = wrap_openai_run(line)

@@ -223,6 +223,7 @@ def test_redacting_twice_changes_nothing_more():
     assert twice is once
 
 
+@pytest.mark.slow
 def test_numbers_are_given_alike_in_every_process():
     code = """
 from langsmith_finetune import TrainingExample

@@ -105,6 +105,7 @@ def test_conditions_and_steps_of_ones_own_go_into_the_function(export, tmp_path)
     assert write_shards(export, tmp_path / "none", partial(later, project_id=OTHER)).count == 0
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_same_bytes_as_one(export, tmp_path):
     write_shards(export, tmp_path / "one", no_nineteen)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:

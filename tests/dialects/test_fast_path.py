@@ -107,6 +107,7 @@ PATHS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=scaled(400))
 @given(
     words=st.lists(texts, min_size=1, max_size=4),

@@ -195,6 +195,7 @@ def changed(run: Any, draw: Any) -> None:
                 holder[path[-1]] = copy.deepcopy(value)
 
 
+@pytest.mark.slow
 @settings(max_examples=scaled(1500))
 @given(st.data())
 def test_run_that_is_a_little_odd_reads_the_same_both_ways(data):

@@ -132,6 +132,7 @@ def check(run: dict[str, Any]) -> str:
     return "read"
 
 
+@pytest.mark.slow
 @settings(max_examples=scaled(300))
 @given(damaged_runs())
 @example({**CORPUS[0], "inputs": "\ud800"})  # rows of an export whose text UTF-8 cannot say

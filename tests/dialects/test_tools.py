@@ -72,6 +72,7 @@ def test_tools_cost_as_much_of_what_a_run_may_hold_each_time():
             tools_from("tools", offering("x"), notes)
 
 
+@pytest.mark.slow
 def test_only_so_many_tools_are_known_and_none_of_any_size():
     for number in range(200):
         tools_from("tools", offering(number), Notes())

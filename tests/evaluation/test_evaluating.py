@@ -689,6 +689,7 @@ print(result.mean("traced", "exact_match"))
 """
 
 
+@pytest.mark.slow
 def test_nothing_leaves_whatever_keys_and_tracing_variables_are_set(tmp_path):
     environment = {**os.environ, "PYTHONPATH": python_path(ROOT)}
     done = subprocess.run(
@@ -703,6 +704,7 @@ def test_nothing_leaves_whatever_keys_and_tracing_variables_are_set(tmp_path):
     assert done.stdout.split() == ["1.0"]
 
 
+@pytest.mark.slow
 def test_the_same_program_without_our_care_is_caught():
     program = OFFLINE.replace("from langsmith_finetune import evaluate\n", "").partition("result = evaluate")[
         0

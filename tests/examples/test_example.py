@@ -53,6 +53,7 @@ def test_change_of_a_line_is_what_is_written():
     assert example.to_json() == before.replace(b"Hi", b"Ho") == line_json(example.line)
 
 
+@pytest.mark.slow
 @settings(max_examples=scaled(100))
 @given(line=conversations())
 def test_line_that_nobody_saw_is_written_as_one_that_was_seen(line):
@@ -143,6 +144,7 @@ def test_line_without_a_form_in_json_is_refused_by_its_place(value):
         example.to_json()
 
 
+@pytest.mark.slow
 def test_line_that_holds_itself_or_one_value_in_many_places_is_refused():
     shared = ["x"]
     for _ in range(60):

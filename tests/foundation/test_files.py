@@ -67,6 +67,7 @@ def states_after_kills(folder: Path, prepare, work, look) -> list:
     raise AssertionError("the work never ended")
 
 
+@pytest.mark.slow
 def test_erase_killed_anywhere_never_hides_a_user(tmp_path):
     path = tmp_path / "train.jsonl"
 
@@ -87,6 +88,7 @@ def test_erase_killed_anywhere_never_hides_a_user(tmp_path):
     assert states == sorted(states, reverse=True)
 
 
+@pytest.mark.slow
 def test_write_killed_anywhere_leaves_the_old_pair_or_the_new(tmp_path):
     path = tmp_path / "train.jsonl"
 
@@ -106,6 +108,7 @@ def test_write_killed_anywhere_leaves_the_old_pair_or_the_new(tmp_path):
     assert states[-1] == 2
 
 
+@pytest.mark.slow
 def test_killed_write_leaves_no_ledger_of_other_lines(tmp_path):
     path = tmp_path / "train.jsonl"
 

@@ -42,6 +42,7 @@ def test_it_names_what_it_shows(plot):
     assert repr(Plot(new_figure(1, 1))).startswith("<Plot of nothing; ")
 
 
+@pytest.mark.slow
 def test_pyplot_is_not_loaded():
     program = (
         "import sys; from langsmith_finetune._foundation.plot import Plot, new_figure; Plot(new_figure(1, 1))._repr_png_();"

@@ -382,6 +382,7 @@ def test_wait_ends_when_the_provider_refuses(server, create, clock, status):
     assert clock.slept == []
 
 
+@pytest.mark.slow
 def test_a_provider_that_is_gone_for_six_hours_ends_the_wait(server, create, clock):
     job = create()
     server.fault("GET", f"{JOBS}/{job.id}", SERVER_FAULT, times=2000)
@@ -390,6 +391,7 @@ def test_a_provider_that_is_gone_for_six_hours_ends_the_wait(server, create, clo
     assert 6 * 3600 < sum(clock.slept) < 6.2 * 3600
 
 
+@pytest.mark.slow
 def test_only_silence_at_a_stretch_ends_the_wait(server, provider, train, clock):
     def fall_silent(_):
         if sum(clock.slept) > 5 * 3600 and not silent:

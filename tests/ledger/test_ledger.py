@@ -226,6 +226,7 @@ def test_ids_may_hold_anything(tmp_path):
     assert rows(tmp_path / "train.ledger.jsonl")[0] == before[0]
 
 
+@pytest.mark.slow
 @given(
     users=st.lists(st.sampled_from(["ada", "bob", None]), max_size=6),
     bom=st.booleans(),
@@ -418,6 +419,7 @@ def _record_many(path, name):
         Ledger.record_job(path, job(f"{name}-{number}"), provider="openai", sha256=None)
 
 
+@pytest.mark.slow
 def test_two_processes_can_record_jobs_at_once(tmp_path):
     path = write_jsonl([example("r1")], tmp_path / "train.jsonl").path
     context = multiprocessing.get_context("spawn")

@@ -96,6 +96,7 @@ def test_captured_chain_has_twenty_answers_and_a_failure(runs):
     assert not failed["outputs"]
 
 
+@pytest.mark.slow
 def test_every_trace_is_whole_and_its_parents_come_first(runs):
     steps = ["RunnableSequence", "ChatPromptTemplate", "ChatOpenAI", "PydanticToolsParser", "RunnableLambda"]
     names, seen = defaultdict(list), set()

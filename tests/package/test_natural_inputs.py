@@ -166,6 +166,7 @@ def test_a_file_of_other_lines_is_refused_by_its_line(tmp_path):
 # --- arrays of runs ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("ending", [".json", ".json.gz", ".jsonl"])
 def test_an_array_of_runs_is_read_like_lines(tmp_path, indent, ending):

@@ -263,6 +263,7 @@ def test_five_lines_are_taken_at_crusoe(tmp_path, create):
         assert create(provider, [plain(n) for n in range(5)]).id
 
 
+@pytest.mark.slow
 def test_a_file_of_600_megabytes_is_taken_for_openai(tmp_path):
     path = tmp_path / "large.jsonl"
     with path.open("wb") as file:

@@ -76,6 +76,7 @@ def sizes(server: LangSmith) -> list[int]:
     return [r.json()["page_size"] for r in server.requests if r.path == V2_QUERY]
 
 
+@pytest.mark.slow
 def test_pages_grow_to_the_servers_limit_for_light_runs():
     with LangSmith(hours(4000), v1=False) as server:
         assert len(list(select_runs(client_of(server), project_id=PROJECT_ID))) == 4000

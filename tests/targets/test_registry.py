@@ -299,6 +299,7 @@ def test_lines_come_back_from_gemini(line):
         assert renamed(from_target(to_target(line, rules), rules)) == renamed(line)
 
 
+@pytest.mark.slow
 @given(sound)
 def test_lines_come_back_from_bedrock(line):
     messages = [

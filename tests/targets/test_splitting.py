@@ -175,6 +175,7 @@ def test_a_line_is_split_into_the_fewest_that_the_target_takes(line, rules, cont
         assert {**found, "messages": []} == {**fixed_line, "messages": []}
 
 
+@pytest.mark.slow
 @given(folded(8), st.sampled_from(sorted(TARGETS)))
 def test_every_line_passes_the_check_and_its_row_trains_what_it_says(line, target):
     split = split_line(line, target)
@@ -437,6 +438,7 @@ def test_examples_say_what_was_done_to_them():
     assert examples[0].line == line
 
 
+@pytest.mark.slow
 def test_captured_agents_end_in_files_that_every_target_takes():
     examples = list(examples_from_runs(corpus.everything(), on_skip=lambda _: None))
     folded_examples = list(fold_traces(examples))

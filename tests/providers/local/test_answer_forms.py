@@ -103,6 +103,7 @@ def test_broken_call_is_an_invalid_call_in_every_form(name):
     assert [kind for kind, _ in calls] in (["invalid"], [])
 
 
+@pytest.mark.slow
 def test_templates_of_trl_that_train_calls_are_read_nearly_all():
     found = {}
     for path in sorted((Path(trl.__path__[0]) / "chat_templates").glob("*.jinja")):

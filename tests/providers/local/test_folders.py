@@ -291,6 +291,7 @@ def test_next_job_skips_number_of_an_unreadable_folder(tmp_path, train_file):
     assert (job.id[-2:], again.id[-2:]) == ("-1", "-2")
 
 
+@pytest.mark.slow
 def test_jobs_are_found_among_thousands_of_broken_folders(tmp_path, request_):
     provider = LocalProvider(tmp_path / "runs")
     whole = run_folder(provider.runs_dir, request_, attempt=3000)

@@ -305,6 +305,7 @@ def test_foreign_id_is_refused_and_makes_no_path(provider, job_id):
         assert str(caught.value) == f"local: there is no job {job_id!r} in {provider.runs_dir}"
 
 
+@pytest.mark.slow
 def test_import_loads_no_torch_and_names_a_missing_extra():
     code = """
 import sys, importlib.abc
