@@ -188,13 +188,17 @@ def preferences_from_corrections(
     def pairs(this: StepPass) -> Iterator[PreferenceExample]:
         this.remedy = _REMEDY
         corrections = CorrectedRuns(_corrections(given, this), this)
+        uncorrected = 0
         for run in this.reading(source):
             if correction := corrections.of(run):
                 yield from _corrected(run, correction.outputs, correction.change, this)
             else:
-                this.leave_out("runs that nobody corrected")
+                uncorrected += 1
         for run, correction in corrections.at_the_end():
+            uncorrected -= 1
             yield from _corrected(run, correction.outputs, correction.change, this)
+        if uncorrected:
+            this.leave_out("runs that nobody corrected", uncorrected)
 
     return in_passes("preferences_from_corrections", source, report, pairs)
 

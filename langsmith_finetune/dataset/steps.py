@@ -39,10 +39,10 @@ class StepPass:
         self.changes.add(change)
         self._report.add(change)
 
-    def leave_out(self, why: str) -> None:
+    def leave_out(self, why: str, count: int = 1) -> None:
         """Count what nothing comes of for a reason that is no news of any one run: it has no id in the report."""
-        self.reasons[why] += 1
-        self._report.reasons.setdefault(self.step, Counter())[why] += 1
+        self.reasons[why] += count
+        self._report.reasons.setdefault(self.step, Counter())[why] += count
 
     def reading(self, things: Iterable[T]) -> Iterator[T]:
         """The same things, counted as read."""
