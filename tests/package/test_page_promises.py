@@ -138,8 +138,7 @@ EXTRAS = set(
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
 def test_every_block_says_what_it_is(page):
-    known = {"python", "py", "sh", "text", "{toctree}", "{include} ../SECURITY.md"}
-    assert {language for language, _ in fences(page)} <= known
+    assert "" not in {language for language, _ in fences(page)}
 
 
 def test_code_of_a_page_uses_no_name_that_the_page_does_not_make(tmp_path):
