@@ -42,8 +42,12 @@ OF_ANOTHER_PROJECT = ("fold_traces: 1,204 in", "3 of 3 prompts answered")
 """Outputs that need more than a test has: a large project, a server."""
 
 
+OF_ANOTHER_MODEL = {"serving.md", "wire_exact.md"}
+"""Pages whose numbers are those of a model that no test has."""
+
+
 def shows(page: Path, printed: str) -> None:
-    """See that code prints what its page shows; numbers may differ, `...` stands for more, and /home/me for any folder."""
+    """See that code prints what its page shows; `...` stands for more, and /home/me for any folder."""
     printed = " ".join(printed.split())
     for start, said in re.findall(r"^ *(print\(.*|\)|)? *# (.*)$", blocks(page), re.MULTILINE):
         of_print = r"[\[({\d].*|Counter\(.*|[\w]+[-.][\w.-]+|.* \.\.\."
@@ -54,7 +58,9 @@ def shows(page: Path, printed: str) -> None:
     ):
         if page.name not in NOT_PRINTED and not shown.startswith(OF_ANOTHER_PROJECT):
             form = re.escape(" ".join(shown.split())).replace(r"\.\.\.", ".*").replace("/home/me", r"\S*")
-            assert re.search(re.sub(r"\d+(,\d+)*", r"[\\d,]+", form), printed), (shown, printed)
+            if page.name in OF_ANOTHER_MODEL:
+                form = re.sub(r"\d+", r"\\d+", form)
+            assert re.search(form, printed), (shown, printed)
 
 
 def blocks(page: Path) -> str:
