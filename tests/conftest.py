@@ -40,8 +40,8 @@ def journal_of_its_own(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
-def while_openai_trains(monkeypatch):
-    """A day with OpenAI's prices, and before its end."""
+def in_2026(monkeypatch):
+    """A day on which hosts still train what they have ended since, at prices read lately."""
     for module in (prices, lifecycle):
         monkeypatch.setattr(module, "_today", lambda: date(2026, 11, 23))
 
@@ -50,7 +50,7 @@ def while_openai_trains(monkeypatch):
 def the_same_day(request):
     """Prices grow old and models end: no test passes or fails by the calendar, unless it is asked for another day."""
     if not is_moved():
-        request.getfixturevalue("while_openai_trains")
+        request.getfixturevalue("in_2026")
 
 
 @pytest.fixture

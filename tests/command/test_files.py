@@ -142,7 +142,7 @@ def test_fix_writes_the_fixed_file(shell, tmp_path):
     assert shell("check", "fixed.jsonl", "--target", "openai").code == 0
 
 
-@pytest.mark.usefixtures("while_openai_trains")
+@pytest.mark.usefixtures("in_2026")
 def test_plan_sends_nothing_and_needs_no_key(shell, tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     written(tmp_path / "train.jsonl", [GOOD] * 10)
@@ -166,7 +166,7 @@ def test_plan_sends_nothing_and_needs_no_key(shell, tmp_path, monkeypatch):
     assert found["errors"] == {}
 
 
-@pytest.mark.usefixtures("while_openai_trains")
+@pytest.mark.usefixtures("in_2026")
 def test_plan_of_a_file_that_is_refused_names_the_line(shell, tmp_path):
     written(tmp_path / "train.jsonl", [GOOD] * 9 + [ODD])
     ran = shell("plan", "train.jsonl", "--provider", "openai", "--model", "gpt-4.1-mini-2025-04-14")

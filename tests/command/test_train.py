@@ -38,7 +38,7 @@ AT_HOST = ("--provider", "openai", "--model", "gpt-4.1-mini-2025-04-14", "--set"
 
 
 @pytest.fixture
-def host(monkeypatch, clock, while_openai_trains):
+def host(monkeypatch, clock, in_2026):
     with OpenAIStandIn() as host:
         monkeypatch.setenv("OPENAI_BASE_URL", host.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-made-up-0123456789")

@@ -845,7 +845,7 @@ def test_a_job_that_has_no_step_yet_shows_none():
     assert shown.last == "j: loading the model"
 
 
-@pytest.mark.usefixtures("while_openai_trains")
+@pytest.mark.usefixtures("in_2026")
 def test_the_line_tells_the_time_left_tokens_and_cost(server, create, clock):
     handle, looks = server.handle, 0
 

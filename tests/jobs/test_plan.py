@@ -69,7 +69,7 @@ def test_what_was_paid_for_already_is_not_checked_again(create, bad):
     assert create(bad).id == job.id
 
 
-@pytest.mark.usefixtures("while_openai_trains")
+@pytest.mark.usefixtures("in_2026")
 def test_a_job_that_costs_too_much_is_refused(server, create):
     with pytest.raises(ValueError, match="more than max_cost_usd") as caught:
         create(max_cost_usd=0.0001, **PRICED)
@@ -116,7 +116,7 @@ def test_an_earlier_job_is_returned_to_whatever_the_limit(create):
     assert create(max_cost_usd=0, **PRICED).id == job.id
 
 
-@pytest.mark.usefixtures("while_openai_trains")
+@pytest.mark.usefixtures("in_2026")
 def test_the_price_is_said_and_kept(create, caplog):
     caplog.set_level(logging.INFO, "langsmith_finetune")
     create(**PRICED)
@@ -136,7 +136,7 @@ def test_training_on_this_machine_needs_no_price(create, plan, connect, server):
 # --- a plan -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("while_openai_trains")
+@pytest.mark.usefixtures("in_2026")
 def test_a_plan_sends_nothing_and_writes_nothing(server, plan, journal, train):
     found = plan(suffix="bot", seed=7, **PRICED)
     assert isinstance(found, JobPlan)

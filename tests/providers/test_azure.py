@@ -18,7 +18,7 @@ from tests.support.by_hand import created, make
 from tests.support.standins.azure import ACCOUNT, FORMATS, KEY, TOKEN, AzureStandIn
 from tests.support.standins.server import Response
 
-pytestmark = pytest.mark.usefixtures("clock")
+pytestmark = pytest.mark.usefixtures("clock", "in_2026")
 
 OPENAIS = "gpt-4.1-mini-2025-04-14"
 

@@ -14,7 +14,7 @@ from tests.support.paths import CASSETTES
 from tests.support.recorded_hosts import ASKED, HOSTS, Visit, asked_of, this_librarys_code
 from tests.support.tape import ACCOUNT, answers, header_of, replayed, secrets_in
 
-pytestmark = pytest.mark.usefixtures("clock", "while_openai_trains")
+pytestmark = pytest.mark.usefixtures("clock", "in_2026")
 
 REFUSED = {"wrong_key": {401, 403}, "not_found": {400, 404, 422}, "rate_limit": {429}}
 """The statuses that say so; a model or a file may be refused by an answer, or by a job that fails."""

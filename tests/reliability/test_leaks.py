@@ -25,7 +25,7 @@ from langsmith_finetune.providers.together import TogetherProvider
 from tests.support.hosts import HOSTS, KEY, copy_of
 from tests.support.standins.server import Response, StandIn
 
-pytestmark = pytest.mark.usefixtures("clock")
+pytestmark = pytest.mark.usefixtures("clock", "in_2026")
 
 PROJECT = "0d1e2f30-0000-4000-8000-000000000001"
 CANARY = "zqxjcanary"

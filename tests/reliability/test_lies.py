@@ -19,7 +19,7 @@ from tests.support.standins.fireworks import FireworksStandIn
 from tests.support.standins.huggingface import HuggingFaceStandIn
 from tests.support.standins.server import Response
 
-pytestmark = pytest.mark.usefixtures("clock")
+pytestmark = pytest.mark.usefixtures("clock", "in_2026")
 
 make = ProviderContract().job_request
 

@@ -30,7 +30,7 @@ from tests.support.hosts import HOSTS
 from tests.support.standins.server import Response
 from tests.support.strategies import scaled
 
-pytestmark = pytest.mark.usefixtures("clock")
+pytestmark = pytest.mark.usefixtures("clock", "in_2026")
 
 ODD = {
     "null": None,

@@ -21,7 +21,7 @@ from tests.support.standins.openai import OpenAIStandIn
 
 __all__ = ["journal", "train"]
 
-pytestmark = pytest.mark.usefixtures("while_openai_trains")
+pytestmark = pytest.mark.usefixtures("in_2026")
 
 VARIABLES = {
     OpenAIProvider: "OPENAI_API_KEY",
