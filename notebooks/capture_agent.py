@@ -51,10 +51,26 @@ ASKED_FIRST: Wordings = {
         "I do not like order {n}. Pay me back, please.",
         "Can I have my money back for order {n}?",
     ],
-    "returns": ["How long can I return things?", "Can I send something back?"],
-    "shipping": ["How long does shipping take?", "How soon do you ship?"],
-    "warranty": ["How long is the warranty?", "Is there a warranty?"],
-    "payment": ["How can I pay?", "Do you take cards?"],
+    "returns": [
+        "How long can I return things?",
+        "Can I send something back?",
+        "Do you take things back?",
+    ],
+    "shipping": [
+        "How long does shipping take?",
+        "How soon do you ship?",
+        "How fast is delivery?",
+    ],
+    "warranty": [
+        "How long is the warranty?",
+        "Is there a warranty?",
+        "Is a lamp under warranty?",
+    ],
+    "payment": [
+        "How can I pay?",
+        "Do you take cards?",
+        "Can I get an invoice?",
+    ],
     "person": [
         "I want to speak to your manager.",
         "My lawyer will write to you.",
@@ -63,17 +79,16 @@ ASKED_FIRST: Wordings = {
     ],
 }
 ASKED_LATER: Wordings = {
-    "status": ["What is with order {n}?", "My order {n} is not here yet.", "Is order {n} under way?"],
+    "status": ["What is with order {n}?", "My order {n} is not here yet."],
     "refund": [
         "I want a refund for order {n}.",
         "Order {n} is too small, I want my money back.",
         "Order {n} does not work. Refund it, please.",
         "Pay me back order {n}, please.",
-        "I am sending order {n} back, please refund it.",
     ],
-    "returns": ["Until when can I return a lamp?"],
+    "returns": ["Until when can I return a chair?"],
     "shipping": ["How many days is shipping?"],
-    "warranty": ["Does the lamp have a warranty?"],
+    "warranty": ["What warranty do you give?"],
     "payment": ["Can I pay by card?"],
 }
 
@@ -101,7 +116,7 @@ def asked_first() -> Iterator[Asked]:
     """What the desk was asked while its runs were collected."""
     numbers = random.Random(1)  # noqa: S311 - no secret
     asked = [
-        *_about_orders("status", ASKED_FIRST, numbers, ["on its way", "delivered", "not paid yet"]),
+        *_about_orders("status", ASKED_FIRST, numbers, ["on its way", "delivered"]),
         *_about_orders("refund", ASKED_FIRST, numbers, ["delivered", "on its way", "delivered"]),
         *_about_rules(ASKED_FIRST),
         *_too_quick(ASKED_FIRST, numbers),
@@ -116,9 +131,8 @@ def asked_later() -> Iterator[Asked]:
     """What it was asked afterwards, in other words and with other numbers."""
     numbers = random.Random(2)  # noqa: S311 - no secret
     yield from _about_orders("status", ASKED_LATER, numbers, ["on its way"])
-    for text, state in zip(
-        ASKED_LATER["refund"], 2 * ["delivered", "on its way"] + ["delivered"], strict=True
-    ):
+    for number, text in enumerate(ASKED_LATER["refund"]):
+        state = ["delivered", "on its way"][number % 2]
         yield from _about_orders("refund", {"refund": [text]}, numbers, [state])
     yield from _about_rules(ASKED_LATER)
 
@@ -132,11 +146,11 @@ def _about_orders(
             n = numbers.randint(1000, 9999)
             steps: list[Any] = [("find_order", {"order": n})]
             if kind == "status":
-                steps += [f"Order {n} is {state}."]
+                steps += [f"It is {state}."]
             elif state == "delivered":
-                steps += [("refund", {"order": n}), f"Order {n} is paid back."]
+                steps += [("refund", {"order": n}), "It is paid back."]
             else:
-                steps += [f"Order {n} is {state}, so it cannot be paid back."]
+                steps += [f"It is {state}, so it cannot be paid back."]
             yield Asked(text=wording.format(n=n), steps=steps, orders={n: state})
 
 

