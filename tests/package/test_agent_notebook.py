@@ -17,7 +17,7 @@ def assert_the_steps_are_told(said):
         "        assistant How can I help?",  # weight 0
         "learned assistant find_order ",
         "        tool      ",
-        "n = 28 answers in 12 conversations",
+        "n = 22 answers in 10 conversations",
         "triage.jsonl for local: 40 lines, 0 with errors",
     ):
         assert step in said
@@ -32,7 +32,7 @@ def test_the_tuned_model_is_better_and_the_agent_on_it_does_what_is_asked(tmp_pa
     verdict = said.strip().splitlines()[-1]
     found = re.fullmatch(
         r"calls_match: after is better than before by (\d+) points "
-        r"\(95 % interval (\d+) to (\d+), n = 28 answers in 12 conversations\)",
+        r"\(95 % interval (\d+) to (\d+), n = 22 answers in 10 conversations\)",
         verdict,
     )
     assert found, verdict
