@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from benchmarks.results import load
 from tests.support.paths import NOTEBOOKS, ROOT
 from tests.support.verdict_picture import PICTURE, losses_of, verdict_of
 
@@ -72,6 +73,14 @@ def test_pages_show_it_and_say_its_figures(page):
     assert alt == (
         f"Training loss falls from {losses[0]:.2f} to {losses[-1]:.2f} in {len(losses)} steps. {verdict_of(PICTURE)}"
     )
+
+
+def test_it_says_what_the_results_have():
+    found = load()["walkthrough"]["figures"]
+    points, low, high, asked = (
+        round(found[name]) for name in ("verdict_points", "low_points", "high_points", "asked_count")
+    )
+    assert f"by {points} points (95 % interval {low} to {high}, n = {asked} " in verdict_of(PICTURE)
 
 
 def test_it_is_small_and_on_white_so_that_it_is_legible_in_the_dark():
