@@ -17,7 +17,7 @@ walkthrough: .venv/walkthrough ## From runs to a tuned model in a few minutes, a
 	$(BIN)/python notebooks/run.py notebooks/walkthrough.ipynb
 
 test: .venv/dev ## Lint, types, and every test, on all cores
-	$(MAKE) lint types
+	$(MAKE) --jobs=2 --output-sync lint types
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered -n auto --dist worksteal
 
 quick: .venv/dev ## The tests that are fast, on all cores: no training, no pages, no long search
