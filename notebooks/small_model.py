@@ -74,7 +74,7 @@ def small_model(
             "warmup_steps": 10,
             "eval_steps": 80,
         },
-        preferences={"max_steps": 10, "batch_size": 4, "learning_rate": 1e-4},
+        preferences={"max_steps": 14, "batch_size": 2, "learning_rate": 1e-4},
     )
 
 
@@ -91,8 +91,8 @@ def _smollm2(folder: Path) -> SmallModel:
         },
         # An adapter in the last third of its 30 blocks spares the gradients through the others.
         preferences={
-            "max_steps": 10,
-            "batch_size": 4,
+            "max_steps": 14,
+            "batch_size": 2,
             "learning_rate": 2e-3,
             "lora": {"r": 16, "layers_to_transform": list(range(20, 30))},
         },
