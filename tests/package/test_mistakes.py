@@ -434,6 +434,7 @@ MISTAKES = [
     row(lambda: read_jsonl(""), V, "path is empty"),
     row(lambda: read_jsonl(None), T, "path must be a path", "not None"),
     row(lambda: read_jsonl([HELLO]), T, "path must be a path", "not list"),
+    row(lambda: read_jsonl("rows.jsonl", target="trll"), V, "did you mean 'trl'?"),
     row(lambda: write_jsonl("train.jsonl", [HELLO]), T, "path must be a path", "not list"),
     row(lambda: save_runs([RUN], b"runs.jsonl"), T, "path must be a path", "not bytes"),
     row(lambda: save_runs([RUN], ""), V, "path is empty"),
