@@ -28,7 +28,7 @@ KEY = "made-up-key-0123456789"
 
 pytestmark = [
     pytest.mark.skipif(not RECORDED.is_dir(), reason="no recordings here"),
-    pytest.mark.usefixtures("clock"),
+    pytest.mark.usefixtures("clock", "in_2026"),
 ]
 
 

@@ -71,7 +71,9 @@ def blocks(page: Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
-def test_the_code_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
+def test_the_code_of_a_page_runs_from_top_to_bottom(page, request, tmp_path, monkeypatch, capsys):
+    if page.name == "jobs.md":  # which bounds the price of a job at OpenAI
+        request.getfixturevalue("in_2026")
     # Local training for real, on a small model that lies where the hub's name says.
     from langsmith_finetune.providers.local import tiny_model
 
