@@ -15,8 +15,8 @@ def assert_the_steps_are_told(said):
         "80 calls of the agent, 72 in conversations that a customer liked",
         "fold_traces: 72 in, 32 out; 40 merged",
         "        assistant How can I help?",  # weight 0
-        "learned assistant find_order ",
-        "        tool      ",
+        'learned assistant read_rules {"topic":"warranty"}',
+        "        tool      The warranty is 2 years.",
         "n = 22 answers in 10 conversations",
         "triage.jsonl for local: 40 lines, 0 with errors",
     ):
@@ -41,7 +41,7 @@ def test_the_tuned_model_is_better_and_the_agent_on_it_does_what_is_asked(tmp_pa
     # The agent: it looked, paid back what was delivered and nothing else, and said so.
     assert "calls refund {'order': 4471}" in said
     assert "{4471: 'paid back', 2958: 'on its way', 7160: 'not paid yet'}" in said
-    assert "says: Order 7160 is not paid yet." in said
+    assert "says: It is not paid yet." in said
     assert "calls read_rules {'topic': 'warranty'}" in said
 
 
