@@ -33,6 +33,14 @@ def pytest_report_header():
     return None
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Searches and products run the same lines again and again, and coverage doubles the time of each."""
+    for item in items:
+        if item.get_closest_marker("hypothesis") or item.get_closest_marker("thinned"):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture(autouse=True)
 def journal_of_its_own(tmp_path_factory, monkeypatch):
     """No test writes into the journal of whoever runs it, or finds jobs of another test in it."""
