@@ -194,7 +194,7 @@ def test_a_trained_model_is_shown_to_be_better_than_its_base(folder, tmp_path):
 
     lines = [*sum_lines(12)]
     path = write_jsonl(lines, tmp_path / "train.jsonl").path
-    settings = {"max_steps": 240, "batch_size": 12, "learning_rate": 3e-3, "warmup_steps": 10}
+    settings = {"max_steps": 120, "batch_size": 12, "learning_rate": 3e-3, "warmup_steps": 10}
     job = FineTuneJob.create(
         path,
         model=folder,
