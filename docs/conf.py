@@ -6,6 +6,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+# Before autodoc, which imports with TYPE_CHECKING set: openai's models cannot be made so.
+import langchain_openai  # noqa: F401
+
 from linked_names import public_homes
 
 project = "langsmith-finetune"
@@ -39,7 +42,7 @@ suppress_warnings = ["codeautolink.match_block"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 # Fields of dataclasses and typed dicts are described in their docstrings' Args.
 napoleon_use_ivar = True
 nitpicky = False

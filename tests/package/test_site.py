@@ -43,6 +43,15 @@ SEARCHES = {
 """What people type, and the page that answers."""
 
 
+_ROOMS = (path.parent for path in (ROOT / "langsmith_finetune").rglob("__init__.py"))
+DOORS = [
+    door
+    for room in sorted(_ROOMS)
+    if hasattr(door := import_module(".".join(room.relative_to(ROOT).parts)), "__all__")
+]
+"""The packages that offer public names."""
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The folder of the built pages."""
@@ -114,12 +123,15 @@ def test_every_public_name_is_linked_from_a_guide(pages):
         if "/" not in name:
             for link in page.find("article").find_all("a", href=re.compile(r"^reference/")):
                 linked |= set(link["href"].partition("#")[2].removeprefix("langsmith_finetune.").split("."))
-    for door in ("langsmith_finetune", *(f"langsmith_finetune.{path.parent.name}" for path in ROOMS)):
-        names = set(getattr(import_module(door), "__all__", ()))
-        assert names - linked - set(vars(errors)) == set()
+    for door in DOORS:
+        assert set(door.__all__) - linked - set(vars(errors)) == set(), door.__name__
 
 
-ROOMS = sorted((ROOT / "langsmith_finetune").glob("[a-z]*/__init__.py"))
+def test_what_a_door_offers_is_in_the_reference(pages):
+    shown = {part["id"] for name, page in pages.items() if "/" in name for part in page.find_all(id=True)}
+    names = {path.rpartition(".")[2] for path in shown if path.startswith("langsmith_finetune.")}
+    for door in DOORS:
+        assert set(door.__all__) - names == set(), door.__name__
 
 
 def test_what_the_reference_shows_is_offered_where_it_says():
