@@ -35,9 +35,9 @@ def pytest_report_header():
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Searches and products run the same lines again and again, and coverage doubles the time of each."""
+    """Coverage is that of the quick tests: it doubles the time, and those that search run the same lines again and again."""
     for item in items:
-        if item.get_closest_marker("hypothesis") or item.get_closest_marker("thinned"):
+        if item.get_closest_marker("slow") or item.get_closest_marker("hypothesis"):
             item.add_marker("no_cover")
 
 
