@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -33,6 +36,7 @@ from tests.support.langsmith_runs import (
     no_settings_of_this_machine,
     number,
 )
+from tests.support.paths import ROOT
 from tests.support.shell import shell
 from tests.support.standins.langsmith import KEY, PROJECT_ID, LangSmith, trace
 from tests.support.standins.openai import OpenAIStandIn
@@ -217,3 +221,20 @@ def test_prices_and_ends_are_those_of_the_day():
     for provider, model in (("together", "Qwen/Qwen3-8B"), ("fireworks", "qwen3-8b")):
         assert estimate_cost(10**6, provider=provider, model=model, n_epochs=1) is not None
         assert estimate_cost(10**6, provider=provider, model=model, n_epochs=1, on=date(2028, 6, 1)) is None
+
+
+# --- the clock of `make later` -----------------------------------------------------------------------------
+
+SAY = "import datetime, sys; print(datetime.date.today(), 'pytest' in sys.modules, flush=True)"
+
+
+def test_clock_is_moved_in_every_process_that_tests_start():
+    code = (
+        f"import subprocess, sys, tests; {SAY}; subprocess.run([sys.executable, '-c', {SAY!r}], check=True)"
+    )
+    settings = {"LANGSMITH_FINETUNE_CLOCK": "2028-02-29", "PYTHONPATH": str(ROOT)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LANGSMITH_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment | settings, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("2028-02-29 False\n" * 2, "")
