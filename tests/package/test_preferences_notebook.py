@@ -51,3 +51,12 @@ def test_both_methods_make_a_model_that_answers_as_users_like_it(tmp_path):
         assert found[1] == method
         assert 0 < low <= points <= high <= 100
         assert re.search(rf"^says_what_counts: .*\b{method}\b.* \(95 % interval ", said, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_without_the_pretrained_model_it_says_so_and_claims_nothing(tmp_path):
+    said = run_notebook("preferences.ipynb", tmp_path, WALKTHROUGH_MODEL="tiny")
+    assert_the_steps_are_told(said)
+    assert "going on with a model from nothing, which knows no language" in said
+    for verdict in verdicts_of(said):
+        assert verdict.startswith("is_brief: no difference can be shown between before and ")
