@@ -294,13 +294,10 @@ LABELLED = {
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("line", [HELLO, PAIR, LABELLED], ids=["training", "preference", "label"])
-def test_rows_of_a_target_are_read_back(tmp_path, target, line):
-    try:
+def test_rows_of_a_target_are_read_back(tmp_path, target):
+    for line in [HELLO, PAIR, *[LABELLED] * TARGETS[target].labels]:
         written = write_jsonl([line], tmp_path / "rows.jsonl", target=target)
-    except InvalidExampleError:
-        pytest.skip(f"{target} has no rows of this kind")
-    assert list(read_jsonl(written, target=target)) == [line]
+        assert list(read_jsonl(written, target=target)) == [line]
 
 
 @pytest.mark.parametrize("kind", [HELLO, PAIR, LABELLED], ids=["training", "preference", "label"])
