@@ -7,6 +7,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import IntEnum, StrEnum
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -169,6 +170,19 @@ def told(call: Callable[[], Any]) -> str:
         assert SECRET not in said
         return said
     return ""
+
+
+def test_each_two_of_door_value_and_place_meet_in_what_is_taken_of_the_product():
+    places_in_line = range(30)
+    met = {
+        (door, value, place)
+        for door in range(len(DOORS))
+        for value in range(len(NAMES))
+        for place in thinned(places_in_line, door + value, every=6)
+    }
+    assert {(door, value) for door, value, _ in met} == {*product(range(len(DOORS)), range(len(NAMES)))}
+    assert {(door, place) for door, _, place in met} == {*product(range(len(DOORS)), places_in_line)}
+    assert {(value, place) for _, value, place in met} == {*product(range(len(NAMES)), places_in_line)}
 
 
 @pytest.mark.slow
