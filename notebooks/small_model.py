@@ -68,11 +68,11 @@ def small_model(
         name="a tiny model from nothing",
         folder=tiny_model(folder / "tiny", examples, seed=0),
         parameters={
-            "max_steps": 240,
+            "max_steps": 120,
             "batch_size": 10,
             "learning_rate": 3e-3,
             "warmup_steps": 10,
-            "eval_steps": 80,
+            "eval_steps": 40,
         },
         preferences={"max_steps": 14, "batch_size": 2, "learning_rate": 1e-4},
     )
