@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from functools import partial
 
 import httpx2
@@ -29,6 +30,7 @@ from tests.support.standins.huggingface import HuggingFaceStandIn
 from tests.support.standins.openai import OpenAIStandIn
 from tests.support.standins.server import Cut, Drop, Response
 from tests.support.standins.together import TogetherStandIn
+from tests.support.training_here import trained_here
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -104,6 +106,12 @@ class TestLocal(ProviderContract):
         yield lambda: LocalProvider(runs)
         for run in runs.glob("ft-*"):
             LocalProvider(runs).cancel_job(run.name)
+
+    @pytest.fixture(autouse=True)
+    def what_ends_is_trained_here(self, request):
+        ends = ("comes_to_a_model", "events_are_told", "cancelling_what_has_ended")
+        with trained_here() if any(name in request.node.name for name in ends) else nullcontext():
+            yield
 
 
 def test_import_of_doubles_loads_no_pytest_and_no_sdk():
