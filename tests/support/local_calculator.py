@@ -119,7 +119,7 @@ def pupil() -> str:
             write_lines(folder() / "taught.jsonl", said),
             model=tiny_model(folder() / "tiny-pupil", said),
             provider=LocalProvider(folder() / "runs"),
-            parameters={"max_steps": 420, "batch_size": 10, "learning_rate": 3e-3, "warmup_steps": 10},
+            parameters={"max_steps": 300, "batch_size": 10, "learning_rate": 3e-3, "warmup_steps": 10},
         )
     return job.wait(progress=False).id
 
