@@ -93,7 +93,7 @@ def prepared(folder: Path, model: Path, lines: list[dict[str, Any]]) -> tuple[Ru
     request = {
         "model": "model",
         "model_path": str(model),
-        "parameters": {"batch_size": 4, "n_epochs": 1},
+        "parameters": {"batch_size": 4, "n_epochs": 1, "group_by_length": True},
         "training_name": "train.jsonl",
         "validation_name": None,
         "suffix": None,

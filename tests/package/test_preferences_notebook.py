@@ -43,7 +43,6 @@ def test_both_methods_make_a_model_that_answers_as_users_like_it(tmp_path):
     said = run_notebook("preferences.ipynb", tmp_path)
     assert_the_steps_are_told(said)
     assert "SmolLM2-135M-Instruct" in said
-    assert "What do you charge for a lamp? -> A lamp costs 18 euros." in said
     for method, verdict in zip(("kto", "dpo"), verdicts_of(said), strict=True):
         found = re.fullmatch(BETTER, verdict)
         assert found, verdict

@@ -73,7 +73,7 @@ class LocalParameters(TypedDict, total=False):
     max_length: int
     """Tokens that a sequence may have. A longer one is refused by its line, never cut. What the model takes."""
     group_by_length: bool
-    """Put sequences of like length into one batch, so that less is padded. True; not for `"kto"`."""
+    """Put sequences of like length into one batch, so that less is padded. False; not for `"kto"`."""
     packing: bool
     """Put several sequences into one row, kept apart by the attention, so that nothing is padded. Only with
     `method="supervised"`. False."""

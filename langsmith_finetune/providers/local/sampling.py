@@ -16,7 +16,8 @@ class EpochSampler(Sampler[int]):  # type: ignore[misc]
         size: How many sequences there are.
         batch_size: Sequences in one optimizer step, on one device.
         seed: Decides the order.
-        lengths: Tokens of each sequence, so that like stands beside like; None for any order.
+        lengths: Tokens of each sequence, so that one step has sequences of like length; None for any order. The step with the
+            longest comes first, so that a machine with too little memory says so at once.
     """
 
     def __init__(
@@ -37,5 +38,11 @@ class EpochSampler(Sampler[int]):  # type: ignore[misc]
         generator.manual_seed(self.seed * 1_000_003 + self.epoch)
         if self.lengths is None:
             yield from torch.randperm(self.size, generator=generator).tolist()
-        else:
-            yield from get_length_grouped_indices(list(self.lengths), self.batch_size, generator=generator)
+            return
+        order = get_length_grouped_indices(list(self.lengths), self.batch_size, generator=generator)
+        first, *others = [order[at : at + self.batch_size] for at in range(0, self.size, self.batch_size)]
+        short = [others.pop()] if others and len(others[-1]) < self.batch_size else []
+        # In the order of their lengths, each epoch would learn from the long ones first.
+        mixed = [others[number] for number in torch.randperm(len(others), generator=generator).tolist()]
+        for step in (first, *mixed, *short):
+            yield from step

@@ -99,9 +99,12 @@ def _class_of(method: Method) -> Any:
             if method == "kto":  # in the order of its answers of others
                 return super()._get_train_sampler(train_dataset)
             rows = self.train_dataset if train_dataset is None else train_dataset
-            grouped = self.args.train_sampling_strategy == "group_by_length" and "length" in rows.column_names
+            whole = self.train_dataset  # of `rows` transformers has removed what the model does not take
+            grouped = (
+                self.args.train_sampling_strategy == "group_by_length" and "length" in whole.column_names
+            )
             self.sampler = EpochSampler(
-                lengths=list(rows["length"]) if grouped else None,
+                lengths=list(whole["length"]) if grouped else None,
                 size=len(rows),
                 batch_size=self.args.train_batch_size * self.args.gradient_accumulation_steps,
                 seed=self.args.seed,
@@ -175,7 +178,7 @@ def _config(run: RunFolder, request: Mapping[str, Any], *, has_validation: bool)
         settings["beta"] = parameters.get("beta", 0.1)
     if method == "kto":
         settings["train_sampling_strategy"] = "sequential"
-    elif parameters.get("group_by_length", True):
+    elif parameters.get("group_by_length", False):
         settings["train_sampling_strategy"] = "group_by_length"
     return config_class(method)(**settings | dict(parameters.get("trainer_args", {})))
 

@@ -17,6 +17,7 @@ from langsmith_finetune.providers.local import LocalChatModel, LocalProvider, me
 from langsmith_finetune.providers.local.preparing import prepare
 from langsmith_finetune.providers.local.process import training_command
 from langsmith_finetune.providers.local.run_folder import RunFolder
+from langsmith_finetune.providers.local.sampling import EpochSampler
 from langsmith_finetune.providers.local.trainers import trainer_of
 from langsmith_finetune.runs import RunSource
 from tests.support.local_calculator import lines, untrained, write_lines
@@ -151,6 +152,47 @@ def test_trainer_is_fed_what_preview_shows(tmp_path, method, some):
                 pair[1]["completion_ids"],
                 pair[0]["completion_ids"],
             ]
+
+
+OF_MANY_LENGTHS = [
+    {
+        "messages": [
+            {"role": "user", "content": "red " * (1 + 7 * number % 32)},
+            {"role": "assistant", "content": "Yes."},
+        ]
+    }
+    for number in range(32)
+]
+
+
+@pytest.mark.parametrize("method", ["supervised", "dpo"])
+def test_sequences_of_like_length_share_a_batch_where_that_is_asked_for(tmp_path, method):
+    some = OF_MANY_LENGTHS
+    if method == "dpo":
+        some = [preference(line["messages"][0]["content"]) for line in some]
+    padded = {}
+    for asked in (False, True):
+        folder = tmp_path / str(asked)
+        folder.mkdir()
+        parameters = {"batch_size": 4, "group_by_length": asked}
+        trainer, _ = prepared(folder, parameters, some, method=method, seed=3)
+        batches = list(trainer.get_train_dataloader())
+        padded[asked] = sum(int((batch["attention_mask"] == 0).sum()) for batch in batches)
+    assert padded[True] < 0.7 * padded[False]
+
+
+def test_order_by_length_takes_each_sequence_once_and_mixes_the_steps():
+    lengths = [7 * number % 50 for number in range(50)]
+    sampler = EpochSampler(size=50, batch_size=4, seed=1, lengths=lengths)
+    order = list(sampler)
+    assert sorted(order) == list(range(50))
+    assert order == list(sampler)
+    longest = [max(lengths[number] for number in order[at : at + 4]) for at in range(0, 48, 4)]
+    assert longest[0] == max(lengths)
+    assert longest != sorted(longest, reverse=True)
+    sampler.set_epoch(1)
+    assert list(sampler) != order
+    assert list(EpochSampler(size=3, batch_size=4, seed=1, lengths=[5, 9, 7])) == [1, 2, 0]
 
 
 @pytest.mark.parametrize(
