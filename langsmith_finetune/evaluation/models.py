@@ -19,6 +19,7 @@ from langsmith import tracing_context
 
 from langsmith_finetune._foundation.json_text import compact_json
 from langsmith_finetune.chat_format import Message, ToolCall
+from langsmith_finetune.errors import RunNotUsableError
 from langsmith_finetune.evaluation.answers import Answer
 from langsmith_finetune.evaluation.cases import Case
 from langsmith_finetune.evaluation.faults import CannotBeAskedError, fault_in, words_of
@@ -265,16 +266,21 @@ def _with_tools(chat: Runnable[Any, Any], case: Case) -> Runnable[Any, Any]:
 def _answer_of(said: Any, seconds: float) -> Answer:
     """What a model returned, in OpenAI's form."""
     usage: Mapping[str, Any] = {}
+    message, error, is_temporary = None, None, False
     try:
         if isinstance(said, BaseMessage):
             usage = getattr(said, "usage_metadata", None) or {}
             message = answer_of_message(said)
         else:
             message = _message_from(said)
-    except Exception as error:  # noqa: BLE001 - an answer that cannot be read is a failure of the model's
-        return Answer(error=words_of(error), is_temporary=fault_in(error) == "temporary", seconds=seconds)
+    except RunNotUsableError as unreadable:  # such as a call that was cut off before its name
+        error = f"the answer cannot be read: {unreadable.detail}"
+    except Exception as failure:  # noqa: BLE001 - an answer that cannot be read is a failure of the model's
+        error, is_temporary = words_of(failure), fault_in(failure) == "temporary"
     return Answer(
         message=message,
+        error=error,
+        is_temporary=is_temporary,
         input_tokens=usage.get("input_tokens"),
         output_tokens=usage.get("output_tokens"),
         seconds=seconds,

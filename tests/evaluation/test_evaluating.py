@@ -503,6 +503,17 @@ def test_a_missing_package_is_raised_as_it_is():
     assert str(caught.value) == 'torch is missing: pip install "x"'
 
 
+def test_an_answer_that_was_cut_off_before_the_name_of_its_call_is_a_failure_with_its_tokens():
+    cut = {"name": None, "args": '{"a": ', "id": "c1", "error": "cut off", "type": "invalid_tool_call"}
+    usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
+    said = AIMessage(content="", invalid_tool_calls=[cut], usage_metadata=usage)
+    [answer] = evaluate({"mine": lambda messages: said}, text_lines(1), **QUIET).answers["mine"]
+    assert answer.error == (
+        "the answer cannot be read: answer.invalid_tool_calls[0].name must be text, found nothing"
+    )
+    assert (answer.input_tokens, answer.output_tokens, answer.is_temporary) == (7, 3, False)
+
+
 def test_neither_prompts_nor_answers_nor_keys_are_in_logs_and_errors(caplog, tmp_path):
     secret = "sk-" + "abcdefghijklmnopqrstuvwx"
 
