@@ -226,15 +226,6 @@ def test_citation_and_package_say_the_same():
     assert told == (project["name"], project["version"], project["license"])
 
 
-def test_only_the_step_that_publishes_may_ask_for_a_token():
-    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
-    assert workflow["permissions"] == {}
-    asked = {name: job["permissions"] for name, job in workflow["jobs"].items()}
-    reads = {"contents": "read"}
-    assert asked == {"test": reads, "build": reads, "publish": {"id-token": "write"}}
-    assert "secrets." not in str(workflow)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("offers", [{"v1": False}, {"v2": False}], ids=["v2", "v1"])
 def test_the_pages_on_data_work_on_feedback_of_roots_alone(offers, tmp_path, monkeypatch):

@@ -161,6 +161,7 @@ def test_the_workflow_takes_each_action_by_its_commit_and_no_right_that_it_does_
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
     workflow = yaml.safe_load(text)
     assert workflow["permissions"] == {}
+    assert "secrets." not in text
     rights = {name: job["permissions"] for name, job in workflow["jobs"].items()}
     reads = {"contents": "read"}
     assert rights == {"test": reads, "build": reads, "publish": {"id-token": "write"}}
