@@ -44,7 +44,7 @@ def run_notebook(name: str, folder: Path, **settings: str) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stderr == ""  # no warnings of other packages
+    assert done.stderr == "", done.stderr[-3000:]  # no warnings of other packages
     return done.stdout
 
 
