@@ -72,6 +72,8 @@ def main(path: Path) -> None:
         resources={"metadata": {"path": str(path.parent)}},
         extra_arguments=["--log-level=ERROR"],  # or the kernel warns of its own sockets
     )
+    # A kernel that has loaded torch takes a while to put things away on a busy machine: it is not ended by force before.
+    client.create_kernel_manager().shutdown_wait_time = 120
     copy = path.parent / "runs" / path.name
     print(f"The executed notebook, with its plot, will be {copy}")
     client.execute()
