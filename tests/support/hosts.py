@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -27,6 +28,9 @@ from tests.support.standins.server import Request, Response, StandIn
 from tests.support.standins.together import TogetherStandIn
 
 KEY = "made-up-key-0123456789"
+
+_TODAY = datetime.now(UTC)
+"""When jobs of others were created: the search for a job leaves a list at what is months old."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,11 @@ def _openai_shaped(kind: type[OpenAIProvider], model: str, **stand_in: Any) -> H
         model=model,
         jobs="/v1/fine_tuning/jobs",
         job_items="data",
-        other=lambda n: {"id": f"ftjob-other{n}", "created_at": 1_790_000_000, "metadata": {"theirs": "1"}},
+        other=lambda n: {
+            "id": f"ftjob-other{n}",
+            "created_at": int(_TODAY.timestamp()),
+            "metadata": {"theirs": "1"},
+        },
         following=lambda _token: {"has_more": True},
     )
 
@@ -92,7 +100,7 @@ def _openai_shaped(kind: type[OpenAIProvider], model: str, **stand_in: Any) -> H
 def _hub_job(n: int) -> dict[str, Any]:
     return {
         "id": f"other{n}",
-        "createdAt": "2026-11-20T08:00:00.000Z",
+        "createdAt": f"{_TODAY:%Y-%m-%dT%H:%M:%S}.000Z",
         "labels": {},
         "status": {"stage": "COMPLETED"},
         "owner": {"id": "1", "name": "me", "type": "user"},
@@ -110,7 +118,11 @@ HOSTS = {
         model="Qwen/Qwen3-8B",
         jobs="/v1/fine-tunes",
         job_items="data",
-        other=lambda n: {"id": f"ft-other{n}", "created_at": "2026-11-20T08:00:00Z", "status": "completed"},
+        other=lambda n: {
+            "id": f"ft-other{n}",
+            "created_at": f"{_TODAY:%Y-%m-%dT%H:%M:%SZ}",
+            "status": "completed",
+        },
         following=lambda token: {"next_cursor": token},
     ),
     "fireworks": Host(
@@ -121,7 +133,7 @@ HOSTS = {
         job_items="supervisedFineTuningJobs",
         other=lambda n: {
             "name": f"accounts/me/supervisedFineTuningJobs/other{n}",
-            "createTime": "2026-11-20T08:00:00Z",
+            "createTime": f"{_TODAY:%Y-%m-%dT%H:%M:%SZ}",
         },
         following=lambda token: {"nextPageToken": token},
     ),
