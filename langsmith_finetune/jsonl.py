@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from langsmith_finetune._foundation.arguments import checked, many
+from langsmith_finetune._foundation.counted import counted
 from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.files import atomic_pair
 from langsmith_finetune._foundation.line_bytes import line_json
@@ -61,8 +62,7 @@ class WrittenFile(ShowsFields):
 
     def __str__(self) -> str:
         ledger = f", with its ledger {self.ledger.name}" if self.ledger else ""
-        lines = f"{self.count:,} line{'' if self.count == 1 else 's'}"
-        return printable_line(f"{self.path}: {lines}, {self.bytes:,} bytes{ledger}")
+        return printable_line(f"{self.path}: {counted(self.count, 'line')}, {self.bytes:,} bytes{ledger}")
 
     def __fspath__(self) -> str:
         """So that it can be given wherever a path is asked for."""
@@ -279,9 +279,13 @@ _KINDS: Mapping[LineKind, tuple[str, str]] = {
 """What a line of each kind is called, and how it is written."""
 
 
+_ROW_KEYS = frozenset().union(*(rules.row_keys for rules in TARGETS.values()))
+"""A line without any of these is no target's row: most lines need no further look."""
+
+
 def _check(where: str, line: Mapping[str, Any], before: LineKind | None) -> LineKind:
     """See that a line is one to train on, a preference or a label, as those before it are, and say which."""
-    if (target := _target_of(line)) is not None:
+    if not _ROW_KEYS.isdisjoint(line) and (target := _target_of(line)) is not None:
         fix = f'Read it with from_target(row, "{target}"), or a file with read_jsonl(path, target="{target}")'
         raise InvalidExampleError(where, "", f"is a row of {target}, not a line", fix)
     kind = kind_of_line(line)

@@ -112,9 +112,8 @@ class _Training:
         except NotSupportedError:
             if args.dry_run:
                 raise
-            most = (
-                0.0  # create says the same, unless the job was made while it could be: that one is returned
-            )
+            # `create` says the same, unless the job was made while it could be: that one is returned, and none is paid for.
+            most = 0.0
         job = FineTuneJob.create(
             args.file,
             **settings,

@@ -17,6 +17,7 @@ from langsmith_finetune._foundation.arguments import (
     more_than,
     unknown_choice,
 )
+from langsmith_finetune._foundation.counted import counted
 from langsmith_finetune._foundation.fields import ShowsFields
 from langsmith_finetune._foundation.html import link
 from langsmith_finetune._printable import printable_line
@@ -57,7 +58,7 @@ class CostEstimate(ShowsFields):
         about = "" if self.exact else "about "
         least = ", the least that a job costs" if self.minimum else ""
         return printable_line(
-            f"{about}${self.usd:,.2f}{least}: {_many(self.tokens, 'token')} in {_many(self.n_epochs, 'epoch')} at "
+            f"{about}${self.usd:,.2f}{least}: {counted(self.tokens, 'token')} in {counted(self.n_epochs, 'epoch')} at "
             f"${self.usd_per_million_tokens:g} a million ({self.source}, checked on {self.checked_on}"
             f"{'; ' + self.caveat if self.caveat else ''})"
         )
@@ -69,7 +70,7 @@ class CostEstimate(ShowsFields):
 
     def _facts(self) -> dict[str, Any]:
         return {
-            "tokens": f"{self.tokens:,} in {_many(self.n_epochs, 'epoch')}",
+            "tokens": f"{self.tokens:,} in {counted(self.n_epochs, 'epoch')}",
             "price": f"${self.usd_per_million_tokens:g} a million tokens",
             "the least a job costs": "yes" if self.minimum else "",
             "tokens counted": "exactly" if self.exact else "estimated",
@@ -226,10 +227,6 @@ def _billions_of(model: str) -> float | None:
         return None
     number, unit = found[0]
     return float(number.replace("p", ".")) / (1000 if unit == "m" else 1)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _today() -> date:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from langsmith_finetune._foundation.counted import counted
 from langsmith_finetune._foundation.html import card
 from langsmith_finetune._printable import printable_line
 from langsmith_finetune.evaluation.metrics import Metric, Unit
@@ -210,8 +211,3 @@ def points(*shares: float) -> list[str]:
         text = f"{100 * share:.1f}".removesuffix(".0") if fine else f"{100 * share:.0f}"
         found.append("0" if text == "-0" else text)
     return found
-
-
-def counted(count: int, what: str) -> str:
-    """A number with its noun."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

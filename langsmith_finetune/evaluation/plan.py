@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from langsmith_finetune._foundation.counted import counted
 from langsmith_finetune._foundation.html import card, paragraphs
 from langsmith_finetune._printable import printable_line
 from langsmith_finetune.cost.tokens import token_counter
 from langsmith_finetune.evaluation.answers import Answer
 from langsmith_finetune.evaluation.cases import Case
-from langsmith_finetune.evaluation.comparison import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

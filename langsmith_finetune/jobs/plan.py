@@ -243,10 +243,8 @@ class _Cost:
 
     def __init__(self, provider: Provider, request: JobRequest) -> None:
         self._provider, self._request = provider, request
-        asked = {
-            **provider.preview(request),
-            **request.parameters,
-        }  # some providers have a number of their own
+        # Some providers have a number of epochs of their own.
+        asked = {**provider.preview(request), **request.parameters}
         self._epochs: Any = asked.get("n_epochs", asked.get("epochs"))
         self._unknown: str | None = None
         if not provider.costs_money:

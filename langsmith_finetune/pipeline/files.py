@@ -156,9 +156,7 @@ def write_training_files(
     path, rules = Path(path), None if target is None else rules_of(target)
     account = _Account()
     examples = examples_from_runs(
-        Passes(
-            lambda: account.counting(runs)
-        ),  # what runs out is told once, by what read it and by the error
+        Passes(lambda: account.counting(runs)),  # so that no runs are told once, by the error
         train_on=train_on,
         skip_notes=skip_notes,
         keep_reasoning=keep_reasoning,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from langsmith_finetune._foundation.arguments import AT_LEAST_ONE, checked, many
+from langsmith_finetune._foundation.counted import counted
 from langsmith_finetune._foundation.passes import Passes, Source
 from langsmith_finetune._foundation.tally import Tally
 from langsmith_finetune._printable import logger_of, printable
@@ -119,17 +120,17 @@ class SplitReport:
         """What there is to tell, in one line; empty where every line is taken as it is."""
         told = []
         if self.split:
-            told.append(f"{_of(self.split, 'line')} split, {self.written:,} lines from {self.read:,}")
+            told.append(f"{counted(self.split, 'line')} split, {self.written:,} lines from {self.read:,}")
         if self.trained_context:
-            messages = _of(self.trained_context, "assistant message")
+            messages = counted(self.trained_context, "assistant message")
             told.append(
-                f"{messages} of the context in {_of(self.with_context, 'line')} trained too, since {self.target} "
+                f"{messages} of the context in {counted(self.with_context, 'line')} trained too, since {self.target} "
                 "has no weights"
             )
         if self.lost:
-            told.append(f"{_of(self.lost, 'answer')} lost, which {self.target} has no form for")
+            told.append(f"{counted(self.lost, 'answer')} lost, which {self.target} has no form for")
         if self.left_out:
-            told.append(f"{_of(self.left_out, 'line')} left out")
+            told.append(f"{counted(self.left_out, 'line')} left out")
         if self.reasons:
             told.append("for " + ", ".join(f"{rule} {count:,}" for rule, count in self.reasons.most_common()))
         return "; ".join(told)
@@ -148,10 +149,6 @@ class SplitReport:
 
 def _kind_of(change: LineChange) -> str:
     return change.rule or ("split" if change.lines > 1 else "context trained")
-
-
-def _of(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def report_or_raise(
@@ -185,7 +182,7 @@ def told(example: AnyExample, split: SplitLine, target: str) -> Iterator[AnyExam
             changes.append(f"line {number} of {len(split.lines)} for {target}")
         if split.trained_context:
             changes.append(
-                f"trains {_of(split.trained_context, 'assistant message')} of the context for {target}"
+                f"trains {counted(split.trained_context, 'assistant message')} of the context for {target}"
             )
         if line is example.line and not changes:
             yield example
@@ -269,5 +266,5 @@ def _for_target(
         else:
             yield from split.lines
     if not report.written and not (report.read == 0 and examples.explains_itself):
-        why = f"none of {_of(report.read, 'line')} is taken" if report.read else examples.emptiness
+        why = f"none of {counted(report.read, 'line')} is taken" if report.read else examples.emptiness
         logger.warning("examples_for_target gives nothing for %s: %s", report.target, why)

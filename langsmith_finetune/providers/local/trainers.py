@@ -98,13 +98,11 @@ def _class_of(method: Method) -> Any:
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             if method == "kto":  # in the order of its answers of others
                 return super()._get_train_sampler(train_dataset)
-            rows = self.train_dataset if train_dataset is None else train_dataset
-            whole = self.train_dataset  # of `rows` transformers has removed what the model does not take
-            grouped = (
-                self.args.train_sampling_strategy == "group_by_length" and "length" in whole.column_names
-            )
+            # Not what is given here: transformers has removed the lengths of it.
+            rows = self.train_dataset
+            grouped = self.args.train_sampling_strategy == "group_by_length" and "length" in rows.column_names
             self.sampler = EpochSampler(
-                lengths=list(whole["length"]) if grouped else None,
+                lengths=list(rows["length"]) if grouped else None,
                 size=len(rows),
                 batch_size=self.args.train_batch_size * self.args.gradient_accumulation_steps,
                 seed=self.args.seed,

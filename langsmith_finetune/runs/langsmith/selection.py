@@ -10,6 +10,7 @@ from contextlib import aclosing, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from langsmith_finetune._foundation.counted import counted
 from langsmith_finetune._foundation.html import card, facts
 from langsmith_finetune._foundation.watched import Step
 from langsmith_finetune._printable import logger_of, printable_line
@@ -122,7 +123,7 @@ class Selection:
         count = self._state.count
         if not self._passes:
             return "nothing is requested before the first run is asked for"
-        return f"{count:,} run{'' if count == 1 else 's'}"
+        return counted(count, "run")
 
     def _begin_pass(self) -> tuple[int, datetime | None]:
         if self._left_early:
